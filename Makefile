@@ -1,0 +1,81 @@
+# `make help` says what there is. The first call of anything sets up: .venv/ with the versions of requirements.lock.
+PYTHON ?= python3
+WORKERS ?= 2
+BIN := .venv/bin
+INSTALLED := .venv/installed
+IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
+
+.DEFAULT_GOAL := help
+.PHONY: help reproduce test test-slow lint setup lock clean new-venv same-python
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1@/p' Makefile | awk -F@ '{printf "make %-10s  %s\n", $$1, $$2}'
+
+reproduce: setup  ## everything that params.yaml plans; SCALE=smoke|quick|standard|paper for another scale
+	$(IN_VENV) snakemake --cores all$(if $(SCALE), --config scale=$(SCALE))
+
+test: lint  ## what has to hold: lint, formats, types, import contracts, workflow, tests (minutes)
+	$(IN_VENV) pytest -n $(WORKERS)
+
+test-slow: setup  ## the long tests: agents solve the real tasks
+	$(IN_VENV) pytest -n $(WORKERS) -m slow
+
+lint: setup  ## the checks of `make test` that run no test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	@$(LINT_WORKFLOW)
+
+setup: $(INSTALLED)  ## .venv/ with snakemake, dvc, synthbench; PYTHON=python3.12 for another Python
+
+lock: setup  ## requirements.lock for what pyproject.toml asks; UPGRADE=--upgrade for the newest versions
+	$(BIN)/uv pip compile pyproject.toml --universal --all-extras $(UPGRADE) --quiet --no-header \
+	  --no-annotate --no-emit-index-url --no-emit-find-links --output-file requirements.lock
+
+clean:  ## removes caches; never results, checkpoints or .venv
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find src tests workflow -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# pip can read the user's own index from pip's configuration, and uv cannot; so pip installs where there is one.
+$(INSTALLED): pyproject.toml requirements.lock
+	@echo "Installing the versions of requirements.lock into .venv ..."
+	@$(BIN)/python -m pip install --quiet --constraint requirements.lock uv
+	@if $(BIN)/python -m pip config list | grep -q '[.]index-url=' \
+	  || ! $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable '.[dev]'; then \
+	  echo "... with pip, which takes a minute or two ..." ; \
+	  $(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[dev]'; \
+	fi
+	@touch $@
+
+ifneq ($(shell $(BIN)/python -c 'import pip; print("pip")' 2>/dev/null),pip)
+$(INSTALLED): new-venv
+else ifeq ($(filter file default,$(origin PYTHON)),)
+$(INSTALLED): | same-python
+endif
+
+VERSION := import sys; print("%d.%d" % sys.version_info[:2])
+
+new-venv:
+	@version=$$($(PYTHON) -c '$(VERSION)' 2>/dev/null); case "$$version" in \
+	  3.11|3.12|3.13) ;; \
+	  "") echo "$(PYTHON) does not run here. SynthBench needs Python 3.11, 3.12 or 3.13; name one: make PYTHON=python3.12 ..." >&2; exit 1 ;; \
+	  *) echo "$(PYTHON) is Python $$version. SynthBench needs Python 3.11, 3.12 or 3.13; name one: make PYTHON=python3.12 ..." >&2; exit 1 ;; \
+	esac
+	@$(PYTHON) -m venv --clear .venv || { \
+	  echo "$(PYTHON) cannot make a virtual environment: its module venv is missing (Debian, Ubuntu: apt install python3-venv)." >&2; \
+	  exit 1; }
+
+same-python:
+	@asked=$$($(PYTHON) -c '$(VERSION)' 2>/dev/null); there=$$($(BIN)/python -c '$(VERSION)'); \
+	  [ "$$asked" = "$$there" ] || { \
+	  echo "PYTHON=$(PYTHON) is Python $${asked:-that does not run}, and .venv was made with $$there: remove .venv first." >&2; exit 1; }
+
+# Rules need neither conda nor containers, as requirements.lock pins the software; any other remark is a failure.
+LINT_WORKFLOW = report=$$($(IN_VENV) snakemake --lint 2>&1); \
+	echo "$$report" | grep -qE '^(Lints for |Congratulations)' || { echo "$$report" >&2; exit 1; }; \
+	if echo "$$report" | grep -E '^ +\* ' | grep -vF 'Specify a conda environment or container for each rule.'; then \
+	  echo "$$report" >&2; exit 1; \
+	fi; \
+	echo "snakemake --lint: no remark"

@@ -1,0 +1,26 @@
+"""How tests run the package: shapes checked, each key used once, two devices, programs cached."""
+
+import os
+
+# Before JAX starts: the CPU split in two devices, so that sharding is tested on any machine.
+os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
+
+import flax.struct
+import jax
+import pytest
+from jaxtyping import install_import_hook
+
+# `vmap` and `jit` rebuild a pytree with batched leaves, axes or placeholders in its fields. Their
+# annotations describe the single case: the arguments of functions are checked, fields are not.
+flax.struct.PyTreeNode.__no_type_check__ = True  # type: ignore[attr-defined]
+install_import_hook("synthbench", "beartype.beartype")
+
+jax.config.update("jax_debug_key_reuse", True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep compiled programs between sessions, for all workers."""
+    cache = config.rootpath / ".pytest_cache" / "jax"
+    jax.config.update("jax_compilation_cache_dir", str(cache))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
