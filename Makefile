@@ -31,7 +31,7 @@ lint: setup  ## the checks of `make test` that run no test
 setup: $(INSTALLED)  ## .venv/ with snakemake, dvc, synthbench; PYTHON=python3.12 for another Python
 
 lock: setup  ## requirements.lock for what pyproject.toml asks; UPGRADE=--upgrade for the newest versions
-	$(BIN)/uv pip compile pyproject.toml --universal --all-extras $(UPGRADE) --quiet --no-header \
+	$(BIN)/uv pip compile pyproject.toml --universal --fork-strategy fewest --all-extras $(UPGRADE) --quiet --no-header \
 	  --no-annotate --no-emit-index-url --no-emit-find-links --output-file requirements.lock
 
 clean:  ## removes caches; never results, checkpoints or .venv
