@@ -69,8 +69,9 @@ new-venv:
 
 same-python:
 	@asked=$$($(PYTHON) -c '$(VERSION)' 2>/dev/null); there=$$($(BIN)/python -c '$(VERSION)'); \
+	  said="is Python $$asked"; [ -n "$$asked" ] || said="does not run here"; \
 	  [ "$$asked" = "$$there" ] || { \
-	  echo "PYTHON=$(PYTHON) is Python $${asked:-that does not run}, and .venv was made with $$there: remove .venv first." >&2; exit 1; }
+	  echo "$(PYTHON) $$said, and .venv was made with Python $$there: remove .venv to change." >&2; exit 1; }
 
 # Rules need neither conda nor containers, as requirements.lock pins the software; any other remark is a failure.
 LINT_WORKFLOW = report=$$($(IN_VENV) snakemake --lint 2>&1); \
