@@ -32,7 +32,7 @@ setup: $(INSTALLED)  ## .venv/ with snakemake, dvc, synthbench; PYTHON=python3.1
 
 lock: setup  ## requirements.lock for what pyproject.toml asks; UPGRADE=--upgrade for the newest versions
 	$(BIN)/uv pip compile pyproject.toml --universal --fork-strategy fewest --all-extras $(UPGRADE) --quiet --no-header \
-	  --no-annotate --no-emit-index-url --no-emit-find-links --output-file requirements.lock
+	  --no-annotate --output-file requirements.lock
 
 clean:  ## removes caches; never results, checkpoints or .venv
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,173 @@
+"""Does the repository keep what its documents promise?"""
+
+import ast
+import importlib.metadata
+import re
+import subprocess
+import sys
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+@cache
+def versioned_files() -> dict[str, str]:
+    """Text of every file that git would commit, by name; binary files and links left out."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    texts = {}
+    for name in filter(None, listed.split("\0")):
+        path = ROOT / name
+        if path.is_file() and not path.is_symlink() and b"\0" not in (blob := path.read_bytes()):
+            texts[name] = blob.decode(errors="replace")
+    return texts
+
+
+def found(pattern: str, **flags: int) -> list[str]:
+    """Lines of versioned files that match; this file has to name what it looks for."""
+    expression = re.compile(pattern, **flags)
+    return [
+        f"{name}: {line.strip()[:100]}"
+        for name, text in versioned_files().items()
+        if name != "tests/test_repository.py" and not name.startswith("dvc-store/")
+        for line in text.splitlines()
+        if expression.search(line)
+    ]
+
+
+def make_targets() -> set[str]:
+    makefile = (ROOT / "Makefile").read_text()
+    return set(re.findall(r"^([a-z-]+):", makefile, flags=re.MULTILINE))
+
+
+def shell_lines(document: str) -> list[str]:
+    """The commands in a document: lines of its bash blocks, and code in its sentences."""
+    text = (ROOT / document).read_text()
+    blocks = re.findall(r"```bash\n(.*?)```", text, flags=re.DOTALL)
+    lines = [line.split(" #")[0].strip() for block in blocks for line in block.splitlines()]
+    return lines + re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+
+
+def test_lock_file_holds_versions_and_nothing_else() -> None:
+    pin = re.compile(
+        r"[a-z0-9][a-z0-9._-]*(\[[a-z0-9,-]+\])?==[A-Za-z0-9.+!]+( ; [A-Za-z0-9_' <>=!.()]+)?"
+    )
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    assert len(lines) > 50
+    assert [line for line in lines if not pin.fullmatch(line)] == []
+
+
+def test_every_declared_dependency_is_locked() -> None:
+    locked = {
+        re.split(r"[\[=]", line)[0]
+        for line in (ROOT / "requirements.lock").read_text().splitlines()
+    }
+    extras = PROJECT["optional-dependencies"].values()
+    declared = {
+        re.split(r"[\[<>=; ]", requirement)[0].lower()
+        for requirement in [*PROJECT["dependencies"], *(r for extra in extras for r in extra)]
+    }
+    assert declared - locked == {"synthbench"}
+
+
+def test_no_address_of_a_package_index() -> None:
+    option = r"index[-_]url\s*=\s*\S*:|--(extra-)?index-url[ =]|find-links[ =]|trusted-host"
+    address = (
+        r"(pypi|pythonhosted|anaconda)\.(org|com)|/simple(/|\b)\s*$|https?://\S+\.(whl|tar\.gz)"
+    )
+    assert found(f"{option}|{address}") == []
+
+
+def test_no_path_of_one_machine() -> None:
+    assert found(re.escape(str(ROOT)) + r"(/|\b)") == []
+    assert found(r"(?<![\w./-])/(home|root|Users|work|mnt/(?!disk))/[\w.-]+") == []
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_make_targets_in_documents_exist(document: str) -> None:
+    words = [line.split() for line in shell_lines(document) if line.startswith("make ")]
+    named = [[w for w in line[1:] if "=" not in w and w != "..."] for line in words]
+    assert named
+    assert {target for line in named for target in line} <= make_targets()
+
+
+def test_verbs_of_synthbench_in_readme_exist() -> None:
+    verbs = {line.split()[1] for line in shell_lines("README.md") if line.startswith("synthbench ")}
+    shown = subprocess.run(
+        [sys.executable, "-m", "synthbench", "--help"], check=True, capture_output=True, text=True
+    ).stdout
+    known = set(re.findall(r"^    (\w+)", shown, flags=re.MULTILINE))
+    assert {"metatrain", "check"} <= verbs
+    assert verbs - {"<verb>"} <= known
+
+
+def test_files_that_documents_link_to_exist() -> None:
+    for document in ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"]:
+        links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / document).read_text())
+        assert [link for link in links if not (ROOT / link).exists()] == [], document
+
+
+def test_readme_names_the_two_commands_first() -> None:
+    first_screen = (ROOT / "README.md").read_text().splitlines()[:40]
+    assert [line.split(" #")[0].strip() for line in first_screen if line.startswith("make ")] == [
+        "make reproduce",
+        "make test",
+    ]
+
+
+def test_continuous_integration_runs_the_test_command_and_nothing_else() -> None:
+    script = (ROOT / ".ci/run").read_text().splitlines()
+    assert (ROOT / ".ci/run").stat().st_mode & 0o111
+    commands = [line for line in script if line and not line.startswith(("#", "set ", "cd "))]
+    assert commands == ["exec make test"]
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
+    steps = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    assert steps == ["make test"]
+
+
+def test_continuous_integration_covers_the_supported_pythons() -> None:
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
+    named = [c.rpartition(" ")[2] for c in PROJECT["classifiers"] if "Python :: 3." in c]
+    assert jobs["test"]["strategy"]["matrix"]["python"] == named
+
+
+def test_versions_agree() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    changes = re.findall(r"^## \[(\d[^\]]*)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert citation["version"] == PROJECT["version"] == changes[0]
+    assert importlib.metadata.version("synthbench") == PROJECT["version"]
+
+
+def test_every_imported_package_is_declared() -> None:
+    """A package that only comes along with another one may go away with it."""
+    providers = importlib.metadata.packages_distributions()
+    declared = {
+        re.split(r"[\[<>=; ]", requirement)[0].lower() for requirement in PROJECT["dependencies"]
+    }
+    missing = set()
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module]
+            for top in {name.partition(".")[0] for name in names} - sys.stdlib_module_names:
+                if not {p.lower() for p in providers.get(top, [top])} & {*declared, "synthbench"}:
+                    missing.add(f"{path.relative_to(ROOT)}: {top}")
+    assert missing == set()
+
+
+@pytest.mark.parametrize("module", ["analysis.summary", "analysis.figures", "config", "provenance"])
+def test_starts_without_jax(module: str) -> None:
+    code = f"import sys, synthbench.{module}; sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
