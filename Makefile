@@ -6,7 +6,8 @@ INSTALLED := .venv/installed
 IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce test test-slow lint setup lock clean new-venv same-python
+.PHONY: help reproduce test test-slow setup lock clean new-venv same-python \
+  lint lint-style lint-types lint-imports lint-workflow
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1@/p' Makefile | awk -F@ '{printf "make %-10s  %s\n", $$1, $$2}'
@@ -20,13 +21,27 @@ test: lint  ## what has to hold: lint, formats, types, import contracts, workflo
 test-slow: setup  ## the long tests: agents solve the real tasks
 	$(IN_VENV) pytest -n $(WORKERS) -m slow
 
-lint: setup  ## the checks of `make test` that run no test
+lint: lint-style lint-types lint-imports lint-workflow  ## the checks of `make test` that run no test
+
+lint-style: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
+
+lint-types: setup
 	$(BIN)/mypy
+
+lint-imports: setup
 	$(BIN)/lint-imports --no-logo
-	@$(LINT_WORKFLOW)
+
+# Rules need neither conda nor containers, as requirements.lock pins the software; any other remark is a failure.
+lint-workflow: setup
+	@report=$$($(IN_VENV) snakemake --lint 2>&1); \
+	  if ! echo "$$report" | grep -qE '^(Lints for |Congratulations)' \
+	  || echo "$$report" | grep -E '^ +\* ' | grep -vqF 'Specify a conda environment or container for each rule.'; then \
+	    echo "$$report" >&2; exit 1; \
+	  fi; \
+	  echo "snakemake --lint: nothing but that rules name no conda environment"
 
 setup: $(INSTALLED)  ## .venv/ with snakemake, dvc, synthbench; PYTHON=python3.12 for another Python
 
@@ -72,11 +87,3 @@ same-python:
 	  said="is Python $$asked"; [ -n "$$asked" ] || said="does not run here"; \
 	  [ "$$asked" = "$$there" ] || { \
 	  echo "$(PYTHON) $$said, and .venv was made with Python $$there: remove .venv to change." >&2; exit 1; }
-
-# Rules need neither conda nor containers, as requirements.lock pins the software; any other remark is a failure.
-LINT_WORKFLOW = report=$$($(IN_VENV) snakemake --lint 2>&1); \
-	echo "$$report" | grep -qE '^(Lints for |Congratulations)' || { echo "$$report" >&2; exit 1; }; \
-	if echo "$$report" | grep -E '^ +\* ' | grep -vF 'Specify a conda environment or container for each rule.'; then \
-	  echo "$$report" >&2; exit 1; \
-	fi; \
-	echo "snakemake --lint: no remark"
