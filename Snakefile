@@ -1,0 +1,31 @@
+configfile: "params.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/metatrain.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/analysis.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"results/{SCALE}/summary.json",
+        [results_of(task) for task in PLAN.tasks(SCALE)],
+        [figures_of(task) for task in PLAN.tasks(SCALE)],
+    message:
+        f"all of scale {SCALE}"
+
+
+for task in PLAN.tasks(SCALE):  # `snakemake task_cartpole`, for dvc.yaml
+
+    rule:
+        name:
+            f"task_{task}"
+        input:
+            results_of(task),
+        message:
+            f"{task}, scale {SCALE}"

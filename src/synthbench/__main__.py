@@ -1,0 +1,221 @@
+"""`synthbench <verb>`: a stage, from the workflow or by hand; a look at the plan; the README.
+
+Imports lazily: help and plan need no jax.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any
+
+STAGES = {
+    "metatrain": "meta-train a synthetic environment with an evolution strategy",
+    "transfer": "train agents in a synthetic environment, judge them on the real task",
+    "baseline": "train and judge agents on the real task",
+    "behaviour": "record what agents see and get, for histograms and the reward surface",
+    "figures": "draw the figures of a task",
+    "summary": "put the numbers of a scale together",
+}
+OPTIONS = {  # what says which job it is, besides the scale
+    "metatrain": ["task", "environment"],
+    "transfer": ["task", "environment", "agent"],
+    "baseline": ["task", "agent"],
+    "behaviour": ["task", "environment"],
+    "figures": ["task"],
+    "summary": [],
+}
+EXAMPLES = {
+    "metatrain": "--task cartpole --environment bandit_ppo --out outputs/try meta.population=32",
+    "transfer": "--task cartpole --environment bandit_ppo --agent dqn --out outputs/try seed=3",
+    "baseline": "--task cartpole --agent dqn --out outputs/try baseline.draws=5",
+    "behaviour": "--task cartpole --environment bandit_ppo --out outputs/try behaviour.agents=5",
+    "figures": "--spec work/results/quick/figures/cartpole/spec.json",
+    "summary": "--spec work/results/quick/spec.json",
+}
+SETTINGS = """
+Settings are written as in Hydra, section.name=value, and win over params.yaml. `synthbench
+settings` lists them."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what the command line says; the exit status."""
+    parser = _parser()
+    arguments, settings = parser.parse_known_args(argv)
+    if unknown := [word for word in settings if word.startswith("-") or "=" not in word]:
+        parser.error(f"unknown argument {unknown[0]}; settings are written as section.name=value")
+    if settings and (arguments.verb not in STAGES or arguments.spec):
+        parser.error(f"no settings here: {' '.join(settings)}")
+    from synthbench.schema import ConfigError
+
+    try:
+        if arguments.verb in STAGES:
+            _stage(arguments, settings)
+        else:
+            {"check": _check, "settings": _settings, "readme": _readme}[arguments.verb](arguments)
+    except ValueError as error:
+        if arguments.verb in STAGES and not isinstance(error, ConfigError):
+            raise  # where it happened is worth knowing
+        print(f"synthbench: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        hint = "the same command goes on from the last checkpoint"
+        print(f"synthbench: interrupted; {hint}", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    about = "Synthetic reinforcement-learning environments: meta-train them, judge them."
+    parser = argparse.ArgumentParser("synthbench", description=about)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="verb")
+    for verb, text in STAGES.items():
+        stage = verbs.add_parser(
+            verb,
+            help=text,
+            description=f"{text[0].upper()}{text[1:]}.",
+            epilog=f"example:\n  synthbench {verb} {EXAMPLES[verb]}\n{SETTINGS}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        stage.add_argument(
+            "--spec", type=Path, metavar="FILE", help="a job of the workflow: all in a file"
+        )
+        stage.add_argument("--scale", help="whose plan (default: the one params.yaml names)")
+        for option in OPTIONS[verb]:
+            stage.add_argument(f"--{option}", help=f"name of the {option} in the plan")
+        stage.add_argument(
+            "--out", metavar="DIR", help="directory for the results, outside results/"
+        )
+        again = "a file that the job reads; may be repeated"
+        stage.add_argument("--input", action="append", default=[], metavar="NAME=FILE", help=again)
+        stage.add_argument(
+            "--threads", type=int, metavar="N", help="cores (default: NPROC, or all)"
+        )
+    check = verbs.add_parser("check", help="check params.yaml and show the plan: jobs per stage")
+    check.add_argument("--scale", help="which to show (default: the one params.yaml names)")
+    verbs.add_parser("settings", help="list all settings with their meaning, unit and range")
+    readme = verbs.add_parser("readme", help="put the results of a scale into README.md")
+    readme.add_argument("--scale", help="whose results (default: the one params.yaml names)")
+    return parser
+
+
+def _stage(arguments: argparse.Namespace, settings: Sequence[str]) -> None:
+    from synthbench.job import execute, prepare_devices
+
+    if arguments.spec:
+        spec = json.loads(arguments.spec.read_text())
+    else:
+        spec = _by_hand(arguments, settings)
+    prepare_devices(arguments.threads)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # progress is to be seen while it is news
+    execute(spec)
+
+
+def _by_hand(arguments: argparse.Namespace, settings: Sequence[str]) -> dict[str, Any]:
+    """The spec of a job outside the workflow."""
+    from synthbench.config import Plan
+    from synthbench.provenance import STAGES as KNOWN
+    from synthbench.provenance import pick, stage_code
+    from synthbench.schema import ConfigError
+
+    verb, plan = arguments.verb, Plan.load()
+    job = {"scale": _chosen("scale", arguments.scale or plan.scale, plan.scales)}
+    plan.check(job["scale"])
+    for option in OPTIONS[verb]:
+        there = getattr(plan, f"{option}s")(*job.values() if option == "task" else _task(job))
+        job[option] = _chosen(option, getattr(arguments, option), there)
+    if not arguments.out:
+        raise ConfigError(f"{verb} needs --out, a directory for its results.")
+    if Path(arguments.out).resolve().is_relative_to(Path("results").resolve()):
+        raise ConfigError("--out: results/ belongs to the workflow; say outputs/try, for example.")
+    full = plan.resolve(**job, overrides=settings)
+    config = pick(full, KNOWN[verb].uses)
+    return {
+        "stage": verb,
+        "config": config,
+        "code": stage_code(verb, config),
+        "out": arguments.out,
+        "files": _files(arguments.input, verb, {**job, "seed": str(full.get("seed"))}),
+        "upstream": {},
+        "forced": False,
+    }
+
+
+def _task(job: dict[str, str]) -> tuple[str, str]:
+    return job["scale"], job["task"]
+
+
+def _chosen(option: str, name: str | None, there: Sequence[str]) -> str:
+    from synthbench.schema import ConfigError, listed
+
+    if name is None:
+        raise ConfigError(f"--{option} is missing; there is {listed(there)}.")
+    if name not in there:
+        raise ConfigError(f"--{option}: {name} is not in the plan; there is {listed(there)}.")
+    return name
+
+
+def _files(given: Sequence[str], verb: str, job: dict[str, str]) -> dict[str, list[str]]:
+    """Input files by name; by default the environment that the workflow meta-trained."""
+    from synthbench.schema import ConfigError
+
+    files: dict[str, list[str]] = {}
+    for word in given:
+        name, _, path = word.partition("=")
+        files.setdefault(name, []).append(path)
+    if verb in ("transfer", "behaviour") and "environment" not in files:
+        made = "results/{scale}/tasks/{task}/{environment}/seed{seed}/metatrain".format(**job)
+        files["environment"] = [f"{made}/environment.safetensors"]
+    for path in [path for paths in files.values() for path in paths]:
+        if not Path(path).is_file():
+            raise ConfigError(f"{path} is not there; name a file by --input environment=FILE.")
+    return files
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Every scale is checked; one is shown."""
+    from tabulate import tabulate
+
+    from synthbench.config import Plan
+
+    plan = Plan.load()
+    scale = _chosen("scale", arguments.scale or plan.scale, plan.scales)
+    for name in plan.scales:
+        plan.check(name)
+    jobs = {task: _jobs(plan, scale, task) for task in plan.tasks(scale)}
+    rows = [[task, *row.values()] for task, row in jobs.items()]
+    rows.append(["all", *(sum(column) for column in zip(*(row[1:] for row in rows), strict=True))])
+    print(f"params.yaml is in order: {', '.join(plan.scales)}.")
+    print(f"Jobs of {scale}, besides its summary:\n")
+    print(tabulate(rows, ["task", *next(iter(jobs.values()))]))
+
+
+def _jobs(plan: Any, scale: str, task: str) -> dict[str, int]:
+    agents = len(plan.agents(scale, task))
+    runs = len(plan.environments(scale, task)) * len(plan.seeds(scale))
+    jobs = {"metatrain": runs, "transfer": runs * agents, "behaviour": runs}
+    return {**jobs, "baseline": agents, "figures": 1}
+
+
+def _settings(_: argparse.Namespace) -> None:
+    from tabulate import tabulate
+
+    from synthbench.schema import described
+
+    print(tabulate(described(), ["setting", "type", "meaning", "range and unit"], tablefmt="plain"))
+
+
+def _readme(arguments: argparse.Namespace) -> None:
+    from synthbench.analysis import readme
+    from synthbench.config import Plan
+
+    plan = Plan.load()
+    scale = _chosen("scale", arguments.scale or plan.scale, plan.scales)
+    readme.update(Path("README.md"), Path("results", scale, "summary.json"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,255 @@
+"""Which results are up to date? Decided by content, so that it holds in any clone.
+
+Every job leaves a `manifest.json` next to its outputs: its configuration, the fingerprint of its
+code, and the SHA-256 of its inputs and outputs. It travels with the outputs (DVC, rsync, ...).
+Before Snakemake plans, each manifest is compared with what the job would be given now. Verified
+jobs get `ancient` inputs (neither file times nor missing inputs matter); outdated ones get a
+rewritten spec file, which Snakemake sees as an updated input.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from synthbench.codehash import PACKAGE, fingerprint
+from synthbench.io import read_json, write_json
+
+OWN = ("stage", "config", "code")  # what decides, besides the content of the inputs
+# What an agent that learns has to do with of a task: not what it is judged or drawn by.
+TASK = tuple(
+    f"task.{name}" for name in ("name", "id", "module", "observation_size", "action", "horizon")
+)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A step of the method."""
+
+    module: str  # has its `run`
+    uses: tuple[str, ...]  # of the configuration: sections, or settings as `task.horizon`
+
+
+STAGES = {
+    "metatrain": Stage(f"{PACKAGE}.meta.evolve", ("seed", *TASK, "synth", "meta", "agents")),
+    "transfer": Stage(
+        f"{PACKAGE}.evaluation.transfer", ("seed", *TASK, "synth", "transfer", "agents")
+    ),
+    "baseline": Stage(f"{PACKAGE}.evaluation.baseline", ("seed", *TASK, "baseline", "agents")),
+    "behaviour": Stage(
+        f"{PACKAGE}.evaluation.behaviour",
+        (
+            "seed",
+            *TASK,
+            "task.observation_names",
+            "task.surface",
+            "synth",
+            "behaviour",
+            "agents",
+            "meta.agents",
+        ),
+    ),
+    "figures": Stage(f"{PACKAGE}.analysis.figures", ("scale", "task")),
+    "summary": Stage(f"{PACKAGE}.analysis.summary", ("scale", "tasks")),
+}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Where the jobs of a stage are, and what they need of others."""
+
+    stage: str
+    out: str  # directory, with wildcards
+    needs: Mapping[str, Any]  # name -> path(s) with wildcards, or a function of the wildcards
+
+
+@dataclass
+class Job:
+    """One job, as it would be done now, against what its manifest says was done."""
+
+    spec: dict[str, Any]
+    key: str
+    manifest: dict[str, Any] | None
+    files: dict[str, list[str]] = field(default_factory=dict)
+    why: str | None = None  # the reason to run again
+
+    @property
+    def verified(self) -> bool:
+        """The outputs are all there, and are what the job would make now."""
+        if not self.manifest or self.why:
+            return False
+        out = Path(self.spec["out"])
+        return all((out / name).exists() for name in self.manifest["outputs"])
+
+
+class Provenance:
+    """All jobs.
+
+    `resolve(**wildcards)` gives the whole configuration of one, `forced(stage, out)` says whether
+    it is to run in any case. `accept_code` adopts the present code in the manifests.
+    """
+
+    def __init__(
+        self,
+        resolve: Callable[..., Mapping[str, Any]],
+        forced: Callable[[str, str], bool] = lambda stage, out: False,
+        accept_code: bool = False,
+    ):
+        self.resolve, self.forced, self.accept_code = resolve, forced, accept_code
+        self.rules: list[tuple[re.Pattern[str], Rule]] = []
+        self.jobs: dict[str, Job] = {}
+        self.checksum = Checksums()
+
+    def rule(self, stage: str, out: str, **needs: Any) -> Rule:
+        rule = Rule(stage, out, needs)
+        pattern = re.escape(out).replace(r"\{", "{").replace(r"\}", "}")
+        self.rules.append((re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", pattern) + "$"), rule))
+        return rule
+
+    def job(self, out: str) -> Job:
+        """The job that makes the directory `out`."""
+        if out not in self.jobs:
+            rule, wildcards = next((r, m.groupdict()) for p, r in self.rules if (m := p.match(out)))
+            self.jobs[out] = self._job(rule, out, wildcards)
+        return self.jobs[out]
+
+    def _job(self, rule: Rule, out: str, wildcards: dict[str, str]) -> Job:
+        config = pick(self.resolve(**wildcards), STAGES[rule.stage].uses)
+        own = {"stage": rule.stage, "config": config, "code": stage_code(rule.stage, config)}
+        files = {name: _paths(need, wildcards) for name, need in rule.needs.items()}
+        inputs = [path for paths in files.values() for path in paths]
+        ups = {d: self.job(d) for d in sorted({str(Path(p).parent) for p in inputs})}
+        upstream = {d: up.key for d, up in ups.items()}
+        old = read_json(Path(out, "manifest.json"))
+        forced = self.forced(rule.stage, out)
+        if old and self.accept_code and old["code"] != own["code"]:
+            old |= {
+                "code": own["code"],
+                "upstream": {d: k for d, k in upstream.items() if ups[d].manifest},
+            }
+            write_json(Path(out, "manifest.json"), old)
+        why = "forced" if forced else self._why(old, own, out, inputs, ups) if old else None
+        spec = {**own, "out": out, "files": files, "upstream": upstream, "forced": forced}
+        return Job(spec, digest([own, upstream]), old, files, why)
+
+    def _why(
+        self,
+        old: dict[str, Any],
+        own: dict[str, Any],
+        out: str,
+        inputs: list[str],
+        ups: Mapping[str, Job],
+    ) -> str | None:
+        """The reason why what was done is not what would be done now."""
+        if changed := difference({k: old.get(k) for k in OWN}, own):
+            return changed
+        if set(old["inputs"]) != set(inputs):
+            return "other inputs"
+        modified = [
+            f for f, c in old["outputs"].items() if self.checksum(f"{out}/{f}") not in (c, None)
+        ]
+        if modified:
+            return f"modified after the run: {', '.join(modified)}"
+        return next(filter(None, (_upstream(d, up, old) for d, up in ups.items())), None)
+
+
+def _paths(need: Any, wildcards: dict[str, str]) -> list[str]:
+    paths = need(wildcards) if callable(need) else need
+    return [path.format(**wildcards) for path in ([paths] if isinstance(paths, str) else paths)]
+
+
+def _upstream(directory: str, up: Job, old: dict[str, Any]) -> str | None:
+    if up.why:
+        return f"{directory} is out of date"
+    if up.manifest is None:  # not on this machine: compare what it would be made from
+        return (
+            None
+            if old["upstream"].get(directory) == up.key
+            else f"{directory} would be made differently"
+        )
+    for path, checksum in old["inputs"].items():
+        if (
+            str(Path(path).parent) == directory
+            and up.manifest["outputs"].get(Path(path).name) != checksum
+        ):
+            return f"{path} has other content"
+    return None
+
+
+def pick(config: Mapping[str, Any], uses: Sequence[str]) -> dict[str, Any]:
+    """The parts of a configuration that `uses` names: `task` or `task.horizon`."""
+    picked: dict[str, Any] = {}
+    for name in uses:
+        *parents, last = name.split(".")
+        source, target = config, picked
+        for parent in parents:
+            source, target = source[parent], target.setdefault(parent, {})
+        target[last] = source[last]
+    return picked
+
+
+def stage_code(stage: str, config: Mapping[str, Any]) -> str:
+    """Fingerprint of the stage's module and of those that the configuration names."""
+    named = {
+        value
+        for _, value in leaves(config)
+        if isinstance(value, str) and value.startswith(f"{PACKAGE}.")
+    }
+    return fingerprint(STAGES[stage].module, *sorted(named))
+
+
+def digest(value: Any) -> str:
+    """16 hex digits of a value that JSON can hold."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def sha256(path: Path | str) -> str:
+    """64 hex digits of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted name, value) of everything in a nested mapping that is no mapping itself."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from leaves(item, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        yield prefix, value
+
+
+def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """`config.meta.population: 64 -> 32, ...`; empty if there is none."""
+    before, after = dict(leaves(old)), dict(leaves(new))
+    return ", ".join(
+        f"{name}: {before.get(name, '-')} -> {after.get(name, '-')}"
+        for name in sorted(before | after)
+        if before.get(name, "-") != after.get(name, "-")
+    )
+
+
+class Checksums:
+    """SHA-256 of files, computed once for each state of a file (inode, size, time)."""
+
+    def __init__(self, path: Path | str = "work/checksums.json"):
+        self.path = Path(path)
+        self.known: dict[str, list[str]] = read_json(self.path) or {}
+        self.used: dict[str, list[str]] = {}
+
+    def __call__(self, path: str) -> str | None:
+        try:
+            stat = os.stat(path)
+        except FileNotFoundError:
+            return None
+        state = f"{stat.st_ino} {stat.st_size} {stat.st_mtime_ns}"
+        known = self.known.get(path)
+        self.used[path] = known if known and known[0] == state else [state, sha256(path)]
+        return self.used[path][1]
+
+    def save(self) -> None:
+        if {**self.known, **self.used} != self.known:
+            write_json(self.path, {**self.known, **self.used})

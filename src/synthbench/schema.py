@@ -1,0 +1,337 @@
+"""What settings there are: meaning, unit and range of each; and the check of a value against it.
+
+A section may be given in part (layers of params.yaml are), so nothing here has a default: those
+live in conf/. Whatever is wrong is refused in one sentence that names the place.
+"""
+
+import dataclasses
+import difflib
+import textwrap
+import typing
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from omegaconf import MISSING, OmegaConf
+
+CONF = Path(__file__).parent / "conf"
+SEARCHES = ("choice", "uniform", "log_uniform", "int")
+KINDS_OF_ACTION = ("discrete", "continuous")
+WORDS = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
+NO_LIMITS: Mapping[str, Any] = MappingProxyType({})
+
+
+class ConfigError(ValueError):
+    """A configuration that makes no sense, as one sentence that names the place."""
+
+
+def setting(
+    meaning: str,
+    unit: str = "",
+    low: float | None = None,
+    above: float | None = None,
+    among: Sequence[str] = (),
+) -> Any:
+    """A setting of a section. `low` is the smallest value, `above` just too small a one."""
+    limits = {"low": low, "above": above, "among": among}
+    return dataclasses.field(default=MISSING, metadata={"meaning": meaning, "unit": unit, **limits})
+
+
+def section(kind: type) -> Any:
+    """A section within a section."""
+    return dataclasses.field(default_factory=kind)
+
+
+HYPERPARAMETERS = setting(
+    "each agent draws its own from its `search`, or takes the defaults",
+    among=["sampled", "default"],
+)
+
+
+@dataclasses.dataclass
+class Action:
+    """What an agent does in a task."""
+
+    kind: str = setting("one of `size` choices, or `size` numbers", among=KINDS_OF_ACTION)
+    size: int = setting("number of choices, or of dimensions", low=1)
+    low: float = setting("lower bound of each dimension of a continuous action")
+    high: float = setting("upper bound of each dimension of a continuous action")
+
+
+@dataclasses.dataclass
+class Task:
+    """A real task."""
+
+    name: str = setting("as in conf/task/<name>.yaml")
+    id: str = setting("as the library that provides it calls it")
+    module: str = setting("the module that provides it")
+    observation_size: int = setting("numbers in an observation", low=1)
+    observation_names: list[str] = setting("what each of them is, with its unit")
+    action: Action = section(Action)
+    horizon: int = setting("when an episode is truncated", "steps", low=1)
+    solved: float = setting("from when on the task counts as solved", "mean return per episode")
+    surface: list[str] = setting("two observations over which to draw a bandit's reward, or none")
+    tuned: dict[str, Any] = setting("agent -> settings tuned for the real task; no job sees them")
+
+
+@dataclasses.dataclass
+class Synth:
+    """A synthetic environment before it is trained."""
+
+    name: str = setting("as in conf/synth/<name>.yaml")
+    module: str = setting("the module that provides it")
+    horizon: int = setting("when an episode is truncated; 1: contextual bandit", "steps", low=1)
+    hidden: list[int] = setting("widths of the hidden layers of each network", "units", low=1)
+    activation: str = setting("between layers")
+
+
+@dataclasses.dataclass
+class Meta:
+    """Meta-training."""
+
+    agents: list[str] = setting("algorithms trained in the candidates, one per generation")
+    generations: int = setting("length of the search", "generations", low=1)
+    population: int = setting("size of a generation", "candidate environments", low=2)
+    sigma: float = setting("initial standard deviation of the search, per parameter", above=0)
+    steps: dict[str, int] = setting("agent -> length of its training", "synthetic steps", low=1)
+    episodes: int = setting("real test of a candidate", "episodes", low=1)
+    hyperparameters: str = HYPERPARAMETERS
+    evaluate_every: int = setting("search mean is evaluated; 0: only last", "generations", low=0)
+    evaluate_draws: int = setting("for each such evaluation", "agents", low=1)
+    checkpoint_seconds: float = setting("what a killed run may lose", "seconds", low=0)
+
+
+@dataclasses.dataclass
+class Agent:
+    """A learning algorithm."""
+
+    name: str = setting("as in conf/agent/<name>.yaml")
+    module: str = setting("the module that provides it")
+    actions: list[str] = setting("kinds of action it can deal with", among=KINDS_OF_ACTION)
+    static: dict[str, Any] = setting("what fixes a shape: each combination is one compilation")
+    hyperparameters: dict[str, Any] = setting("defaults of the traced numbers")
+    search: dict[str, Any] = setting("hyperparameter -> {choice: [..]}, {uniform: [low, high]}, ..")
+
+
+@dataclasses.dataclass
+class Study:
+    """Agents trained somewhere and judged on the real task."""
+
+    draws: int = setting("each with its own hyperparameters and first parameters", "agents", low=1)
+    steps: int = setting("length of a training", "environment steps", low=1)
+    episodes: int = setting("real test in each evaluation", "episodes", low=1)
+    evaluations: int = setting("per training, evenly spaced, the last at its end", low=1)
+    hyperparameters: str = HYPERPARAMETERS
+
+
+@dataclasses.dataclass
+class Behaviour:
+    """Recordings for histograms."""
+
+    agents: int = setting("whose observations and rewards are recorded", "agents", low=1)
+    episodes: int = setting("real test of each", "episodes", low=1)
+    samples: int = setting("kept per histogram", "values", low=1)
+
+
+@dataclasses.dataclass
+class Config:
+    """Everything that can be set for a task and an environment."""
+
+    seed: int = setting("of all random numbers of the job", low=0)
+    task: Task = section(Task)
+    synth: Synth = section(Synth)
+    meta: Meta = section(Meta)
+    agents: dict[str, Agent] = section(dict)
+    transfer: Study = section(Study)
+    baseline: Study = section(Study)
+    behaviour: Behaviour = section(Behaviour)
+
+
+@dataclasses.dataclass
+class Only:
+    """What a task gets of what the scale plans."""
+
+    agents: list[str] = setting("of the scale's agents, those for this task")
+    environments: list[str] = setting("of the scale's environments, those for this task")
+
+
+@dataclasses.dataclass
+class Scale:
+    """A plan: what there is to compute."""
+
+    seeds: list[int] = setting("one meta-training each", low=0)
+    agents: list[str] = setting("judged in every environment, and in the real task")
+    common: dict[str, Any] = setting("sections of the configuration, for all tasks")
+    environments: dict[str, Any] = setting("name -> what differs in this environment")
+    tasks: dict[str, Any] = setting("name -> what differs for this task; `only`; `environments`")
+
+
+@dataclasses.dataclass
+class Params:
+    """params.yaml."""
+
+    scale: str = setting("what is computed where no scale is named")
+    scales: dict[str, Any] = setting("name -> plan")
+    accept_code: bool = setting("adopt the present code in the manifests, compute nothing for it")
+
+
+def described(kind: Any = Config, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
+    """(name, type, meaning, range and unit) of every setting."""
+    for field in dataclasses.fields(kind):
+        name, limits = f"{prefix}{field.name}", field.metadata
+        inner = typing.get_args(field.type)[-1] if typing.get_args(field.type) else field.type
+        if dataclasses.is_dataclass(inner):
+            yield from described(inner, f"{name}." if inner is field.type else f"{name}.<name>.")
+            continue
+        low, above = limits["low"], limits["above"]
+        ranges = [", ".join(limits["among"]), f">= {low}" if low is not None else ""]
+        ranges += [f"> {above}" if above is not None else "", limits["unit"]]
+        text = (
+            str(field.type) if typing.get_args(field.type) else getattr(field.type, "__name__", "")
+        )
+        yield name, text.replace("typing.", ""), limits["meaning"], " ".join(filter(None, ranges))
+
+
+@cache
+def groups(kind: str) -> tuple[str, ...]:
+    """The names that there are in conf/<kind>/."""
+    return tuple(sorted(path.stem for path in (CONF / kind).glob("*.yaml")))
+
+
+@cache
+def definition(kind: str, name: str) -> dict[str, Any]:
+    """conf/<kind>/<name>.yaml."""
+    values = OmegaConf.to_container(OmegaConf.load(CONF / kind / f"{name}.yaml"))
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
+
+
+def check(
+    value: Any,
+    kind: Any,
+    place: str,
+    limits: Mapping[str, Any] = NO_LIMITS,
+    complete: Sequence[str] = (),
+) -> None:
+    """Refuse a value that is not of its kind.
+
+    A section may leave settings out, except those in `complete`.
+    """
+    if dataclasses.is_dataclass(kind):
+        _check_section(value, kind, place, complete)
+    elif typing.get_origin(kind) is dict:
+        _check_mapping(value, typing.get_args(kind)[1], place, limits)
+    elif typing.get_origin(kind) is list:
+        if not isinstance(value, list):
+            raise ConfigError(f"{place}: must be a list, not {short(value)}.")
+        for item in value:
+            check(item, typing.get_args(kind)[0], place, limits)
+    elif kind is not Any:
+        _check_scalar(value, kind, place, limits)
+
+
+def check_known(name: Any, names: Collection[Any], kind: str, place: str, where: str) -> None:
+    """Refuse a name that is not among `names`."""
+    if name not in names:
+        close = difflib.get_close_matches(str(name), [str(n) for n in names], 1)
+        hint = f"do you mean {close[0]}?" if close else f"there is {listed(names)}."
+        raise ConfigError(f"{place}: no {kind} is named {name} in {where}; {hint}")
+
+
+def check_names(names: list[str], kind: str, place: str) -> None:
+    """Refuse names that are not those of files in conf/<kind>/, or that come twice."""
+    for name in names:
+        check_known(name, groups(kind), kind, place, f"conf/{kind}")
+    check_unique(names, place)
+
+
+def check_unique(values: list[Any], place: str) -> None:
+    """Refuse an empty list, and one with an entry twice."""
+    if not values or len(set(values)) < len(values):
+        raise ConfigError(f"{place}: must have one entry or more, each once, not {short(values)}.")
+
+
+def check_agent(value: Any, name: str, place: str) -> None:
+    """Refuse settings that are not in conf/agent/<name>.yaml, or of another type than there."""
+    _check_section(value, Agent, place, ())
+    default, file = definition("agent", name), f"conf/agent/{name}.yaml"
+    for part in ("static", "hyperparameters"):
+        for key, item in value.get(part, {}).items():
+            check_known(key, default[part], f"{part} setting", f"{place}.{part}.{key}", file)
+            _check_like(item, default[part][key], f"{place}.{part}.{key}")
+    for key, how in value.get("search", {}).items():
+        here = f"{place}.search.{key}"
+        check_known(key, default["hyperparameters"], "hyperparameter", here, file)
+        if how is not None:  # null: not sampled
+            _check_search(how, here)
+
+
+def listed(names: Collection[Any]) -> str:
+    """The names, for a sentence."""
+    return ", ".join(str(name) for name in names) or "nothing"
+
+
+def short(value: Any) -> str:
+    """The value, for a sentence."""
+    return textwrap.shorten(repr(value), 60, placeholder=" ...")
+
+
+def _check_section(value: Any, kind: Any, place: str, complete: Sequence[str]) -> None:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{place or 'params.yaml'}: must be a mapping, not {short(value)}.")
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    for name, item in value.items():
+        here = f"{place}.{name}" if place else str(name)
+        if name not in fields:
+            close = difflib.get_close_matches(str(name), fields, 1)
+            hint = f"do you mean {close[0]}?" if close else f"there is {listed(fields)}."
+            raise ConfigError(f"{here}: unknown setting; {hint}")
+        check(item, fields[name].type, here, fields[name].metadata)
+    if lacking := [name for name in complete if name not in value]:
+        raise ConfigError(f"{place or 'params.yaml'}: lacks {listed(lacking)}.")
+
+
+def _check_mapping(value: Any, kind: Any, place: str, limits: Mapping[str, Any]) -> None:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{place}: must be a mapping, not {short(value)}.")
+    for name, item in value.items():
+        if kind is Agent:
+            check_known(name, groups("agent"), "agent", f"{place}.{name}", "conf/agent")
+            check_agent(item, name, f"{place}.{name}")
+        else:
+            check(item, kind, f"{place}.{name}", limits)
+
+
+def _check_scalar(value: Any, kind: Any, place: str, limits: Mapping[str, Any]) -> None:
+    fits = isinstance(value, int | float if kind is float else kind)
+    if not fits or (kind is not bool and isinstance(value, bool)) or value != value:
+        raise ConfigError(f"{place}: must be {WORDS[kind]}, not {short(value)}.")
+    unit = f" {limits['unit']}" if limits.get("unit") else ""
+    low, above, among = (limits.get(name) for name in ("low", "above", "among"))
+    if low is not None and value < low:
+        raise ConfigError(f"{place}: must be at least {low}{unit}, not {value}.")
+    if above is not None and value <= above:
+        raise ConfigError(f"{place}: must be above {above}{unit}, not {value}.")
+    if among and value not in among:
+        raise ConfigError(f"{place}: must be one of {listed(among)}, not {value}.")
+
+
+def _check_like(value: Any, default: Any, place: str) -> None:
+    kind = list[type(default[0])] if isinstance(default, list) else type(default)  # type: ignore[misc]
+    check(value, kind, place)
+
+
+def _check_search(how: Any, place: str) -> None:
+    if not isinstance(how, dict) or len(how) != 1 or next(iter(how)) not in SEARCHES:
+        kinds = listed(SEARCHES)
+        raise ConfigError(f"{place}: must be null or one of {kinds}, not {short(how)}.")
+    kind, values = next(iter(how.items()))
+    check(values, list[int] if kind == "int" else list[float], f"{place}.{kind}")
+    if kind == "choice":
+        check_unique(values, f"{place}.choice")
+    elif len(values) != 2 or not values[0] < values[1]:
+        raise ConfigError(f"{place}.{kind}: must be [low, high] with low < high, not {values}.")
+    elif kind == "log_uniform" and values[0] <= 0:
+        raise ConfigError(f"{place}.{kind}: must begin above 0, not at {values[0]}.")

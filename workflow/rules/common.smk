@@ -1,0 +1,135 @@
+import atexit
+import shutil
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(workflow.basedir)
+sys.path.insert(0, str(ROOT / "src"))
+# The jobs take this copy of the package, and the Python that runs Snakemake.
+shell.prefix(
+    f"export PYTHONPATH='{ROOT}/src' PATH='{Path(sys.executable).parent}':\"$PATH\"; "
+)
+
+from synthbench.config import Plan
+from synthbench.io import read_json, write_json
+from synthbench.provenance import Provenance
+from synthbench.schema import ConfigError
+
+# Where there is a GPU, one job at a time has it; without one they share the cores. The profile for SLURM asks itself.
+GPU = int(shutil.which("nvidia-smi") is not None)
+RUN = "results/{scale}/tasks/{task}/{environment}/seed{seed}"  # all that belongs to one meta-training
+REAL = "results/{scale}/tasks/{task}/real/{agent}"  # an agent trained in the real task
+
+
+wildcard_constraints:
+    scale="[a-z]+",
+    task="[a-z][a-z0-9_]*",
+    environment="(?!real/)[a-z][a-z0-9_]*",
+    seed="[0-9]+",
+    agent="[a-z][a-z0-9_]*",
+
+
+def checked_plan():
+    """The plan and the scale in question; what is wrong with them is said before the first job."""
+    try:
+        plan = Plan(config)
+        plan.check(plan.scale)
+    except ConfigError as error:
+        sys.exit(f"params.yaml: {error}")  # an exception would come with a traceback
+    return plan, plan.scale
+
+
+def forced(stage, out):
+    """Whether -f, -F or -R names this job: then it computes again even if nothing changed."""
+    dag = workflow.dag_settings
+    names = set(dag.forcerun) | (set(dag.targets) if dag.forcetargets else set())
+    return (
+        dag.forceall or stage in names or any(str(Path(n).parent) == out for n in names)
+    )
+
+
+PLAN, SCALE = checked_plan()
+PROVENANCE = Provenance(
+    PLAN.resolve, forced, accept_code=bool(config.get("accept_code"))
+)
+if workflow.is_main_process:
+    atexit.register(PROVENANCE.checksum.save)
+
+
+def title(out):
+    """The line by which a job is known in what Snakemake prints: its directory."""
+    return out.replace("{", "{wildcards.")
+
+
+def job(stage, out, **needs):
+    """Input function of a rule: its spec file, and the files it needs."""
+    PROVENANCE.rule(stage, out, **needs)
+
+    def inputs(wildcards):
+        this = PROVENANCE.job(out.format(**wildcards))
+        # In a folder of its own: Snakemake caches the listing of a folder that it has looked into.
+        spec = Path("work", this.spec["out"], "spec.json")
+        if workflow.is_main_process:
+            if this.why:
+                # A new time and a new checksum: for Snakemake, an updated input.
+                this.spec["outdated"] = f"{time.time_ns()}: {this.why}"
+                if "is out of date" not in this.why:  # only the first cause
+                    logger.info(f"{this.spec['out']}: {this.why}")
+            if read_json(spec) != this.spec:
+                write_json(spec, this.spec)
+        files = {"spec": [str(spec)], **this.files}
+        if this.verified:  # nothing that happens to its inputs can make this job run
+            files = {
+                k: ancient([f for f in v if Path(f).exists()]) for k, v in files.items()
+            }
+        return files
+
+    return inputs
+
+
+TABLES = {  # name -> where its files are
+    "progress": [f"{RUN}/metatrain/progress.parquet"],
+    "evaluations": [f"{RUN}/metatrain/evaluations.parquet"],
+    "curves": [f"{RUN}/transfer/{{agent}}/curves.parquet", f"{REAL}/curves.parquet"],
+    "episodes": [
+        f"{RUN}/transfer/{{agent}}/episodes.parquet",
+        f"{REAL}/episodes.parquet",
+    ],
+    "values": [f"{RUN}/behaviour/values.parquet"],
+    "surface": [f"{RUN}/behaviour/surface.parquet"],
+}
+
+
+def files_of(name, scale, task):
+    """All files of a table that a task has at a scale."""
+    every = {
+        "environment": PLAN.environments(scale, task),
+        "seed": PLAN.seeds(scale),
+        "agent": PLAN.agents(scale, task),
+    }
+    return [
+        file
+        for pattern in TABLES[name]
+        for file in expand(pattern, scale=scale, task=task, **every)
+    ]
+
+
+def tables(name):
+    """The same for the wildcards of a job: those of its task, or of all."""
+
+    def files(wildcards):
+        scale = wildcards["scale"]
+        tasks = [wildcards["task"]] if "task" in wildcards else PLAN.tasks(scale)
+        return [file for task in tasks for file in files_of(name, scale, task)]
+
+    return files
+
+
+def results_of(task):
+    """All that is computed for a task at the chosen scale, but no figures."""
+    return [file for name in TABLES for file in files_of(name, SCALE, task)]
+
+
+def figures_of(task):
+    return f"results/{SCALE}/figures/{task}/manifest.json"
