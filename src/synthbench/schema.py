@@ -92,6 +92,7 @@ class Meta:
     """Meta-training."""
 
     agents: list[str] = setting("algorithms trained in the candidates, one per generation")
+    algorithm: str = setting("how a generation takes one", among=["round_robin", "sampled"])
     generations: int = setting("length of the search", "generations", low=1)
     population: int = setting("size of a generation", "candidate environments", low=2)
     sigma: float = setting("initial standard deviation of the search, per parameter", above=0)
