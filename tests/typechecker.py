@@ -1,5 +1,8 @@
-"""What the tests check annotations with: beartype, for which an int may stand where a float is asked."""
+"""What tests check annotations with: beartype, where an int may stand for a float."""
 
-from beartype import BeartypeConf, beartype
+from typing import Any, Self
 
-check = beartype(conf=BeartypeConf(is_pep484_tower=True))
+from beartype import BeartypeConf, FrozenDict, beartype
+
+# The import hook decorates methods one by one, where beartype does not know what `Self` is.
+check = beartype(conf=BeartypeConf(is_pep484_tower=True, hint_overrides=FrozenDict({Self: Any})))
