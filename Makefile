@@ -57,7 +57,7 @@ clean:  ## removes caches; never results, checkpoints or .venv
 $(INSTALLED): pyproject.toml requirements.lock
 	@echo "Installing the versions of requirements.lock into .venv ..."
 	@$(BIN)/python -m pip install --quiet --constraint requirements.lock uv
-	@if $(BIN)/python -m pip config list | grep -q '[.]index-url=' \
+	@if $(BIN)/python -m pip config list | grep -q '[.]index.url=' \
 	  || ! $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable '.[dev]'; then \
 	  echo "... with pip, which takes a minute or two ..." ; \
 	  $(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[dev]'; \
