@@ -1,0 +1,1 @@
+"""What the tables say: statistics, summary, figures. Reads parquet, never imports JAX."""

@@ -1,0 +1,182 @@
+"""What came out, in numbers? Every headline number with its n and interval."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from synthbench.analysis import files, report, runs
+from synthbench.analysis.files import REAL
+from synthbench.analysis.statistics import LEVEL, RESAMPLES, estimate, fraction_interval
+from synthbench.io import atomic, write_json
+
+DIGITS = 6  # significant digits kept: more than the intervals justify, alike on all machines
+INPUTS = ("curves", "episodes", "progress", "evaluations")
+COSTS = ["seconds", "synthetic_steps", "real_steps", "updates"]
+Numbers = dict[str, Any]
+
+
+def run(
+    config: Mapping[str, Any],
+    inputs: Mapping[str, Iterable[Path]],
+    out: Path,
+    checkpoint: Path,
+) -> list[str]:
+    """Write summary.json and summary.md into `out`.
+
+    config: `scale` and `tasks` ({task config name: its `task` section}).
+    inputs: `curves` and `episodes` (transfer and real), `progress` and `evaluations`.
+    """
+    tables = [files.read(name, inputs[name]) for name in INPUTS]
+    summary = summarise(config["scale"], config["tasks"], *tables)
+    write_json(out / "summary.json", summary)
+    with atomic(out / "summary.md") as path:
+        path.write_text(report.markdown(summary), encoding="utf-8")
+    return ["summary.json", "summary.md"]
+
+
+def summarise(
+    scale: str,
+    tasks: Mapping[str, Mapping[str, Any]],
+    curves: pd.DataFrame,
+    episodes: pd.DataFrame,
+    progress: pd.DataFrame,
+    evaluations: pd.DataFrame,
+) -> Numbers:
+    """{experiment: {task: {trained in: {agent: numbers}}}}, and `about` what they are made of."""
+    summary: Numbers = {
+        "about": {"scale": scale, "level": LEVEL, "resamples": RESAMPLES, "tasks": {}},
+        "transfer": {},
+        "real_at_equal_steps": {},
+        "steps_to_solve": {},
+        "episodes_to_solve": {},
+        "meta_training": {},
+    }
+    for task in sorted(tasks):
+        section, solved = tasks[task], tasks[task]["solved"]
+        c, e, p, v = (t[t["task"] == task] for t in (curves, episodes, progress, evaluations))
+        if c.empty or p.empty:
+            raise ValueError(f"{task} is in the plan, but no table of its agents or environments.")
+        summary["about"]["tasks"][task] = {key: section[key] for key in ("id", "solved", "horizon")}
+        summary["transfer"][task] = final_returns(c, e, runs.meta_agents(p))
+        summary["real_at_equal_steps"][task] = returns_at_equal_steps(c)
+        summary["steps_to_solve"][task] = to_solve(c, solved, "step")
+        summary["episodes_to_solve"][task] = to_solve(c, solved, "episode")
+        summary["meta_training"][task] = meta_training(p, v, solved)
+    return _rounded(summary)
+
+
+def final_returns(
+    curves: pd.DataFrame, episodes: pd.DataFrame, meta_agents: Mapping[str, list[str]]
+) -> Numbers:
+    """Return of finished agents on the real task: {trained in: {agent: numbers}}.
+
+    `unseen`: the agent took no part in the meta-training of the environment.
+    """
+    tested = episodes.groupby(runs.RUN).size().groupby(["environment", "agent"]).min()
+    entries: Numbers = {}
+    for (environment, agent), rows in runs.by(runs.finished(curves), "environment", "agent"):
+        numbers = _returns(rows) | {"test_episodes": int(tested.loc[(environment, agent)])}
+        if environment != REAL:
+            numbers["unseen"] = agent not in meta_agents[environment]
+        entries.setdefault(environment, {})[agent] = numbers
+    return entries
+
+
+def returns_at_equal_steps(curves: pd.DataFrame) -> Numbers:
+    """Return of agents trained in the real task for as many steps as in a synthetic environment.
+
+    {real: {agent: numbers}}; `steps` says after how many they were evaluated.
+    """
+    rows = runs.at_equal_steps(curves)
+    return {REAL: {agent: _returns(chosen) for (agent,), chosen in runs.by(rows, "agent")}}
+
+
+def to_solve(curves: pd.DataFrame, threshold: float, unit: str) -> Numbers:
+    """Training until the first evaluation at or above `threshold`, in `unit`: step or episode.
+
+    The estimate is over the `n` runs that got there; `solved` is their fraction of all (`of`). A
+    run that did not is counted there and nowhere else: no number is put in its place, and where
+    none did the estimate is None.
+    """
+    entries: Numbers = {}
+    solved = runs.first_solved(curves, threshold)
+    for (environment, agent), rows in runs.by(curves, "environment", "agent"):
+        there = solved[(solved["environment"] == environment) & (solved["agent"] == agent)]
+        of = len(rows.drop_duplicates(runs.RUN))
+        low, high = fraction_interval(len(there), of)
+        fraction = {"solved": len(there) / of, "solved_low": low, "solved_high": high, "of": of}
+        entries.setdefault(environment, {})[agent] = _estimate(there, unit) | fraction
+    return entries
+
+
+def meta_training(progress: pd.DataFrame, evaluations: pd.DataFrame, threshold: float) -> Numbers:
+    """What it took to make each environment: costs over its `n` seeds, and how good it became.
+
+    `mean_environment`: per agent the estimate after the last generation, over fresh agents trained
+    in the environment at the mean of the search; `solved_at_generation` is the first evaluated
+    generation at which the estimate reaches `threshold`, or None.
+    """
+    entries: Numbers = {}
+    for (environment,), rows in runs.by(progress, "environment"):
+        by_seed = rows.groupby("environment_seed")
+        costs = by_seed[COSTS].sum().assign(generations=by_seed["generation"].max())
+        entries[environment] = {
+            "agents": runs.meta_agents(rows)[environment],
+            "n": len(costs),
+            **costs.agg(["mean", "min", "max"]).to_dict(),
+            "mean_environment": {
+                agent: _mean_environment(draws, threshold)
+                for (name, agent), draws in runs.by(evaluations, "environment", "agent")
+                if name == environment
+            },
+        }
+    return entries
+
+
+def _mean_environment(evaluations: pd.DataFrame, threshold: float) -> Numbers:
+    by_generation = {
+        int(generation): _estimate(draws, "return_")
+        for (generation,), draws in runs.by(evaluations, "generation")
+    }
+    solved = [g for g, numbers in by_generation.items() if numbers["iqm"] >= threshold]
+    last = max(by_generation)
+    return by_generation[last] | {
+        "generation": last,
+        "solved_at_generation": min(solved, default=None),
+    }
+
+
+def _returns(rows: pd.DataFrame) -> Numbers:
+    return _estimate(rows, "return_") | {
+        "steps": int(rows["step"].median()),
+        "episodes": float(rows["episode"].median()),
+        "settings": len(rows.filter(regex="^hp_").drop_duplicates()),
+    }
+
+
+def _estimate(rows: pd.DataFrame, column: str) -> Numbers:
+    numbers: Numbers = {
+        "iqm": None,
+        "low": None,
+        "high": None,
+        "mean": None,
+        "median": None,
+        "n": 0,
+    }
+    if len(rows):
+        numbers = asdict(estimate(rows[column], rows["environment_seed"]))
+    return numbers | {"level": LEVEL}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _rounded(below) for name, below in value.items()}
+    if isinstance(value, list):
+        return [_rounded(below) for below in value]
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    return int(value) if isinstance(value, np.integer) else value

@@ -1,0 +1,247 @@
+from collections.abc import Callable
+from functools import cache
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from PIL import Image
+
+from synthbench.analysis import figures, runs, style, summary
+from synthbench.analysis.statistics import estimate
+
+NAMES = ["meta_training", "returns", "effort", "behaviour", "reward_surface"]
+
+
+@cache
+def draw(results: Any, name: str) -> Figure:
+    tables = results.tables
+    trained_with = runs.meta_agents(tables["progress"])
+    arguments = {
+        "meta_training": (tables["progress"], tables["evaluations"]),
+        "returns": (tables["curves"], tables["episodes"], trained_with),
+        "effort": (tables["curves"], trained_with),
+        "behaviour": (tables["values"],),
+        "reward_surface": (tables["surface"],),
+    }[name]
+    return getattr(figures, name)(*arguments, task=results.world.task, scale="quick")
+
+
+def texts(artist: Any) -> list[str]:
+    return [text.get_text() for text in artist.findobj(Text) if text.get_text()]
+
+
+def panels(figure: Figure) -> dict[str, Axes]:
+    return {axes.get_title(loc="left"): axes for axes in figure.axes}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_cut_off_or_covers_something_else(results: Any, name: str) -> None:
+    figure = draw(results, name)
+    with style.applied():
+        FigureCanvasAgg(figure).draw()
+    parts: dict[str, Any] = {
+        f"panel {i}": axes.get_tightbbox() for i, axes in enumerate(figure.axes)
+    }
+    parts |= {legend.get_title().get_text(): legend.get_tightbbox() for legend in figure.legends}
+    parts |= {figure.get_suptitle(): figure.texts[0].get_window_extent()}
+    for (a, box_a), (b, box_b) in combinations(parts.items(), 2):
+        assert not box_a.padded(-1).overlaps(box_b), (a, b)
+    for part, box in parts.items():
+        assert box.x0 >= -1, part
+        assert box.y0 >= -1, part
+        assert box.x1 <= figure.bbox.x1 + 1, part
+        assert box.y1 <= figure.bbox.y1 + 1, part
+    for axes in figure.axes:
+        for one, other in combinations(axes.texts, 2):
+            assert not one.get_window_extent().overlaps(other.get_window_extent()), (one, other)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_title_names_task_and_scale(results_of: Callable[[str], Any], name: str) -> None:
+    figure = draw(results_of("one environment"), name)
+    assert figure.get_suptitle().startswith("CartPole-v1, scale “quick”")
+
+
+def test_run_writes_small_files_the_same_under_any_settings(
+    results_of: Callable[[str], Any], tmp_path: Path
+) -> None:
+    results = results_of("one environment")
+    written = []
+    for place, colour in ((tmp_path / "a", "white"), (tmp_path / "b", "red")):
+        place.mkdir()
+        with mpl.rc_context({"axes.facecolor": colour, "font.size": 20}):
+            names = figures.run(results.world.config(), results.paths, place, tmp_path)
+        assert sorted(names) == sorted(f"{name}.png" for name in NAMES)
+        assert sorted(path.name for path in place.iterdir()) == sorted(names)
+        written.append([(place / name).read_bytes() for name in names])
+    assert written[0] == written[1]
+    for name in names:
+        with Image.open(tmp_path / "a" / name) as image:
+            assert image.width == style.WIDTH * style.DPI
+            assert not image.info.keys() & {"Software", "Creation Time", "date"}
+        assert (tmp_path / "a" / name).stat().st_size < 150_000
+
+
+def test_a_task_without_a_bandit_is_refused(results_of: Callable[[str], Any]) -> None:
+    results = results_of("one environment")
+    with pytest.raises(ValueError, match="no surface table"):
+        figures.run(results.world.config(), {**results.paths, "surface": []}, Path(), Path())
+
+
+def test_an_environment_has_one_colour_at_every_scale() -> None:
+    few, many = style.colours(["mdp_ppo", "mine"]), style.colours(["a", "bandit_ppo", "mdp_ppo"])
+    assert few["mdp_ppo"] == many["mdp_ppo"]
+    assert few["real"] == many["real"] == style.REAL_COLOUR
+    assert len({few[name] for name in ("real", "mdp_ppo", "mine")}) == 3
+
+
+def test_histograms_of_returns_end_where_returns_end(results_of: Callable[[str], Any]) -> None:
+    results = results_of("everyone at the cap")
+    episodes = results.tables["episodes"]
+    tops = []
+    for axes in draw(results, "returns").axes:
+        for patch in axes.patches:
+            edges = patch.get_data().edges  # type: ignore[attr-defined]
+            assert edges[-1] == 500
+            assert edges[0] <= episodes["return_"].min()
+            tops.append(patch.get_data().values)  # type: ignore[attr-defined]
+    assert len(tops) == 4  # two agents, in the real task and in the bandit
+    for values in tops:
+        assert np.argmax(values) == len(values) - 1  # the mass is in the bin that ends at 500
+
+
+def test_returns_show_the_numbers_of_the_summary(results_of: Callable[[str], Any]) -> None:
+    results = results_of("negative returns, six dimensions, three actions")
+    tables = {name: results.tables[name] for name in summary.INPUTS}
+    transfer = summary.summarise("quick", {"acrobot": results.world.task}, **tables)["transfer"]
+    shown = panels(draw(results, "returns"))
+    for row in transfer["acrobot"].values():
+        for agent, numbers in row.items():
+            text = (
+                f"{numbers['iqm']:.0f} [" if numbers["iqm"] <= -100 else f"{numbers['iqm']:.3g} ["
+            )
+            dagger = "†" if numbers.get("unseen") else ""
+            assert any(
+                line.startswith(text) and line.endswith(f"n = {numbers['n']} {dagger}".strip())
+                for line in texts(shown[f"agent: {agent}"])
+            )
+
+
+def test_bars_of_effort_are_the_numbers_of_the_summary(results_of: Callable[[str], Any]) -> None:
+    results = results_of("five environments")
+    curves = results.tables["curves"]
+    figure = draw(results, "effort")
+    for axes in figure.axes:
+        unit = "step" if axes in figure.axes[::2] else "episode"
+        agent = axes.get_title(loc="left").removeprefix("agent: ")
+        expected = [
+            row[agent]["iqm"]
+            for row in summary.to_solve(curves, 475, unit).values()
+            if row[agent]["n"]
+        ]
+        bars = [patch.get_x() + patch.get_width() for patch in axes.patches]  # type: ignore[attr-defined]
+        assert sorted(bars) == pytest.approx(sorted(expected))
+
+
+def test_effort_of_nobody_is_no_bar_but_said(results_of: Callable[[str], Any]) -> None:
+    for axes in draw(results_of("nobody solved"), "effort").axes:
+        assert not axes.patches
+        assert sum(text.startswith("0/20 solved") for text in texts(axes)) == 2
+
+
+def test_effort_says_which_agents_are_unseen(results_of: Callable[[str], Any]) -> None:
+    shown = panels(draw(results_of("one environment"), "effort"))
+    assert any("†" in text for text in texts(shown["agent: dqn"]))
+    assert not any("†" in text for text in texts(shown["agent: ppo"]))
+
+
+def test_band_of_meta_training_is_the_interval(results_of: Callable[[str], Any]) -> None:
+    results = results_of("one environment")
+    evaluations = results.tables["evaluations"]
+    figure = draw(results, "meta_training")
+    (axes,) = figure.axes
+    last = evaluations[evaluations["generation"] == 60]
+    expected = estimate(last["return_"])
+    (band,) = axes.collections
+    corners = np.asarray(band.get_paths()[0].vertices)
+    at_end = corners[corners[:, 0] == 60, 1]
+    assert (at_end.min(), at_end.max()) == pytest.approx((expected.low, expected.high))
+    assert axes.get_title(loc="left").startswith("bandit_ppo: 60 generations, 4.0 min")
+
+
+def test_histograms_of_behaviour_are_shares_in_common_bins() -> None:
+    values = pd.DataFrame(
+        {
+            "environment": "bandit",
+            "quantity": ["x"] * 6 + ["reward"] * 6,
+            "source": ["real_test"] * 4
+            + ["synthetic_training"] * 2
+            + ["real_test", "synthetic_training", "synthetic_on_real"] * 2,
+            "value": [0.0, 0.0, 0.0, 10.0, 5.0, 5.0] + [1.0] * 6,
+        }
+    )
+    task = {"id": "Task", "observation_names": ["x"]}
+    figure = figures.behaviour(values, task=task, scale="quick")
+    x, reward = figure.axes
+    real, synthetic = (patch.get_data() for patch in x.patches)  # type: ignore[attr-defined]
+    assert np.array_equal(real.edges, synthetic.edges)
+    assert (real.values[0], real.values[-1]) == (0.75, 0.25)
+    assert synthetic.values.max() == 1
+    assert len(reward.patches) == 3  # of a bandit only the reward is an answer to a query
+
+
+def surface(rewards: list[list[float]]) -> pd.DataFrame:
+    """Rewards per action, the same in every row of a grid that is as wide as they are many."""
+    return pd.DataFrame(
+        [
+            {"x": x, "y": y, "action": action, "reward": row[x]}
+            for action, row in enumerate(rewards)
+            for x in range(len(row))
+            for y in range(3)
+        ]
+    ).assign(environment="bandit", environment_seed=0, x_name="x (m)", y_name="y (m)")
+
+
+def test_surface_of_two_actions_is_their_difference_with_its_zero() -> None:
+    table = surface([[1, 1, 1], [0, 1.5, 4]])
+    figure = figures.reward_surface(table, task={"id": "Task"}, scale="quick")
+    axes, bar = figure.axes
+    mesh, contour = axes.collections
+    assert np.array_equal(np.asarray(mesh.get_array())[0], [-1, 0.5, 3])
+    zero = np.asarray(contour.get_paths()[0].vertices)[:, 0]
+    assert zero == pytest.approx(2 / 3)  # between -1 at 0 and 0.5 at 1
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("x (m)", "y (m)")
+    assert bar.get_ylabel() == "reward: action 1 minus action 0"
+
+
+def test_surface_without_a_change_of_sign_has_no_zero() -> None:
+    figure = figures.reward_surface(
+        surface([[0, 0, 0], [1, 2, 3]]), task={"id": "Task"}, scale="quick"
+    )
+    assert len(figure.axes[0].collections) == 1
+
+
+def test_surface_of_three_actions_is_the_best_and_its_lead() -> None:
+    table = surface([[0, 5, 0], [1, 3, 0], [3, 0, 9]])
+    figure = figures.reward_surface(table, task={"id": "Task"}, scale="quick")
+    best, lead = (axes.collections[0].get_array() for axes in figure.axes[:2])
+    assert np.array_equal(np.asarray(best)[0], [2, 0, 2])
+    assert np.array_equal(np.asarray(lead)[0], [2, 2, 9])
+
+
+def test_surface_of_several_seeds_is_that_of_the_first() -> None:
+    first = surface([[0, 0, 0], [1, 2, 3]])
+    other = surface([[0, 0, 0], [9, 9, 9]]).assign(environment_seed=3)
+    figure = figures.reward_surface(
+        pd.concat([other, first], ignore_index=True), task={"id": "Task"}, scale="quick"
+    )
+    assert figure.axes[0].get_title(loc="left") == "bandit, seed 0"
+    assert np.array_equal(np.asarray(figure.axes[0].collections[0].get_array())[0], [1, 2, 3])
