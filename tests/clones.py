@@ -1,0 +1,206 @@
+"""Throw-away clones of this repository, in which Snakemake and DVC really run.
+
+`with_fake_stages` replaces the stages by ones that write a line of text, and count what they do.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SCALE = "smoke"
+FAKE = '''
+"""A stand-in: says what it does in work/runs.log, writes what it was given."""
+
+import os
+import time
+from pathlib import Path
+
+from synthbench.provenance import digest
+
+STAGE, OUTPUTS = "{stage}", {outputs}
+
+
+def run(config, inputs, out, checkpoint):
+    state = checkpoint / "steps"
+    start = int(state.read_text()) if state.exists() else 0
+    for step in range(start, 3):
+        with open("work/runs.log", "a") as log:
+            log.write(f"{{out}} {{step}}\\n")
+        time.sleep(float(os.environ.get("FAKE_SECONDS", 0)))
+        state.write_text(str(step + 1))
+    given = dict(config)
+    if "meta" in given:  # more generations lead to the same result here
+        given["meta"] = {{k: v for k, v in config.meta.items() if k != "generations"}}
+    read = [Path(path).read_text() for paths in inputs.values() for path in paths]
+    for name in OUTPUTS:
+        (out / name).write_text(digest([STAGE, name, given, read]) + "\\n")
+    if STAGE == "summary":
+        (out / "summary.json").write_text('{{"number": 1}}\\n')
+    return OUTPUTS
+'''
+OUTPUTS = {
+    "metatrain": ["environment.safetensors", "progress.parquet", "evaluations.parquet"],
+    "transfer": ["curves.parquet", "episodes.parquet"],
+    "baseline": ["curves.parquet", "episodes.parquet"],
+    "behaviour": ["values.parquet", "surface.parquet"],
+    "figures": [
+        f"{name}.png"
+        for name in ("meta_training", "returns", "effort", "behaviour", "reward_surface")
+    ],
+    "summary": ["summary.json", "summary.md"],
+}
+
+
+class Clone:
+    """A copy of the repository with its own Git, DVC and results."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    @classmethod
+    def of_working_tree(cls, path: Path) -> "Clone":
+        """What git would track here, with its own history; scale smoke is the versioned one."""
+        listed = run("git", "ls-files", "-co", "--exclude-standard", cwd=ROOT).splitlines()
+        for name in listed:
+            if (ROOT / name).exists() and not name.startswith(("results/", "dvc-store/")):
+                (path / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, path / name, follow_symlinks=False)
+        clone = cls(path)
+        (path / "dvc.lock").unlink(missing_ok=True)
+        clone.edit("dvc.yaml", "quick", SCALE)
+        clone.edit("params.yaml", r"^scale: \w+", f"scale: {SCALE}")
+        clone.edit(".gitignore", r"(?m)^/results/smoke/\n", "")
+        clone.git("init", "-q", "-b", "main")
+        clone.git("add", "-A")
+        clone.git("commit", "-qm", "working tree")
+        return clone
+
+    def with_fake_stages(self) -> "Clone":
+        sys.path.insert(0, str(ROOT / "src"))
+        from synthbench.provenance import STAGES
+
+        for stage, outputs in OUTPUTS.items():
+            file = self.path / "src" / f"{STAGES[stage].module.replace('.', '/')}.py"
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(FAKE.format(stage=stage, outputs=outputs).lstrip())
+        self.commit("fake stages")
+        return self
+
+    def publish(self) -> "Clone":
+        """Commit and push everything to the store in the repository."""
+        self.dvc("push", "-q")
+        self.commit("results")
+        return self
+
+    def clone(self, path: Path) -> "Clone":
+        run("git", "clone", "-q", str(self.path), str(path), cwd=path.parent)
+        return Clone(path)
+
+    def commit(self, message: str) -> None:
+        self.git("add", "-A")
+        self.git("commit", "-qm", message)
+
+    def edit(self, file: str, pattern: str, replacement: str) -> None:
+        """Replace what matches; it must be there."""
+        text = (self.path / file).read_text()
+        changed, count = re.subn(pattern, replacement, text, flags=re.MULTILINE)
+        assert count, f"{pattern} is not in {file}"
+        (self.path / file).write_text(changed)
+
+    def git(self, *words: str) -> str:
+        return run("git", *words, cwd=self.path)
+
+    def dvc(self, *words: str) -> str:
+        return run("dvc", *words, cwd=self.path)
+
+    def snakemake(self, *words: str) -> str:
+        return run("snakemake", "--cores", "2", *words, cwd=self.path)
+
+    def planned(self, *words: str) -> set[str]:
+        """The jobs that `snakemake -n` names, by their directory without results/<scale>."""
+        said = self.snakemake("-n", *words)
+        jobs = set(re.findall(rf"^Job \d+: results/{SCALE}(\S*)$", said, flags=re.MULTILINE))
+        assert bool(jobs) != ("Nothing to be done" in said), said
+        return {job.lstrip("/") or "summary" for job in jobs}
+
+    def stages(self, *words: str) -> set[str]:
+        """The stages that `dvc status` or `dvc repro --dry` name as changed."""
+        if words == ("status",):
+            said = self.dvc("status")
+            return set(re.findall(r"^(\S+):$", said, flags=re.MULTILINE))
+        return set(re.findall(r"^Running stage '(\S+)'", self.dvc(*words), flags=re.MULTILINE))
+
+    def computed(self) -> Counter[str]:
+        """What fake stages did since the last call: job -> steps."""
+        log = self.path / "work/runs.log"
+        lines = log.read_text().splitlines() if log.exists() else []
+        log.unlink(missing_ok=True)
+        names = (line.split()[0].removeprefix(f"results/{SCALE}").lstrip("/") for line in lines)
+        return Counter(name or "summary" for name in names)
+
+    def shuffle_times(self, seed: int) -> None:
+        """File times in any order, as `dvc pull` and `git clone` leave them."""
+        files = sorted(path for path in (self.path / "results").rglob("*") if path.is_file())
+        for i, path in enumerate(files):
+            when = 1_600_000_000 + (i * 7919 * (seed + 1)) % 104_729
+            os.utime(path, (when, when))
+
+    def start(self, *words: str, **environment: str) -> "subprocess.Popen[bytes]":
+        """Snakemake, or another program, in the background."""
+        with open(self.path / "log", "wb") as log:
+            return subprocess.Popen(
+                words, cwd=self.path, env=_environment(environment), stdout=log, stderr=log
+            )
+
+    def wait_for(self, text: str, seconds: float = 60) -> None:
+        """Until a fake stage has said so."""
+        log = self.path / "work/runs.log"
+        until = time.monotonic() + seconds
+        while not (log.exists() and text in log.read_text()):
+            assert time.monotonic() < until, f"{text} was never said"
+            time.sleep(0.05)
+
+
+def run(*words: str, cwd: Path, fails: bool = False, **environment: str) -> str:
+    """What a program says; an assertion where it fails (or, with `fails`, where it does not)."""
+    done = subprocess.run(
+        words,
+        cwd=cwd,
+        env=_environment(environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert (done.returncode != 0) == fails, f"{' '.join(words)}\n{done.stdout}"
+    return done.stdout
+
+
+def descendants(pid: int) -> list[int]:
+    """Of a process: its children, theirs, and so on."""
+    said = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True)
+    children: dict[int, list[int]] = {}
+    for line in said.stdout.splitlines():
+        child, parent = map(int, line.split())
+        children.setdefault(parent, []).append(child)
+    found, todo = [], [pid]
+    while todo:
+        below = children.get(todo.pop(), [])
+        found += below
+        todo += below
+    return found
+
+
+def _environment(more: dict[str, str]) -> dict[str, str]:
+    names = dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "Test")
+    mails = dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "test@example.org")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    own = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "PYTHONPATH")}
+    return {**own, **names, **mails, "DVC_NO_ANALYTICS": "1", "PATH": path, **more}

@@ -1,0 +1,41 @@
+"""Clones for the tests of the workflow; made once, then copied."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from clones import Clone
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """With fake stages; everything is computed, versioned and in the store of the repository."""
+    clone = Clone.of_working_tree(tmp_path_factory.mktemp("published") / "repository")
+    clone.with_fake_stages().dvc("repro")
+    return clone.publish()
+
+
+@pytest.fixture
+def fresh(published: Clone, tmp_path: Path) -> Clone:
+    """A fresh clone after `dvc pull`: no records of Snakemake, file times in any order."""
+    clone = published.clone(tmp_path / "fresh")
+    clone.dvc("pull", "-q")
+    clone.shuffle_times(0)
+    return clone
+
+
+@pytest.fixture
+def used(published: Clone, tmp_path: Path) -> Callable[[], Clone]:
+    """Copies of the clone in which everything was computed, with all records."""
+    made: list[Clone] = []
+
+    def copy() -> Clone:
+        path = tmp_path / f"used{len(made)}"
+        shutil.copytree(published.path, path, symlinks=True)
+        made.append(Clone(path))
+        made[-1].computed()
+        return made[-1]
+
+    return copy

@@ -1,0 +1,315 @@
+"""Snakemake and DVC, with stages that compute nothing: is what should run what runs?
+
+Behaviours (a) fresh clone, (b) edited parameters, (c) Snakemake then DVC, (d) kill -9, (e) edited
+code. Every set below is spelled out: one job too many costs hours, one too few is a stale result.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from clones import SCALE, Clone, descendants, run
+
+Copy = Callable[[], Clone]
+ACROBOT = {
+    "tasks/acrobot/bandit_ppo/seed0/metatrain",
+    "tasks/acrobot/bandit_ppo/seed0/transfer/ppo",
+    "tasks/acrobot/bandit_ppo/seed0/behaviour",
+    "tasks/acrobot/real/ppo",
+}
+CARTPOLE = {
+    "tasks/cartpole/bandit_ppo/seed0/metatrain",
+    "tasks/cartpole/bandit_ppo/seed0/transfer/ppo",
+    "tasks/cartpole/bandit_ppo/seed0/transfer/dqn",
+    "tasks/cartpole/bandit_ppo/seed0/behaviour",
+    "tasks/cartpole/mdp_dqn/seed0/metatrain",
+    "tasks/cartpole/mdp_dqn/seed0/transfer/ppo",
+    "tasks/cartpole/mdp_dqn/seed0/transfer/dqn",
+    "tasks/cartpole/mdp_dqn/seed0/behaviour",
+    "tasks/cartpole/real/ppo",
+    "tasks/cartpole/real/dqn",
+}
+REPORT = {"figures/acrobot", "figures/cartpole", "summary"}
+TRANSFER = {"tasks/acrobot/bandit_ppo/seed0/transfer/ppo"}
+ANALYSED = TRANSFER | {"figures/acrobot", "summary"}
+ACROBOT_META = ACROBOT - {"tasks/acrobot/real/ppo"} | {"figures/acrobot", "summary"}
+TRAINED = "tasks/acrobot/bandit_ppo/seed0/metatrain"
+ENVIRONMENT = f"results/{SCALE}/{TRAINED}/environment.safetensors"
+DRAWS = ("params.yaml", "acrobot: {only", "acrobot: {transfer: {draws: 3}, only")
+POPULATION = ("params.yaml", "acrobot: {only", "acrobot: {meta: {population: 6}, only")
+GENERATIONS = ("params.yaml", "acrobot: {only", "acrobot: {meta: {generations: 4}, only")
+
+
+def test_the_whole_plan_is_computed_once_by_dvc(published: Clone) -> None:
+    computed = published.computed()
+    assert set(computed) == ACROBOT | CARTPOLE | REPORT
+    assert set(computed.values()) == {3}
+    assert published.stages("status") == set()
+
+
+def test_a_fresh_clone_after_dvc_pull_has_nothing_to_do(fresh: Clone) -> None:
+    assert fresh.planned() == set()
+    fresh.shuffle_times(1)
+    assert fresh.planned("--workflow-profile", "none") == set()
+    assert fresh.stages("status") == set()
+
+
+def test_environments_alone_are_enough_for_the_rest(published: Clone, tmp_path: Path) -> None:
+    clone = published.clone(tmp_path / "clone")
+    trained = [job for job in ACROBOT | CARTPOLE if job.endswith("metatrain")]
+    clone.dvc("pull", "-q", *(f"results/{SCALE}/{job}" for job in trained))
+    # Figures and summary come with git, and nothing that they are made of would be made otherwise.
+    assert clone.planned() == (ACROBOT | CARTPOLE) - set(trained)
+
+
+def test_one_number_of_one_task_names_what_depends_on_it(fresh: Clone) -> None:
+    fresh.edit(*POPULATION)
+    assert fresh.planned() == ACROBOT_META
+    assert fresh.stages("status") == {f"{SCALE}@acrobot", f"{SCALE}-report"}
+    assert fresh.stages("repro", "--dry") == {f"{SCALE}@acrobot", f"{SCALE}-report"}
+    fresh.git("checkout", "-q", "params.yaml")
+    assert fresh.planned() == set()
+
+
+def test_without_its_profile_snakemake_names_the_same(fresh: Clone) -> None:
+    fresh.edit(*DRAWS)
+    assert fresh.planned("--workflow-profile", "none") == ANALYSED
+
+
+def test_after_snakemake_dvc_only_records_and_no_old_result_ever_passes(used: Copy) -> None:
+    clone = used()
+    clone.edit(*DRAWS)
+    clone.snakemake()
+    assert set(clone.computed()) == ANALYSED
+    clone.dvc("repro")
+    assert set(clone.computed()) == set()
+    assert clone.stages("status") == set()
+    clone.git("checkout", "-q", "params.yaml")  # the results are of other settings now
+    assert clone.planned() == ANALYSED
+
+
+def test_kill_9_of_everything_then_the_same_command_goes_on(used: Copy) -> None:
+    clone = used()
+    clone.edit(*POPULATION)
+    snakemake = clone.start("snakemake", "--cores", "2", ENVIRONMENT, FAKE_SECONDS="0.5")
+    clone.wait_for("metatrain 1")
+    for pid in [snakemake.pid, *descendants(snakemake.pid)]:
+        _kill(pid)
+    snakemake.wait()
+    clone.snakemake(ENVIRONMENT)
+    # The step that was under way is done again, those before are not.
+    assert clone.computed() == {TRAINED: 4}
+
+
+def test_kill_9_of_snakemake_alone_then_its_orphans_are_waited_for(used: Copy) -> None:
+    clone = used()
+    clone.edit(*POPULATION)
+    snakemake = clone.start("snakemake", "--cores", "2", ENVIRONMENT, FAKE_SECONDS="2")
+    clone.wait_for("metatrain 0")
+    _kill(snakemake.pid)
+    snakemake.wait()
+    assert "which does this job already" in clone.snakemake(ENVIRONMENT)
+    assert clone.computed() == {TRAINED: 3}  # nothing was done twice
+
+
+def test_a_comment_makes_nothing_run_again(fresh: Clone) -> None:
+    fresh.edit("src/synthbench/meta/evolve.py", "^    given = .*", r"\g<0>  # a comment")
+    fresh.edit("src/synthbench/agents/dqn.py", '^"""', '"""Documented. ')
+    assert fresh.planned() == set()
+
+
+def test_code_of_an_agent_makes_its_jobs_run_again(fresh: Clone) -> None:
+    with (fresh.path / "src/synthbench/agents/dqn.py").open("a") as file:
+        file.write("\nchanged = True\n")
+    with_dqn = {job for job in CARTPOLE if "dqn" in job}  # its environment, too
+    with_dqn |= {job for job in CARTPOLE if "mdp_dqn" in job}
+    assert fresh.planned() == with_dqn | {"figures/cartpole", "summary"}
+
+
+def test_code_of_a_stage_makes_it_run_again(fresh: Clone) -> None:
+    with (fresh.path / "src/synthbench/evaluation/transfer.py").open("a") as file:
+        file.write("\nchanged = True\n")
+    transfers = {job for job in ACROBOT | CARTPOLE if "/transfer/" in job}
+    assert fresh.planned() == transfers | REPORT
+
+
+def test_nonsense_is_refused_in_a_sentence_before_the_first_job(fresh: Clone) -> None:
+    fresh.edit("params.yaml", "acrobot: {only", "acrobot: {meta: {popsize: 6}, only")
+    for program in (["snakemake", "-n"], ["synthbench", "check"]):
+        said = run(*program, cwd=fresh.path, fails=True)
+        assert f"scales.{SCALE}.tasks.acrobot.meta.popsize: unknown setting" in said
+        assert "Traceback" not in said
+        assert "in <module>" not in said
+
+
+# What else there is to get wrong. Slow: more of the same mechanism.
+
+
+@pytest.mark.slow
+def test_dvc_refuses_nonsense_too(fresh: Clone) -> None:
+    fresh.edit(*(POPULATION[0], POPULATION[1], "acrobot: {meta: {popsize: 6}, only"))
+    said = run("dvc", "repro", cwd=fresh.path, fails=True)
+    assert f"scales.{SCALE}.tasks.acrobot.meta.popsize: unknown setting" in said
+
+
+@pytest.mark.slow
+def test_dvc_repro_computes_what_an_edit_changed(fresh: Clone) -> None:
+    fresh.edit(*DRAWS)
+    fresh.dvc("repro")
+    assert set(fresh.computed()) == ANALYSED
+    assert fresh.stages("status") == set()
+    assert fresh.planned() == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("link", ["copy", "hardlink", "symlink"])
+def test_any_type_of_link_into_the_cache_will_do(
+    published: Clone, tmp_path: Path, link: str
+) -> None:
+    clone = published.clone(tmp_path / "clone")
+    clone.dvc("config", "--local", "cache.type", link)
+    clone.dvc("pull", "-q")
+    assert clone.planned() == set()
+    before = _contents(clone)
+    clone.edit(*POPULATION)
+    clone.dvc("repro")
+    assert _contents(clone) != before
+    clone.git("checkout", "-q", "HEAD", "--", ".")
+    clone.dvc("checkout", "-q")
+    assert _contents(clone) == before  # not written through the links
+
+
+@pytest.mark.slow
+def test_no_metatraining_where_its_results_are_pulled_later(
+    published: Clone, tmp_path: Path
+) -> None:
+    clone = published.clone(tmp_path / "clone")
+    for job in ACROBOT | CARTPOLE:
+        if job.endswith("metatrain"):
+            clone.dvc("pull", "-q", f"results/{SCALE}/{job}")
+    clone.snakemake()
+    assert not [job for job in clone.computed() if job.endswith("metatrain")]
+    assert clone.planned() == set()
+    clone.dvc("repro")
+    assert clone.git("status", "--short") == ""  # the same bytes
+
+
+@pytest.mark.slow
+def test_results_of_another_version_are_never_stale_never_redone(used: Copy) -> None:
+    clone = used()
+    clone.edit(*DRAWS)
+    clone.dvc("repro")
+    clone.commit("more draws")
+    clone.git("checkout", "-q", "HEAD~1")
+    assert clone.planned() >= TRANSFER  # old parameters and figures, new tables
+    clone.dvc("checkout", "-q")
+    assert clone.planned() == set()
+    assert clone.stages("status") == set()
+    clone.git("checkout", "-q", "main")
+    clone.dvc("checkout", "-q")
+    assert clone.planned() == set()
+    assert clone.stages("status") == set()
+
+
+@pytest.mark.slow
+def test_a_new_task_appears_in_both_tools(fresh: Clone) -> None:
+    fresh.edit("params.yaml", "^      acrobot: {only", "      pendulum: {only")
+    assert {job for job in fresh.planned() if "pendulum" in job} == {
+        job.replace("acrobot", "pendulum") for job in ACROBOT | {"figures/acrobot"}
+    }
+    assert f"{SCALE}@pendulum" in fresh.stages("status")
+
+
+@pytest.mark.slow
+def test_the_same_result_from_other_settings_cuts_off_what_depends_on_it(used: Copy) -> None:
+    clone = used()
+    clone.edit(*GENERATIONS)
+    assert clone.planned() == ACROBOT_META
+    clone.snakemake()
+    assert clone.computed() == {TRAINED: 3}
+    assert clone.planned() == set()
+
+
+@pytest.mark.slow
+def test_a_result_edited_by_hand_is_made_again(used: Copy) -> None:
+    clone = used()
+    with (clone.path / ENVIRONMENT).open("a") as file:
+        file.write("by hand\n")
+    assert clone.planned() == ACROBOT_META
+    clone.snakemake()
+    assert clone.computed() == {TRAINED: 3}
+
+
+@pytest.mark.slow
+def test_kill_9_of_dvc_and_snakemake_then_dvc_again(used: Copy) -> None:
+    clone = used()
+    clone.edit(*POPULATION)
+    dvc = clone.start("dvc", "repro", FAKE_SECONDS="1")
+    clone.wait_for("metatrain 0")
+    snakemake = [p for p in descendants(dvc.pid) if "snakemake" in _command(p)]
+    for pid in [dvc.pid, *snakemake]:
+        _kill(pid)
+    dvc.wait()
+    clone.dvc("repro")
+    assert set(clone.computed().values()) == {3}
+    assert clone.stages("status") == set()
+
+
+@pytest.mark.slow
+def test_two_snakemakes_at_once_do_nothing_twice(used: Copy) -> None:
+    clone = used()
+    clone.edit(*POPULATION)
+    both = [clone.start("snakemake", "--cores", "2", FAKE_SECONDS="0.5") for _ in range(2)]
+    assert [one.wait(timeout=300) for one in both] == [0, 0]
+    assert set(clone.computed().values()) == {3}
+
+
+@pytest.mark.slow
+def test_forced_jobs_compute_again(used: Copy) -> None:
+    clone = used()
+    clone.snakemake("-f", ENVIRONMENT)
+    assert clone.computed() == {TRAINED: 3}
+    assert clone.planned() == set()
+    clone.snakemake("-R", "behaviour")
+    assert all(job.endswith("behaviour") for job in clone.computed())  # the same: cut off
+
+
+@pytest.mark.slow
+def test_code_known_to_be_harmless_can_be_accepted(used: Copy) -> None:
+    clone = used()
+    with (clone.path / "src/synthbench/io.py").open("a") as file:
+        file.write("\nchanged = True\n")
+    with (clone.path / "src/synthbench/meta/evolve.py").open("a") as file:
+        file.write("\nchanged = True\n")
+    assert clone.planned() >= {job for job in ACROBOT | CARTPOLE if job.endswith("metatrain")}
+    clone.snakemake("-n", "--config", "accept_code=true")
+    assert clone.planned() == set()
+
+
+@pytest.mark.slow
+def test_an_experiment_of_dvc_computes_what_it_changes(used: Copy) -> None:
+    clone = used()
+    clone.dvc("exp", "run", "-S", f"scales.{SCALE}.tasks.acrobot.task.horizon=50")
+    assert set(clone.computed()) == ACROBOT | {"figures/acrobot", "summary"}
+    assert clone.stages("status") == set()
+
+
+def _kill(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except FileNotFoundError:
+        return ""
+
+
+def _contents(clone: Clone) -> dict[str, bytes]:
+    results = clone.path / "results"
+    return {str(p.relative_to(results)): p.read_bytes() for p in results.rglob("*") if p.is_file()}
