@@ -1,0 +1,1 @@
+"""Agents: whole training runs as pure functions of a key, an environment and hyperparameters."""

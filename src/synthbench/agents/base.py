@@ -1,0 +1,163 @@
+"""Training runs: what all agents have in common."""
+
+import importlib
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, PyTree
+
+from synthbench.rng import stream
+from synthbench.tasks.base import step_and_reset
+from synthbench.types import Agent, Env, EnvSpec, Hyperparameters, Policy, PRNGKey, Transition
+
+
+class Curve(NamedTuple):
+    """What a test during training saw, at `T` moments."""
+
+    step: Int[Array, "T"]  # environment steps so far
+    episode: Int[Array, "T"]  # episodes ended so far
+    result: PyTree  # what `test` returned
+
+
+def load(agent: Any, spec: EnvSpec) -> Agent:
+    """The agent of a config section (`module`, `static`, ...) for environments of this kind."""
+    return importlib.import_module(agent.module).make(agent, spec)
+
+
+def iterations(agent: Agent, num_steps: int, num_tests: int = 1) -> int:
+    """Iterations that make at least `num_steps` environment steps, in `num_tests` equal parts."""
+    per_part = num_tests * agent.steps_per_iteration
+    return -(-num_steps // per_part) * num_tests
+
+
+def train(
+    agent: Agent, env: Env, hyperparameters: Hyperparameters, key: PRNGKey, num_steps: int
+) -> tuple[PyTree, Transition]:
+    """A fresh agent trained for `num_steps`: its parameters, and all that it saw, [iteration, ...]."""
+    key_init, key_loop = stream(key, "init"), stream(key, "loop")
+    num_iterations = iterations(agent, num_steps)
+    total = num_iterations * agent.steps_per_iteration
+    state = agent.init(key_init, env, hyperparameters, total)
+
+    def iterate(state, i):
+        return agent.iterate(jax.random.fold_in(key_loop, i), state, env, hyperparameters, total)
+
+    state, transitions = jax.lax.scan(iterate, state, jnp.arange(num_iterations))
+    return state.params, transitions
+
+
+def train_with_tests(
+    agent: Agent,
+    env: Env,
+    hyperparameters: Hyperparameters,
+    key: PRNGKey,
+    num_steps: int,
+    num_tests: int,
+    test: Any,
+) -> tuple[PyTree, Curve]:
+    """As `train`, with `test(key, params)` after each of `num_tests` equal parts.
+
+    Tests change nothing about the training: without them the same agent comes out, where `num_tests` divides the
+    number of iterations.
+    """
+    key_init, key_loop, key_test = stream(key, "init"), stream(key, "loop"), stream(key, "test")
+    num_iterations = iterations(agent, num_steps, num_tests)
+    total = num_iterations * agent.steps_per_iteration
+    state = agent.init(key_init, env, hyperparameters, total)
+
+    def iterate(state, i):
+        key_i = jax.random.fold_in(key_loop, i)
+        return agent.iterate(key_i, state, env, hyperparameters, total)[0], None
+
+    def part(state, part_indices):
+        state, _ = jax.lax.scan(iterate, state, part_indices)
+        seen = (part_indices[-1] + 1) * agent.steps_per_iteration
+        result = test(jax.random.fold_in(key_test, part_indices[0]), state.params)
+        return state, Curve(seen, state.episodes, result)
+
+    parts = jnp.arange(num_iterations).reshape(num_tests, -1)
+    state, curve = jax.lax.scan(part, state, parts)
+    return state.params, curve
+
+
+def begin(env: Env, key: PRNGKey, num_envs: int) -> tuple[PyTree, Float[Array, "B o"]]:
+    """The states and first observations of `B` parallel environments."""
+    return jax.vmap(env.reset)(jax.random.split(key, num_envs))
+
+
+def collect(
+    env: Env,
+    policy: Policy,
+    states: PyTree,
+    observations: Float[Array, "B o"],
+    key: PRNGKey,
+    num_steps: int,
+) -> tuple[PyTree, Float[Array, "B o"], Transition]:
+    """Act `num_steps` times in each of `B` parallel environments: transitions are [step, environment].
+
+    In a contextual bandit nothing is sequential, so all steps are taken in one batch; with the same keys, the
+    same transitions come out of `collect_sequentially`.
+    """
+    steps = collect_in_one_batch if env.spec.bandit else collect_sequentially
+    return steps(env, policy, states, observations, key, num_steps)
+
+
+def collect_sequentially(
+    env: Env,
+    policy: Policy,
+    states: PyTree,
+    observations: Float[Array, "B o"],
+    key: PRNGKey,
+    num_steps: int,
+) -> tuple[PyTree, Float[Array, "B o"], Transition]:
+    """The general path of `collect`."""
+
+    def advance(carry, keys):
+        states, observations = carry
+        actions = jax.vmap(policy)(keys[:, 0], observations)
+        new = jax.vmap(step_and_reset, (None, 0, 0, 0))(env, keys[:, 1], states, actions)
+        states, next_observations, step = new
+        return (states, next_observations), Transition(
+            observations, actions, step.reward, step.observation, step.terminated, step.truncated
+        )
+
+    keys = jax.random.split(key, (num_steps, len(observations), 2))
+    (states, observations), transitions = jax.lax.scan(advance, (states, observations), keys)
+    return states, observations, transitions
+
+
+def collect_in_one_batch(
+    env: Env,
+    policy: Policy,
+    states: PyTree,
+    observations: Float[Array, "B o"],
+    key: PRNGKey,
+    num_steps: int,
+) -> tuple[PyTree, Float[Array, "B o"], Transition]:
+    """The path of `collect` for episodes of one step: every next state is a reset, known beforehand."""
+    keys = jax.random.split(key, (num_steps, len(observations), 2))
+    key_step, key_reset = jnp.moveaxis(jax.vmap(jax.vmap(jax.random.split))(keys[..., 1]), -1, 0)
+    resets = jax.vmap(jax.vmap(env.reset))(key_reset)
+    first = (states, observations)
+    acted_on = jax.tree.map(lambda x, xs: jnp.concatenate([x[None], xs[:-1]]), first, resets)
+    states, observations = acted_on
+    actions = jax.vmap(jax.vmap(policy))(keys[..., 0], observations)
+    _, step = jax.vmap(jax.vmap(env.step))(key_step, states, actions)
+    last_states, last_observations = jax.tree.map(lambda xs: xs[-1], resets)
+    return (
+        last_states,
+        last_observations,
+        Transition(
+            observations, actions, step.reward, step.observation, step.terminated, step.truncated
+        ),
+    )
+
+
+def adam(learning_rate: Float[Array, ""], max_grad_norm: Float[Array, ""]) -> Any:
+    """Adam on gradients whose global L2 norm is clipped; both numbers may be traced."""
+    return optax.chain(
+        optax.clip_by_global_norm(max_grad_norm),  # type: ignore[arg-type]  # traced
+        optax.adam(learning_rate, eps=1e-5),
+    )

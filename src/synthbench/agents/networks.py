@@ -1,0 +1,74 @@
+"""The networks inside an agent."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jaxtyping import Array, Float
+
+from synthbench.types import PRNGKey
+
+ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "tanh": jnp.tanh,
+    "relu": nn.relu,
+    "swish": nn.swish,
+}
+
+
+def orthogonal(scale: float) -> Callable[..., Float[Array, "i k"]]:
+    """Initialiser: `scale` times a random matrix with orthonormal rows or columns (Saxe et al. 2014).
+
+    The orthogonal factor of a Gaussian matrix, by Newton-Schulz iteration (Higham 2008, sec. 8.3). Not by
+    `flax.linen.initializers.orthogonal`: with jaxlib 0.10.2, batched QR factorisations that run at the same time
+    can wait for each other for ever on a CPU with few cores.
+    """
+
+    def init(key: PRNGKey, shape: tuple[int, int], dtype: Any = jnp.float32) -> jax.Array:
+        matrix = jax.random.normal(key, shape, dtype)
+        wide = shape[0] < shape[1]
+        x = matrix.T if wide else matrix
+        x = x / jnp.linalg.norm(x)  # the iteration converges for singular values in (0, sqrt 3)
+        x, _ = jax.lax.scan(lambda x, _: (1.5 * x - 0.5 * x @ (x.T @ x), None), x, length=64)
+        return scale * (x.T if wide else x)
+
+    return init
+
+
+class MLP(nn.Module):
+    """Hidden layers with one activation, then a linear layer; orthogonal weights, zero biases (Schulman et al. 2017).
+
+    `output_scale` is the gain of the last layer: small for a policy, so that it begins near uniform.
+    """
+
+    hidden: Sequence[int]
+    outputs: int
+    activation: str
+    output_scale: float = 1.0
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "... i"]) -> Float[Array, "... k"]:
+        for width in self.hidden:
+            x = nn.Dense(width, kernel_init=orthogonal(2**0.5))(x)
+            x = ACTIVATIONS[self.activation](x)
+        last = orthogonal(self.output_scale)
+        return nn.Dense(self.outputs, kernel_init=last)(x)
+
+
+class DuelingMLP(nn.Module):
+    """Action values as state value plus advantage, centred per state (Wang et al. 2016, eq. 9)."""
+
+    hidden: Sequence[int]
+    outputs: int
+    activation: str
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "... i"]) -> Float[Array, "... k"]:
+        *trunk, last = self.hidden
+        for width in trunk:
+            x = nn.Dense(width, kernel_init=orthogonal(2**0.5))(x)
+            x = ACTIVATIONS[self.activation](x)
+        value = MLP([last], 1, self.activation)(x)
+        advantage = MLP([last], self.outputs, self.activation)(x)
+        return value + advantage - advantage.mean(-1, keepdims=True)

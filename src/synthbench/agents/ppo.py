@@ -1,0 +1,231 @@
+"""Proximal policy optimisation with clipped ratios (Schulman et al. 2017)."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jaxtyping import Array, Float, Int, PyTree
+
+from synthbench.agents import losses
+from synthbench.agents.base import adam, begin, collect
+from synthbench.agents.networks import MLP
+from synthbench.types import Action, Env, EnvSpec, Hyperparameters, Observation, PRNGKey, Transition
+
+
+class TrainState(struct.PyTreeNode):
+    params: PyTree  # {"actor": ..., "critic": ...}
+    optimiser: PyTree
+    env_states: PyTree
+    observations: Float[Array, "B o"]
+    episodes: Int[Array, ""]
+
+
+class Batch(NamedTuple):
+    """What an update learns from."""
+
+    observation: Float[Array, "*b o"]
+    action: Int[Array, "*b"] | Float[Array, "*b a"]
+    log_prob: Float[Array, "*b"]
+    value: Float[Array, "*b"]
+    advantage: Float[Array, "*b"]
+
+
+@dataclass(frozen=True)
+class PPO:
+    """PPO with separate actor and critic networks under one loss and one optimiser.
+
+    Discrete actions: categorical policy. Continuous ones: diagonal Gaussian with a state-independent deviation;
+    actions are clipped to their bounds for the environment only.
+    """
+
+    spec: EnvSpec
+    num_envs: int
+    num_steps: int
+    num_epochs: int
+    num_minibatches: int
+    hidden: tuple[int, ...]
+    activation: str
+    test_policy: str  # sample | mode
+    name: str = "ppo"
+
+    @property
+    def steps_per_iteration(self) -> int:
+        return self.num_envs * self.num_steps
+
+    def updates(self, num_steps: int) -> int:
+        return num_steps // self.steps_per_iteration * self.num_epochs * self.num_minibatches
+
+    def init(
+        self, key: PRNGKey, env: Env, hyperparameters: Hyperparameters, num_steps: int
+    ) -> TrainState:
+        key_actor, key_critic, key_env = jax.random.split(key, 3)
+        blank = jnp.zeros(self.spec.observation_size)
+        params = {
+            "actor": self._actor.init(key_actor, blank),
+            "critic": self._critic.init(key_critic, blank),
+        }
+        if not self.spec.discrete:
+            params["log_std"] = jnp.zeros(self.spec.action_size)
+        optimiser = self._optimiser(hyperparameters).init(params)
+        env_states, observations = begin(env, key_env, self.num_envs)
+        return TrainState(params, optimiser, env_states, observations, jnp.int32(0))
+
+    def iterate(
+        self,
+        key: PRNGKey,
+        state: TrainState,
+        env: Env,
+        hyperparameters: Hyperparameters,
+        num_steps: int,
+    ) -> tuple[TrainState, Transition]:
+        """One iteration: collect, estimate advantages, several epochs of minibatches."""
+        key_collect, key_epochs = jax.random.split(key)
+
+        def policy(key: PRNGKey, observation: Observation) -> Action:
+            return self._bounded(self._sample(state.params, key, observation))
+
+        env_states, observations, transitions = collect(
+            env, policy, state.env_states, state.observations, key_collect, self.num_steps
+        )
+        batch = self._batch(state.params, transitions, hyperparameters)
+
+        def epoch(carry, key):
+            order = jax.random.permutation(key, self.steps_per_iteration)
+            minibatches = jax.tree.map(
+                lambda x: x[order].reshape(self.num_minibatches, -1, *x.shape[1:]), batch
+            )
+            return jax.lax.scan(self._update(hyperparameters), carry, minibatches)
+
+        keys = jax.random.split(key_epochs, self.num_epochs)
+        (params, optimiser), _ = jax.lax.scan(epoch, (state.params, state.optimiser), keys)
+        ended = (transitions.terminated | transitions.truncated).sum()
+        state = TrainState(params, optimiser, env_states, observations, state.episodes + ended)
+        return state, transitions
+
+    def act(self, params: PyTree, key: PRNGKey, observation: Observation) -> Action:
+        if self.test_policy == "mode":
+            return self._bounded(self._mode(params, observation))
+        return self._bounded(self._sample(params, key, observation))
+
+    def _batch(
+        self, params: PyTree, transitions: Transition, hyperparameters: Hyperparameters
+    ) -> Batch:
+        observation, action, reward_t, next_observation, terminated_t, truncated_t = transitions
+        value_tm1 = self._value(params, observation)
+        if self.spec.bandit:  # no bootstrap, no trace
+            advantage = reward_t - value_tm1
+        else:
+            advantage = losses.generalised_advantages(
+                reward_t,
+                terminated_t,
+                truncated_t,
+                value_tm1,
+                self._value(params, next_observation),
+                hyperparameters["gamma"],
+                hyperparameters["gae_lambda"],
+            )
+        log_prob = self._log_prob(params, observation, action)
+        batch = Batch(observation, action, log_prob, value_tm1, advantage)
+        return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), batch)
+
+    def _update(self, hyperparameters: Hyperparameters) -> Any:
+        """One gradient step on one minibatch, as the body of a scan."""
+
+        def loss(params, batch: Batch):
+            log_ratio = self._log_prob(params, batch.observation, batch.action) - batch.log_prob
+            advantage = losses.normalised(batch.advantage)
+            policy = losses.clipped_policy_loss(log_ratio, advantage, hyperparameters["clip"])
+            value = losses.clipped_value_loss(
+                self._value(params, batch.observation),
+                batch.value,
+                batch.advantage + batch.value,
+                hyperparameters["clip"],
+            )
+            entropy = self._entropy(params, batch.observation).mean()
+            return (
+                policy
+                + hyperparameters["value_coefficient"] * value
+                - hyperparameters["entropy_coefficient"] * entropy
+            )
+
+        def update(carry, batch: Batch):
+            params, optimiser = carry
+            gradient = jax.grad(loss)(params, batch)
+            change, optimiser = self._optimiser(hyperparameters).update(gradient, optimiser)
+            return (jax.tree.map(jnp.add, params, change), optimiser), None
+
+        return update
+
+    @property
+    def _actor(self) -> MLP:
+        outputs = self.spec.num_actions or self.spec.action_size
+        return MLP(self.hidden, outputs, self.activation, output_scale=0.01)
+
+    @property
+    def _critic(self) -> MLP:
+        return MLP(self.hidden, 1, self.activation)
+
+    def _optimiser(self, hyperparameters: Hyperparameters) -> Any:
+        return adam(hyperparameters["learning_rate"], hyperparameters["max_grad_norm"])
+
+    def _value(self, params: PyTree, observation: Float[Array, "*b o"]) -> Float[Array, "*b"]:
+        return self._critic.apply(params["critic"], observation)[..., 0]
+
+    # The distribution over actions, discrete or continuous.
+
+    def _sample(self, params: PyTree, key: PRNGKey, observation: Observation) -> Action:
+        output = self._actor.apply(params["actor"], observation)
+        if self.spec.discrete:
+            return jax.random.categorical(key, output)
+        noise = jax.random.normal(key, (self.spec.action_size,))
+        return output + jnp.exp(params["log_std"]) * noise
+
+    def _mode(self, params: PyTree, observation: Observation) -> Action:
+        output = self._actor.apply(params["actor"], observation)
+        return output.argmax(-1) if self.spec.discrete else output
+
+    def _bounded(self, action: Action) -> Action:
+        if self.spec.discrete:
+            return action
+        return jnp.clip(action, self.spec.action_low, self.spec.action_high)
+
+    def _log_prob(
+        self,
+        params: PyTree,
+        observation: Float[Array, "*b o"],
+        action: Int[Array, "*b"] | Float[Array, "*b a"],
+    ) -> Float[Array, "*b"]:
+        output = self._actor.apply(params["actor"], observation)
+        if self.spec.discrete:
+            return losses.select_action_value(jax.nn.log_softmax(output), action)
+        log_std = params["log_std"]
+        z = (action - output) * jnp.exp(-log_std)
+        return (-0.5 * z**2 - log_std - 0.5 * jnp.log(2 * jnp.pi)).sum(-1)
+
+    def _entropy(self, params: PyTree, observation: Float[Array, "*b o"]) -> Float[Array, "*b"]:
+        if not self.spec.discrete:
+            entropy = (params["log_std"] + 0.5 * jnp.log(2 * jnp.pi * jnp.e)).sum()
+            return jnp.broadcast_to(entropy, observation.shape[:-1])
+        log_probs = jax.nn.log_softmax(self._actor.apply(params["actor"], observation))
+        return -(jnp.exp(log_probs) * log_probs).sum(-1)
+
+
+def make(agent: Any, spec: EnvSpec) -> PPO:
+    """PPO from a config section.
+
+    Raises ValueError where minibatches would not be equal."""
+    static = dict(agent.static)
+    static["hidden"] = tuple(static["hidden"])
+    ppo = PPO(spec=spec, **static)
+    if ppo.steps_per_iteration % ppo.num_minibatches:
+        raise ValueError(
+            f"agents.ppo.static: {ppo.num_envs} environments x {ppo.num_steps} steps cannot be divided into "
+            f"{ppo.num_minibatches} equal minibatches."
+        )
+    if ppo.test_policy not in ("sample", "mode"):
+        raise ValueError(
+            f"agents.ppo.static.test_policy must be sample or mode, not {ppo.test_policy!r}."
+        )
+    return ppo

@@ -1,0 +1,48 @@
+"""Spaces of hyperparameters: what `search:` in an agent's config means."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from synthbench.rng import stream
+from synthbench.types import PRNGKey
+
+
+def draw(key: PRNGKey, agent: Any, num_draws: int, mode: str) -> dict[str, Float[Array, " D"]]:
+    """`num_draws` settings of the agent's hyperparameters.
+
+    `mode`: "sampled" (each one that has a search space independently from it) or "default" (all as configured).
+    `agent` is the agent's config section. Adding a hyperparameter does not change what is drawn for the others.
+    """
+    values = {name: jnp.full(num_draws, float(x)) for name, x in agent.hyperparameters.items()}
+    if mode == "default":
+        return values
+    if mode != "sampled":
+        raise ValueError(f"hyperparameters must be 'sampled' or 'default', not {mode!r}.")
+    for name, space in agent.search.items():
+        values[name] = sample(stream(key, name), space, num_draws)
+    return values
+
+
+def sample(key: PRNGKey, space: Mapping[str, Any], num_draws: int) -> Float[Array, " D"]:
+    """Draw from `{choice: [...]}`, `{uniform: [low, high]}`, `{log_uniform: [low, high]}` or `{int: [low, high]}`.
+
+    Bounds are inclusive for `int`. Raises ValueError for any other kind.
+    """
+    ((kind, values),) = space.items()
+    values = jnp.asarray(list(values), jnp.float32)
+    if kind == "choice":
+        return jax.random.choice(key, values, (num_draws,))
+    low, high = values
+    if kind == "uniform":
+        return jax.random.uniform(key, (num_draws,), minval=low, maxval=high)
+    if kind == "log_uniform":
+        return jnp.exp(
+            jax.random.uniform(key, (num_draws,), minval=jnp.log(low), maxval=jnp.log(high))
+        )
+    if kind == "int":
+        return jnp.floor(jax.random.uniform(key, (num_draws,), minval=low, maxval=high + 1))
+    raise ValueError(f"Unknown space {kind!r}; use choice, uniform, log_uniform or int.")

@@ -1,0 +1,62 @@
+"""Progress of long work: a bar in a terminal, a line every few seconds in a log."""
+
+import sys
+import time
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+def duration(seconds: float) -> str:
+    """As h:mm:ss, or m:ss under an hour."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+class Work:
+    """`with Work("cartpole", total=60, unit="generation") as work: work.done(3, "fitness 12")`."""
+
+    def __init__(self, title: str, total: int, unit: str, every: float = 10.0):
+        self.title, self.total, self.unit, self.every = title, total, unit, every
+        self._bar: Progress | None = None
+        self._task: Any = None
+        self._begun = self._told = time.monotonic()
+        self._first: int | None = None
+
+    def __enter__(self) -> Self:
+        if sys.stdout.isatty():
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[note]}"),
+                TimeRemainingColumn(),
+            )
+            self._bar = Progress(*columns, console=Console())
+            self._bar.start()
+            self._task = self._bar.add_task(self.title, total=self.total, note="")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def done(self, count: int, note: str = "") -> None:
+        """Say that `count` units are done, those of an earlier run that was killed included."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first = count - 1
+        if self._bar:
+            self._bar.update(self._task, completed=count, note=note)
+        elif now - self._told >= self.every or count == self.total:
+            left = (now - self._begun) / max(1, count - self._first) * (self.total - count)
+            ending = f"{duration(left)} left" if count < self.total else "done"
+            print(
+                f"{self.title}: {self.unit} {count}/{self.total}  {note}  {ending}".replace(
+                    "    ", "  "
+                ),
+                flush=True,
+            )
+            self._told = now

@@ -1,0 +1,1 @@
+"""Meta-training: evolution of synthetic environments."""

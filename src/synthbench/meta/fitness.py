@@ -1,0 +1,89 @@
+"""Fitness of a synthetic environment: the return, on the real task, of an agent trained from scratch in it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh, PartitionSpec
+from jaxtyping import Array, Float, Int, PyTree
+
+from synthbench.agents.base import train
+from synthbench.rng import stream
+from synthbench.tasks.rollout import episode_returns
+from synthbench.types import Agent, Env, Hyperparameters, PRNGKey
+
+
+class Evaluation(NamedTuple):
+    return_: Float[Array, "*P"]  # mean undiscounted return of the test episodes, real task
+    real_steps: Int[Array, "*P"]  # that they took
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How one environment is tried: who trains in it, for how long, and how that agent is tested."""
+
+    agent: Agent
+    task: Env  # real
+    num_steps: int  # of training in the synthetic environment
+    num_episodes: int  # of testing on the real task
+
+    def __call__(self, env: Env, hyperparameters: Hyperparameters, key: PRNGKey) -> Evaluation:
+        """Train an agent from scratch, test it."""
+        params, _ = train(self.agent, env, hyperparameters, stream(key, "train"), self.num_steps)
+        policy = partial(self.agent.act, params)
+        returns, lengths = episode_returns(
+            stream(key, "test"), self.task, policy, self.num_episodes
+        )
+        return Evaluation(returns.mean(), lengths.sum())
+
+
+def over_population(
+    trial: Trial, chunk: int, mesh: Mesh
+) -> Callable[[Env, Hyperparameters, PRNGKey], Evaluation]:
+    """Try `P` environments, all with the same setting and the same random numbers.
+
+    Common random numbers on purpose: candidates are compared, so what is not theirs should not differ.
+    The population is spread over the devices of `mesh`, and on each tried `chunk` at a time (so that what one
+    update touches stays in a core's cache). `P` must be a multiple of the number of devices.
+    """
+
+    def on_one_device(envs, hyperparameters, key):
+        return jax.lax.map(lambda env: trial(env, hyperparameters, key), envs, batch_size=chunk)
+
+    return _spread(on_one_device, mesh, batched=(True, False, False))
+
+
+def over_draws(
+    trial: Trial, chunk: int, mesh: Mesh
+) -> Callable[[Env, Hyperparameters, PRNGKey], Evaluation]:
+    """Try one environment with `D` settings, each with random numbers of its own (`D` keys)."""
+
+    def on_one_device(env, hyperparameters, keys):
+        each = (hyperparameters, keys)
+        return jax.lax.map(lambda x: trial(env, *x), each, batch_size=chunk)
+
+    return _spread(on_one_device, mesh, batched=(False, True, True))
+
+
+def _spread(function: Any, mesh: Mesh, batched: tuple[bool, ...]) -> Any:
+    """Split the batched arguments, and the results, over the devices."""
+    axis, whole = PartitionSpec(mesh.axis_names[0]), PartitionSpec()
+    specs = tuple(axis if is_batched else whole for is_batched in batched)
+    return jax.jit(
+        jax.shard_map(function, mesh=mesh, in_specs=specs, out_specs=axis, check_vma=False)
+    )
+
+
+def devices_for(count: int) -> Mesh:
+    """As many devices as divide `count` equally."""
+    available = jax.devices()
+    number = max(n for n in range(1, len(available) + 1) if count % n == 0)
+    return Mesh(available[:number], ("P",))
+
+
+def parameters(theta: PyTree) -> int:
+    """Number of parameters."""
+    return int(sum(jnp.size(x) for x in jax.tree.leaves(theta)))

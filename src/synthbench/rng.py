@@ -1,0 +1,17 @@
+"""Named streams of random numbers: one root key per job, one stream per purpose, independent of call order."""
+
+import zlib
+
+import jax
+
+from synthbench.types import PRNGKey
+
+
+def root(seed: int) -> PRNGKey:
+    """The key that all randomness of a job comes from."""
+    return jax.random.key(seed)
+
+
+def stream(key: PRNGKey, name: str) -> PRNGKey:
+    """The key of a purpose, such as "train". Equal names give equal keys, so use each name once."""
+    return jax.random.fold_in(key, zlib.crc32(name.encode()))

@@ -1,0 +1,1 @@
+"""Synthetic environments: networks that play the part of a task."""

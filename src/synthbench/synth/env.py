@@ -1,0 +1,94 @@
+"""Synthetic environments: a network plays the part of a task (Ferreira et al. 2022; Liesen et al. 2024).
+
+Four heads, each a network of its own: initial state from a latent z ~ N(0, I), reward of (state, action), change of
+the state by (state, action), and whether an episode ends in a state. With a horizon of one step only the first two
+are there: a contextual bandit.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jaxtyping import Array, Float, PyTree
+
+from synthbench.synth.networks import MLP
+from synthbench.tasks.base import spec_of
+from synthbench.types import Action, EnvSpec, Observation, PRNGKey, Step
+
+
+class State(struct.PyTreeNode):
+    observation: Float[Array, " o"]
+    time: Any  # steps since the episode began
+
+
+class SyntheticEnv(struct.PyTreeNode):
+    """An `Env` whose leaves are its parameters theta; batch them to have a population of environments."""
+
+    theta: PyTree
+    spec: EnvSpec = struct.field(pytree_node=False)
+    hidden: tuple[int, ...] = struct.field(pytree_node=False)
+    activation: str = struct.field(pytree_node=False)
+
+    def reset(self, key: PRNGKey) -> tuple[State, Observation]:
+        latent = jax.random.normal(key, (self.spec.observation_size,))
+        observation = self._apply("initial_state", latent)
+        return State(observation, jnp.int32(0)), observation
+
+    def step(self, key: PRNGKey, state: State, action: Action) -> tuple[State, Step]:
+        """The key is not used: given the state, everything is deterministic."""
+        reward = self.reward(state.observation, action)
+        if self.spec.bandit:
+            step = Step(state.observation, reward, jnp.bool_(True), jnp.bool_(False))
+            return State(state.observation, state.time + 1), step
+        inputs = self._inputs(state.observation, action)
+        observation = state.observation + self._apply("transition", inputs)
+        time = state.time + 1
+        terminated = self._apply("done", observation)[0] > 0.0
+        truncated = (time >= self.spec.horizon) & ~terminated
+        return State(observation, time), Step(observation, reward, terminated, truncated)
+
+    def reward(self, observation: Observation, action: Action) -> Float[Array, ""]:
+        """Reward of an action in a state; linear output, so unbounded."""
+        return self._apply("reward", self._inputs(observation, action))[0]
+
+    def _inputs(self, observation: Observation, action: Action) -> Float[Array, " i"]:
+        encoded = jax.nn.one_hot(action, self.spec.num_actions) if self.spec.discrete else action
+        return jnp.concatenate([observation, encoded])
+
+    def _apply(self, head: str, inputs: Float[Array, " i"]) -> Float[Array, " k"]:
+        network = MLP(self.hidden, _outputs(head, self.spec), self.activation)
+        return network.apply({"params": self.theta[head]}, inputs)
+
+
+def make(synth: Any, task: Any, theta: PyTree = None) -> SyntheticEnv:
+    """The synthetic environment that config sections `synth` and `task` describe.
+
+    It has no parameters unless `theta` is given; see `init_theta` and `env.replace(theta=...)`.
+    """
+    return SyntheticEnv(
+        theta=theta,
+        spec=spec_of(task, horizon=synth.horizon),
+        hidden=tuple(synth.hidden),
+        activation=synth.activation,
+    )
+
+
+def init_theta(key: PRNGKey, env: SyntheticEnv) -> PyTree:
+    """Parameters as the networks are initialised: LeCun normal weights, zero biases."""
+    observation = env.spec.observation_size
+    pair = observation + max(env.spec.num_actions, env.spec.action_size)
+    inputs = {"initial_state": observation, "reward": pair}
+    if not env.spec.bandit:
+        inputs |= {"transition": pair, "done": observation}
+    keys = jax.random.split(key, len(inputs))
+    return {
+        head: MLP(env.hidden, _outputs(head, env.spec), env.activation).init(k, jnp.zeros(size))[
+            "params"
+        ]
+        for k, (head, size) in zip(keys, inputs.items(), strict=True)
+    }
+
+
+def _outputs(head: str, spec: EnvSpec) -> int:
+    return spec.observation_size if head in ("initial_state", "transition") else 1

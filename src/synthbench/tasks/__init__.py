@@ -1,0 +1,1 @@
+"""Real tasks behind the `Env` contract."""

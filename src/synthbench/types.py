@@ -1,0 +1,122 @@
+"""Shapes and protocols that the whole package shares.
+
+One set of axis letters: `P` population, `B` parallel environments, `T` steps, `E` episodes, `D` draws of
+hyperparameters, `N` replay buffer, `o` observation, `a` action. Functions are written for the single case and
+vectorised with `vmap` where they are called.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+
+PRNGKey = Key[Array, ""]
+Observation = Float[Array, " o"]
+Action = Int[Array, ""] | Float[Array, " a"]  # an index, or one number per dimension
+Hyperparameters = dict[str, Any]  # name -> traced scalar
+
+
+@dataclass(frozen=True)
+class EnvSpec:
+    """What is fixed about an environment; hashable, so that it can be static under `jit`."""
+
+    observation_size: int
+    num_actions: int  # number of discrete actions; 0 where actions are continuous
+    action_size: int  # dimensions of a continuous action; 0 where actions are discrete
+    action_low: float  # bounds of every dimension of a continuous action
+    action_high: float
+    horizon: int  # steps per episode before truncation
+
+    @property
+    def discrete(self) -> bool:
+        return self.num_actions > 0
+
+    @property
+    def bandit(self) -> bool:
+        """Whether every episode has one step, so that nothing in an environment is sequential."""
+        return self.horizon == 1
+
+
+class Step(NamedTuple):
+    """What one action led to.
+
+    `observation` is that of the state the action led to, also where the episode ends there: never the first
+    observation of the next episode. `terminated`: the task ended, the future is worth nothing. `truncated`: a
+    time limit cut the episode, the future is worth what its last observation is worth. Never both.
+    """
+
+    observation: Float[Array, " o"]
+    reward: Float[Array, ""]
+    terminated: Bool[Array, ""]
+    truncated: Bool[Array, ""]
+
+
+@runtime_checkable
+class Env(Protocol):
+    """A task, real or synthetic. A pytree: its leaves (the parameters of a synthetic one) may be batched.
+
+    Environments do not reset themselves; `tasks.base.step_and_reset` does it for those who train.
+    """
+
+    @property
+    def spec(self) -> EnvSpec: ...
+
+    def reset(self, key: PRNGKey) -> tuple[PyTree, Observation]:
+        """Begin an episode: its state and first observation."""
+
+    def step(self, key: PRNGKey, state: PyTree, action: Action) -> tuple[PyTree, Step]:
+        """Act once."""
+
+
+@runtime_checkable
+class Policy(Protocol):
+    def __call__(self, key: PRNGKey, observation: Observation) -> Action: ...
+
+
+class Transition(NamedTuple):
+    """One step as an agent stores it; `next_observation` is the true one (see `Step.observation`)."""
+
+    observation: Float[Array, "*batch o"]
+    action: Int[Array, "*batch"] | Float[Array, "*batch a"]
+    reward: Float[Array, "*batch"]
+    next_observation: Float[Array, "*batch o"]
+    terminated: Bool[Array, "*batch"]
+    truncated: Bool[Array, "*batch"]
+
+
+@runtime_checkable
+class Agent(Protocol):
+    """An algorithm with everything that fixes a shape; frozen and hashable, so static under `jit`.
+
+    What is a hyperparameter (a learning rate, a clip) comes as a traced scalar with each call, so that a
+    population of settings is one `vmap`.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def spec(self) -> EnvSpec: ...
+
+    @property
+    def steps_per_iteration(self) -> int:
+        """Environment steps, over all parallel environments, that one iteration takes."""
+
+    def updates(self, num_steps: int) -> int:
+        """Gradient updates in a training run of `num_steps`."""
+
+    def init(self, key: PRNGKey, env: Env, hyperparameters: Hyperparameters, num_steps: int) -> Any:
+        """The state before training for `num_steps`; has fields `params` and `episodes`."""
+
+    def iterate(
+        self,
+        key: PRNGKey,
+        state: Any,
+        env: Env,
+        hyperparameters: Hyperparameters,
+        num_steps: int,
+    ) -> tuple[Any, Transition]:
+        """Collect and learn once; also what was collected."""
+
+    def act(self, params: PyTree, key: PRNGKey, observation: Observation) -> Action:
+        """The policy that is tested."""
