@@ -286,6 +286,8 @@ def _command_line(overrides: Sequence[str]) -> tuple[list[str], Values]:
             continue
         for name in reversed(path[1:]):
             value = {name: value}
+        if path == ["synth"] and isinstance(value, str):
+            value = {"name": value}
         values = _merged(values, {path[0]: value})
     _check_environment(values, "command line")
     return choices, _expanded(values)

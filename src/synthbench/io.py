@@ -35,7 +35,7 @@ def write_json(path: Path | str, value: Any) -> None:
         temporary.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
-def read_json(path: Path | str) -> Any | None:
+def read_json(path: Path | str) -> Any:
     """The value, or None where there is no file or it is not JSON."""
     try:
         return json.loads(Path(path).read_text())

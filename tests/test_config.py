@@ -1,0 +1,357 @@
+"""Who wins where settings are made twice; what is refused, and in which words."""
+
+import copy
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from synthbench.config import Plan, typed
+from synthbench.schema import Config, ConfigError, definition, described, groups
+
+ROOT = Path(__file__).parents[1]
+PARAMS: dict[str, Any] = yaml.safe_load(
+    """
+scale: smoke
+scales:
+  smoke:
+    seeds: [0, 1]
+    agents: [ppo, dqn]
+    common:
+      meta: {population: 4, generations: 2}
+    environments:
+      bandit_ppo: {synth: bandit, meta: {agents: [ppo]}}
+      mdp_dqn: {synth: mdp, meta: {agents: [dqn]}}
+    tasks:
+      cartpole: {}
+      acrobot: {}
+"""
+)
+
+
+def plan(**edits: Any) -> Plan:
+    """PARAMS with other values at `scales.smoke`; double underscores are dots, None removes."""
+    params = copy.deepcopy(PARAMS)
+    for name, value in edits.items():
+        *parents, last = name.split("__")
+        node = params["scales"]["smoke"]
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        if value is None:
+            del node[last]
+        else:
+            node[last] = value
+    return Plan(params)
+
+
+def refusal(**edits: Any) -> str:
+    with pytest.raises(ConfigError) as error:
+        plan(**edits).check("smoke")
+    sentence = str(error.value)
+    assert "\n" not in sentence
+    return sentence
+
+
+def test_paper_has_the_published_budgets() -> None:
+    # Liesen et al. 2024: population 128, 10,000 synthetic steps, 300 and 100 generations.
+    paper = Plan.load(ROOT / "params.yaml")
+    for task, generations in (("cartpole", 300), ("acrobot", 100)):
+        meta = paper.resolve("paper", task, "bandit_ppo")["meta"]
+        assert (meta["population"], meta["generations"]) == (128, generations)
+        assert (meta["steps"], meta["sigma"], meta["episodes"]) == ({"ppo": 10_000}, 0.05, 50)
+
+
+def test_every_agent_task_and_synth_of_conf_is_of_the_schema() -> None:
+    agents, synths = list(groups("agent")), {name: {"synth": name} for name in groups("synth")}
+    discrete = [t for t in groups("task") if definition("task", t)["action"]["kind"] == "discrete"]
+    plan(
+        agents=[name for name in agents if "discrete" in definition("agent", name)["actions"]],
+        environments=synths,
+        tasks={name: {} for name in discrete},
+    ).check("smoke")
+
+
+def test_the_more_special_setting_wins() -> None:
+    layers = {
+        "common__meta__sigma": 0.1,
+        "tasks__acrobot__meta": {"sigma": 0.2},
+        "environments__mdp_dqn__meta__sigma": 0.3,
+        "tasks__acrobot__environments": {"mdp_dqn": {"meta": {"sigma": 0.4}}},
+    }
+
+    def sigma(task: str, environment: str, *overrides: str, count: int = 4) -> float:
+        edited = plan(**dict(list(layers.items())[:count]))
+        return edited.config("smoke", task, environment, overrides)["meta"]["sigma"]
+
+    assert sigma("cartpole", "bandit_ppo", count=0) == definition("meta", "snes")["sigma"]
+    assert sigma("cartpole", "bandit_ppo") == 0.1
+    assert sigma("acrobot", "bandit_ppo") == 0.2
+    assert sigma("acrobot", "mdp_dqn", count=3) == 0.3
+    assert sigma("acrobot", "mdp_dqn") == 0.4
+    assert sigma("acrobot", "mdp_dqn", "meta.sigma=0.5") == 0.5
+
+
+def test_a_job_sees_the_agents_that_concern_it() -> None:
+    two = plan(environments__bandit_ppo__meta__agents=["ppo", "dqn"])
+    meta = two.resolve("smoke", "cartpole", "bandit_ppo", "1")
+    assert (list(meta["agents"]), meta["seed"]) == (["ppo", "dqn"], 1)
+    one = plan().resolve("smoke", "cartpole", "bandit_ppo")
+    assert (list(one["agents"]), list(one["meta"]["steps"])) == (["ppo"], ["ppo"])
+    assert list(plan().resolve("smoke", "cartpole", "mdp_dqn", agent="ppo")["agents"]) == ["ppo"]
+
+
+def test_jobs_about_the_real_task_know_no_environment() -> None:
+    real = plan().resolve("smoke", "cartpole", agent="dqn")
+    assert {"synth", "meta"}.isdisjoint(real)
+    assert real["task"]["id"] == "CartPole-v1"
+    assert "tuned" not in real["task"]
+
+
+def test_jobs_about_no_task_know_all() -> None:
+    everything = plan().resolve("smoke")
+    assert everything["scale"] == "smoke"
+    assert {name: task["id"] for name, task in everything["tasks"].items()} == {
+        "cartpole": "CartPole-v1",
+        "acrobot": "Acrobot-v1",
+    }
+
+
+def test_only_takes_some_agents_and_environments_for_a_task() -> None:
+    less = plan(tasks__acrobot__only={"agents": ["ppo"], "environments": ["bandit_ppo"]})
+    less.check("smoke")
+    assert less.agents("smoke", "acrobot") == ["ppo"]
+    assert less.environments("smoke", "acrobot") == ["bandit_ppo"]
+    assert less.environments("smoke", "cartpole") == ["bandit_ppo", "mdp_dqn"]
+
+
+def test_a_search_replaces_one_of_another_kind_and_null_ends_it() -> None:
+    search = {"gamma": {"uniform": [0.8, 1.0]}, "clip": None}
+    edited = plan(common__agents={"ppo": {"search": search}})
+    edited.check("smoke")
+    ppo = edited.resolve("smoke", "cartpole", "bandit_ppo")["agents"]["ppo"]
+    assert ppo["search"]["gamma"] == {"uniform": [0.8, 1.0]}
+    assert "clip" not in ppo["search"]
+    assert "learning_rate" in ppo["search"]
+
+
+def test_hyperparameters_have_the_type_of_their_default() -> None:
+    edited = plan(common__agents={"ppo": {"hyperparameters": {"gamma": 1}}})
+    gamma = edited.resolve("smoke", "cartpole", "bandit_ppo")["agents"]["ppo"]["hyperparameters"]
+    assert isinstance(gamma["gamma"], float)
+
+
+def test_numbers_with_an_exponent_are_numbers() -> None:
+    assert yaml.safe_load("1e-3") == "1e-3"  # YAML 1.1, which Snakemake reads
+    edited = plan(common__agents={"ppo": {"hyperparameters": {"learning_rate": "1e-3"}}})
+    edited.check("smoke")
+    ppo = edited.resolve("smoke", "cartpole", "bandit_ppo")["agents"]["ppo"]
+    assert ppo["hyperparameters"]["learning_rate"] == 0.001
+
+
+@pytest.mark.parametrize(
+    ("edits", "sentence"),
+    [
+        (
+            {"tasks__acrobot__meta": {"popsize": 4}},
+            "scales.smoke.tasks.acrobot.meta.popsize: unknown setting; there is agents, ",
+        ),
+        (
+            {"common__meta__populaton": 4},
+            "scales.smoke.common.meta.populaton: unknown setting; do you mean population?",
+        ),
+        (
+            {"common__meta__population": "many"},
+            "scales.smoke.common.meta.population: must be a whole number, not 'many'.",
+        ),
+        (
+            {"common__meta__population": 4.5},
+            "scales.smoke.common.meta.population: must be a whole number, not 4.5.",
+        ),
+        (
+            {"common__meta__population": True},
+            "scales.smoke.common.meta.population: must be a whole number, not True.",
+        ),
+        (
+            {"common__meta__population": 1},
+            "scales.smoke.common.meta.population: must be at least 2 candidate environments, ",
+        ),
+        ({"common__meta__sigma": 0}, "scales.smoke.common.meta.sigma: must be above 0, not 0."),
+        (
+            {"common__meta__steps": {"ppo": 0}},
+            "scales.smoke.common.meta.steps.ppo: must be at least 1 synthetic steps, not 0.",
+        ),
+        (
+            {"common__transfer": {"hyperparameters": "random"}},
+            "scales.smoke.common.transfer.hyperparameters: must be one of sampled, default, "
+            "not random.",
+        ),
+        ({"common__meta": [4]}, "scales.smoke.common.meta: must be a mapping, not [4]."),
+        ({"seeds": [0, 0]}, "scales.smoke.seeds: must have one entry or more, each once, not [0, "),
+        ({"seeds": [-1]}, "scales.smoke.seeds: must be at least 0, not -1."),
+        ({"agents": None}, "scales.smoke: lacks agents."),
+        ({"taskz": {}}, "scales.smoke.taskz: unknown setting; do you mean tasks?"),
+        (
+            {"agents": ["ppo", "dqm"]},
+            "scales.smoke.agents: no agent is named dqm in conf/agent; do you mean dqn?",
+        ),
+        (
+            {"environments__mdp_dqn__meta__agents": ["dpo"]},
+            "scales.smoke.environments.mdp_dqn.meta.agents: no agent is named dpo in conf/agent; ",
+        ),
+        (
+            {"environments__mdp_dqn__synth": "mpd"},
+            "scales.smoke.environments.mdp_dqn.synth: no synth is named mpd in conf/synth; "
+            "do you mean mdp?",
+        ),
+        (
+            {"environments__mdp_dqn__synth": None},
+            "scales.smoke.environments.mdp_dqn: must say which synth, one of bandit, mdp.",
+        ),
+        (
+            {"environments__real": {"synth": "mdp"}},
+            "scales.smoke.environments.real: nothing may be named real, because it means the task "
+            "itself.",
+        ),
+        (
+            {"environments__A-b": {"synth": "mdp"}},
+            "scales.smoke.environments.A-b: a name consists of a-z, 0-9 and _, ",
+        ),
+        (
+            {"tasks__carpole": {}},
+            "scales.smoke.tasks.carpole: no task is named carpole in conf/task; "
+            "do you mean cartpole?",
+        ),
+        (
+            {"tasks__cartpole": 3},
+            "scales.smoke.tasks.cartpole: must be a mapping such as {}, not 3.",
+        ),
+        (
+            {"tasks__cartpole__environments": {"mdp": {}}},
+            "scales.smoke.tasks.cartpole.environments: no environment is named mdp in "
+            "scales.smoke.environments; do you mean mdp_dqn?",
+        ),
+        (
+            {"tasks__cartpole__only": {"agents": ["sac"]}},
+            "scales.smoke.tasks.cartpole.only.agents: no agent is named sac in scales.smoke.agents",
+        ),
+        (
+            {"tasks__pendulum": {}},
+            "scales.smoke.agents: dqn needs discrete actions; pendulum has 1 continuous one. "
+            "Use ppo.",
+        ),
+        (
+            {"tasks__pendulum": {"only": {"agents": ["ppo"]}}},
+            "scales.smoke.environments.mdp_dqn.meta.agents: dqn needs discrete actions; pendulum "
+            "has 1 continuous one. Use ppo.",
+        ),
+        (
+            {"tasks__acrobot__task": {"surface": ["nothing", "at all"]}},
+            "scales.smoke.tasks.acrobot.task.surface: must be two of observation_names, or empty.",
+        ),
+        (
+            {"common__agents": {"ppo": {"hyperparameters": {"learning_rate": "fast"}}}},
+            "scales.smoke.common.agents.ppo.hyperparameters.learning_rate: must be a number, "
+            "not 'fast'.",
+        ),
+        (
+            {"common__agents": {"ppo": {"static": {"num_env": 3}}}},
+            "scales.smoke.common.agents.ppo.static.num_env: no static setting is named num_env in "
+            "conf/agent/ppo.yaml; do you mean num_envs?",
+        ),
+        (
+            {"common__agents": {"ppo": {"static": {"num_envs": 3.5}}}},
+            "scales.smoke.common.agents.ppo.static.num_envs: must be a whole number, not 3.5.",
+        ),
+        (
+            {"common__agents": {"ppo": {"search": {"gamma": [0, 1]}}}},
+            "scales.smoke.common.agents.ppo.search.gamma: must be null or one of choice, uniform, ",
+        ),
+        (
+            {"common__agents": {"ppo": {"search": {"gamma": {"uniform": [1, 0]}}}}},
+            "scales.smoke.common.agents.ppo.search.gamma.uniform: must be [low, high] with low < ",
+        ),
+        (
+            {"common__agents": {"ppo": {"search": {"gamma": {"log_uniform": [0, 1]}}}}},
+            "scales.smoke.common.agents.ppo.search.gamma.log_uniform: must begin above 0, ",
+        ),
+        (
+            {"common__agents": {"sac": {}}},
+            "scales.smoke.common.agents.sac: no agent is named sac in conf/agent; there is dqn, ",
+        ),
+    ],
+)
+def test_nonsense_is_refused_in_a_sentence_that_names_the_place(
+    edits: dict[str, Any], sentence: str
+) -> None:
+    assert refusal(**edits).startswith(sentence)
+
+
+def test_steps_must_be_given_for_every_agent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("synthbench.config._plain", _without_steps_of_dqn)
+    assert refusal() == "conf.meta.steps: lacks dqn, which is among meta.agents."
+
+
+def _without_steps_of_dqn(composed: Any, absent: set[str]) -> dict[str, Any]:
+    from omegaconf import OmegaConf
+
+    config: Any = OmegaConf.to_container(composed)
+    config["meta"]["steps"].pop("dqn")
+    return {name: part for name, part in config.items() if name not in absent}
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("meta.popsize=3", "command line.meta.popsize: unknown setting; there is agents, "),
+        ("meta.population=1", "command line.meta.population: must be at least 2 candidate "),
+        ("meta.population=3,4", "command line: meta.population=3,4 is not for a single job."),
+        ("meta=openes", "command line: no meta is named openes in conf/meta; do you mean snes?"),
+        ("synth=mpd", "command line.synth: no synth is named mpd in conf/synth; do you mean mdp?"),
+        ("meta.population=[", "command line: "),
+    ],
+)
+def test_nonsense_on_the_command_line_is_refused_alike(override: str, sentence: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        plan().config("smoke", "cartpole", "bandit_ppo", [override])
+    assert str(error.value).startswith(sentence)
+    assert "\n" not in str(error.value)
+
+
+def test_the_command_line_may_choose_another_synth() -> None:
+    config = plan().config("smoke", "cartpole", "bandit_ppo", ["synth=mdp", "synth.hidden=[8]"])
+    assert (config["synth"]["name"], config["synth"]["hidden"]) == ("mdp", [8])
+
+
+def test_a_scale_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^scale: no scale is named smok in params.yaml; do you"):
+        Plan({**PARAMS, "scale": "smok"})
+
+
+def test_every_setting_has_a_meaning() -> None:
+    settings = list(described(Config))
+    assert ("meta.sigma", "float") in [setting[:2] for setting in settings]
+    assert all(meaning for _, _, meaning, _ in settings)
+
+
+def test_a_typed_configuration_is_json_and_frozen() -> None:
+    config = typed({"a": {"b": [1, {"c": 2}]}})
+    assert config.a.b[1].c == 2
+    assert json.loads(json.dumps(config)) == {"a": {"b": [1, {"c": 2}]}}
+    with pytest.raises(TypeError, match="frozen"):
+        config.a.b = 3
+
+
+def test_the_plan_of_the_repository_is_in_order_which_is_checked_without_jax() -> None:
+    code = (
+        "import sys; from synthbench.__main__ import main; assert main(['check']) == 0; "
+        "sys.exit(any(name in sys.modules for name in ('jax', 'flax', 'pandas')))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "params.yaml is in order: smoke, quick, standard, paper." in said.stdout
+    assert "bandit" not in said.stderr

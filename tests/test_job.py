@@ -1,0 +1,163 @@
+"""What the runner promises: alone, all or nothing, resumable, and nothing of others is touched."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synthbench.io import read_json
+from synthbench.job import execute, prepare_devices
+
+OUT = "results/smoke"
+
+
+@pytest.fixture(autouse=True)
+def _empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def spec(**config: Any) -> dict[str, Any]:
+    """Of a job without inputs."""
+    return {
+        "stage": "summary",
+        "config": config,
+        "out": OUT,
+        "files": {},
+        "upstream": {},
+        "forced": False,
+    }
+
+
+def writing(*names: str) -> Any:
+    """A stage that writes these files."""
+
+    def run(config: Any, inputs: Any, out: Path, checkpoint: Path) -> list[str]:
+        for name in names:
+            (out / name).write_text(name)
+        return list(names)
+
+    return run
+
+
+def failing(config: Any, inputs: Any, out: Path, checkpoint: Path) -> list[str]:
+    """A stage that gets half-way."""
+    (checkpoint / "state").write_text(str(config.number))
+    (out / ".table.parquet.123.tmp").write_text("half")
+    raise RuntimeError("half-way")
+
+
+def test_only_what_the_manifest_names_is_removed() -> None:
+    execute(spec(number=1), writing("old.md", "summary.json"))
+    other = Path(OUT, "figures/cartpole/manifest.json")
+    other.parent.mkdir(parents=True)
+    other.write_text("of another job")
+    execute(spec(number=2), writing("summary.json"))
+    assert not Path(OUT, "old.md").exists()
+    assert other.read_text() == "of another job"
+
+
+def test_outputs_are_replaced_not_written_through_a_link(tmp_path: Path) -> None:
+    execute(spec(number=1), writing("summary.json"))
+    cached = tmp_path / "cache"
+    os.link(Path(OUT, "summary.json"), cached)
+    cached.write_text("version 1")
+    execute(spec(number=2), writing("summary.json"))
+    assert cached.read_text() == "version 1"
+
+
+def test_a_failed_job_leaves_no_manifest_and_keeps_its_checkpoint() -> None:
+    execute(spec(number=1), writing("summary.json"))
+    with pytest.raises(RuntimeError, match="half-way"):
+        execute(spec(number=2), failing)
+    assert not Path(OUT, "manifest.json").exists()
+    seen: list[list[str]] = []
+
+    def resuming(config: Any, inputs: Any, out: Path, checkpoint: Path) -> list[str]:
+        seen.append([path.read_text() for path in checkpoint.iterdir()])
+        return writing("summary.json")(config, inputs, out, checkpoint)
+
+    execute(spec(number=3), resuming)  # never the checkpoint of other settings
+    with pytest.raises(RuntimeError, match="half-way"):
+        execute(spec(number=2), failing)
+    execute(spec(number=2), resuming)
+    assert seen == [[], ["2"]]
+    assert not list(Path(OUT).glob(".*"))  # nor what an atomic writer left
+    assert not list(Path("work", OUT).glob("checkpoint-*"))  # a finished job needs none
+
+
+def test_a_forced_job_computes_again() -> None:
+    execute(spec(), writing("summary.json"))
+    done: list[Path] = []
+
+    def run(config: Any, inputs: Any, out: Path, checkpoint: Path) -> list[str]:
+        done.append(out)
+        return writing("summary.json")(config, inputs, out, checkpoint)
+
+    execute(spec(), run)
+    assert done == []
+    execute({**spec(), "forced": True}, run)
+    assert done == [Path(OUT)]
+
+
+def test_a_stage_sees_a_frozen_configuration() -> None:
+    def run(config: Any, inputs: Any, out: Path, checkpoint: Path) -> list[str]:
+        assert config.meta.steps.ppo == 3
+        assert config.meta.hidden == (1, 2)
+        with pytest.raises(TypeError, match="frozen"):
+            config.meta["steps"] = 4
+        with pytest.raises(AttributeError, match="no sigma in this configuration, only steps"):
+            _ = config.meta.sigma
+        return writing("summary.json")(config, inputs, out, checkpoint)
+
+    execute(spec(meta={"steps": {"ppo": 3}, "hidden": [1, 2]}), run)
+    assert read_json(Path(OUT, "manifest.json"))["config"]["meta"]["steps"] == {"ppo": 3}
+
+
+def test_two_processes_do_a_job_once() -> None:
+    code = f"""
+import time
+from synthbench.job import execute
+
+def run(config, inputs, out, checkpoint):
+    with open("log", "a", buffering=1) as log:
+        print("begin", file=log)
+        time.sleep(1)
+        print("end", file=log)
+    (out / "summary.json").write_text("1")
+    return ["summary.json"]
+
+execute({spec()}, run)
+"""
+    both = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
+    assert [process.wait(timeout=60) for process in both] == [0, 0]
+    assert Path("log").read_text().split() == ["begin", "end"]
+
+
+def test_devices_are_as_many_as_threads() -> None:
+    code = (
+        "from synthbench.job import prepare_devices; prepare_devices(3); "
+        "import jax; print(jax.device_count(), jax.config.jax_compilation_cache_dir)"
+    )
+    own = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    said = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**own, "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.split() == ["3", str(Path("work/jax-cache").absolute())]
+
+
+def test_device_flags_of_the_user_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    flags = "--xla_force_host_platform_device_count=5"
+    monkeypatch.setenv("XLA_FLAGS", flags)
+    monkeypatch.setenv("NPROC", "1")
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "elsewhere")
+    prepare_devices(2)
+    assert os.environ["XLA_FLAGS"] == flags
+    assert os.environ["NPROC"] == "2"
+    assert os.environ["JAX_COMPILATION_CACHE_DIR"] == "elsewhere"
