@@ -132,6 +132,7 @@ class Behaviour:
     """Recordings for histograms."""
 
     agents: int = setting("whose observations and rewards are recorded", "agents", low=1)
+    steps: int = setting("length of their training runs", "synthetic steps", low=1)
     episodes: int = setting("real test of each", "episodes", low=1)
     samples: int = setting("kept per histogram", "values", low=1)
 

@@ -23,6 +23,7 @@ from synthbench.agents import spaces
 from synthbench.display import Work
 from synthbench.io import write_table
 from synthbench.meta import fitness
+from synthbench.parallel import devices_for
 from synthbench.rng import root, stream
 from synthbench.synth import env as synth
 from synthbench.tasks import base as tasks
@@ -65,8 +66,8 @@ class Search:
         self.settings = self.strategy.default_params.replace(std_init=self.meta.sigma)
         self.state_0 = self.strategy.init(stream(self.key, "search"), theta, self.settings)
         self.trials = {name: self._trial(name) for name in self.meta.agents}
-        population = fitness.devices_for(self.meta.population)
-        draws = fitness.devices_for(self.meta.evaluate_draws)
+        population = devices_for(self.meta.population)
+        draws = devices_for(self.meta.evaluate_draws)
         self.try_population = {
             name: fitness.over_population(trial, CHUNK, population)
             for name, trial in self.trials.items()

@@ -6,11 +6,11 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
-from jax.sharding import Mesh, PartitionSpec
-from jaxtyping import Array, Float, Int, PyTree
+from jax.sharding import Mesh
+from jaxtyping import Array, Float, Int
 
 from synthbench.agents.base import train
+from synthbench.parallel import spread
 from synthbench.rng import stream
 from synthbench.tasks.rollout import episode_returns
 from synthbench.types import Agent, Env, Hyperparameters, PRNGKey
@@ -53,7 +53,7 @@ def over_population(
     def on_one_device(envs, hyperparameters, key):
         return jax.lax.map(lambda env: trial(env, hyperparameters, key), envs, batch_size=chunk)
 
-    return _spread(on_one_device, mesh, batched=(True, False, False))
+    return spread(on_one_device, mesh, batched=(True, False, False))
 
 
 def over_draws(
@@ -65,25 +65,4 @@ def over_draws(
         each = (hyperparameters, keys)
         return jax.lax.map(lambda x: trial(env, *x), each, batch_size=chunk)
 
-    return _spread(on_one_device, mesh, batched=(False, True, True))
-
-
-def _spread(function: Any, mesh: Mesh, batched: tuple[bool, ...]) -> Any:
-    """Split the batched arguments, and the results, over the devices."""
-    axis, whole = PartitionSpec(mesh.axis_names[0]), PartitionSpec()
-    specs = tuple(axis if is_batched else whole for is_batched in batched)
-    return jax.jit(
-        jax.shard_map(function, mesh=mesh, in_specs=specs, out_specs=axis, check_vma=False)
-    )
-
-
-def devices_for(count: int) -> Mesh:
-    """As many devices as divide `count` equally."""
-    available = jax.devices()
-    number = max(n for n in range(1, len(available) + 1) if count % n == 0)
-    return Mesh(available[:number], ("P",))
-
-
-def parameters(theta: PyTree) -> int:
-    """Number of parameters."""
-    return int(sum(jnp.size(x) for x in jax.tree.leaves(theta)))
+    return spread(on_one_device, mesh, batched=(False, True, True))

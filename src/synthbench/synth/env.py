@@ -5,6 +5,7 @@ the state by (state, action), and whether an episode ends in a state. With a hor
 are there: a contextual bandit.
 """
 
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float, PyTree
 
+from synthbench import checkpoint
 from synthbench.synth.networks import MLP
 from synthbench.tasks.base import spec_of
 from synthbench.types import Action, EnvSpec, Observation, PRNGKey, Step
@@ -33,7 +35,7 @@ class SyntheticEnv(struct.PyTreeNode):
     def reset(self, key: PRNGKey) -> tuple[State, Observation]:
         latent = jax.random.normal(key, (self.spec.observation_size,))
         observation = self._apply("initial_state", latent)
-        return State(observation, jnp.int32(0)), observation
+        return self.state_at(observation), observation
 
     def step(self, key: PRNGKey, state: State, action: Action) -> tuple[State, Step]:
         """The key is not used: given the state, everything is deterministic."""
@@ -47,6 +49,10 @@ class SyntheticEnv(struct.PyTreeNode):
         terminated = self._apply("done", observation)[0] > 0.0
         truncated = (time >= self.spec.horizon) & ~terminated
         return State(observation, time), Step(observation, reward, terminated, truncated)
+
+    def state_at(self, observation: Observation) -> State:
+        """The state that shows this observation, at the beginning of an episode."""
+        return State(observation, jnp.int32(0))
 
     def reward(self, observation: Observation, action: Action) -> Float[Array, ""]:
         """Reward of an action in a state; linear output, so unbounded."""
@@ -72,6 +78,15 @@ def make(synth: Any, task: Any, theta: PyTree = None) -> SyntheticEnv:
         hidden=tuple(synth.hidden),
         activation=synth.activation,
     )
+
+
+def load(path: Path, synth: Any, task: Any) -> SyntheticEnv:
+    """A trained environment from its file.
+
+    Raises ValueError where the file does not fit the config sections."""
+    env = make(synth, task)
+    like = jax.eval_shape(lambda: init_theta(jax.random.key(0), env))
+    return env.replace(theta=checkpoint.load(path, like)[0])
 
 
 def init_theta(key: PRNGKey, env: SyntheticEnv) -> PyTree:

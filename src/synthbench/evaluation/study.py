@@ -1,0 +1,85 @@
+"""A study: many agents of one algorithm, each with settings and random numbers of its own, tested on the real task."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+import pandas as pd
+
+from synthbench.agents import base as agents
+from synthbench.agents import spaces
+from synthbench.display import Work
+from synthbench.parallel import devices_for, spread
+from synthbench.rng import root, stream
+from synthbench.tasks.rollout import episode_returns
+from synthbench.types import Env
+
+CHUNK = 5  # agents trained at a time on one device
+
+
+def study(
+    agent_config: Any, env: Env, task: Env, settings: Any, seed: int, title: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Train `settings.draws` agents in `env`, test each on `task` while it learns and when it is finished.
+
+    Returns the columns of curves.parquet and episodes.parquet that come from the training itself. Draw `i` has the
+    same hyperparameters in every environment and on the real task for the same seed, so that studies are paired.
+    """
+    agent = agents.load(agent_config, env.spec)
+    key = stream(root(seed), f"study {agent.name}")
+    drawn = spaces.draw(
+        stream(key, "hyperparameters"), agent_config, settings.draws, settings.hyperparameters
+    )
+    keys = jax.random.split(stream(key, "agents"), settings.draws)
+
+    def one(env, hyperparameters, key):
+        def test(key, params):
+            return episode_returns(key, task, partial(agent.act, params), settings.episodes)
+
+        _, curve = agents.train_with_tests(
+            agent, env, hyperparameters, key, settings.steps, settings.evaluations, test
+        )
+        return curve
+
+    chunk = min(CHUNK * len(jax.devices()), settings.draws)
+    train = spread(jax.vmap(one, (None, 0, 0)), devices_for(chunk), (False, True, True))
+    curves = []
+    with Work(title, settings.draws, "agent") as work:
+        for begin in range(0, settings.draws, chunk):
+            # The last chunk is filled up with agents that are there already, so that it has the compiled shape.
+            chosen = np.minimum(np.arange(begin, begin + chunk), settings.draws - 1)
+            curve = train(env, jax.tree.map(lambda x: x[chosen], drawn), keys[chosen])
+            count = min(chunk, settings.draws - begin)
+            curves.append(jax.tree.map(lambda x: np.asarray(x)[:count], curve))
+            work.done(begin + count, f"return {curves[-1].result[0][:, -1].mean():.1f}")
+    curve = jax.tree.map(lambda *x: np.concatenate(x), *curves)
+    return _curves(agent.name, curve, drawn), _episodes(agent.name, curve)
+
+
+def _curves(name: str, curve: agents.Curve, drawn: dict[str, Any]) -> pd.DataFrame:
+    returns, _ = curve.result  # [draw, test, episode]
+    draws, tests, _ = returns.shape
+    table = {
+        "agent": name,
+        "draw": np.repeat(np.arange(draws), tests),
+        "step": curve.step.reshape(-1),
+        "episode": curve.episode.reshape(-1),
+        "return_": returns.mean(-1).reshape(-1),
+    }
+    settings = {f"hp_{key}": np.repeat(np.asarray(x), tests) for key, x in drawn.items()}
+    return pd.DataFrame(table | settings)
+
+
+def _episodes(name: str, curve: agents.Curve) -> pd.DataFrame:
+    returns, lengths = (x[:, -1] for x in curve.result)  # of the finished agents
+    draws, episodes = returns.shape
+    return pd.DataFrame(
+        {
+            "agent": name,
+            "draw": np.repeat(np.arange(draws), episodes),
+            "episode": np.tile(np.arange(episodes), draws),
+            "return_": returns.reshape(-1),
+            "length": lengths.reshape(-1),
+        }
+    )

@@ -1,0 +1,38 @@
+"""Transfer: agents trained in a finished synthetic environment only, judged on the real task."""
+
+from pathlib import Path
+from typing import Any
+
+from synthbench.evaluation.study import study
+from synthbench.io import write_table
+from synthbench.synth import env as synth
+from synthbench.tasks import base as tasks
+
+
+def run(config: Any, inputs: dict[str, list[str]], out: Path, checkpoint: Path) -> list[str]:
+    """Study one algorithm in one synthetic environment."""
+    (path,) = inputs["environment"]
+    env = synth.load(Path(path), config.synth, config.task)
+    (agent,) = config.agents.values()
+    where = f"{config.task.name} {config.synth.name} seed {config.seed}"
+    curves, episodes = study(
+        agent,
+        env,
+        tasks.load(config.task),
+        config.transfer,
+        config.seed,
+        title=f"{agent.name} in {where}",
+    )
+    name = _environment(Path(path))
+    for table in (curves, episodes):
+        table.insert(0, "task", config.task.name)
+        table.insert(1, "environment", name)
+        table.insert(2, "environment_seed", config.seed)
+    write_table(out / "curves.parquet", curves)
+    write_table(out / "episodes.parquet", episodes)
+    return ["curves.parquet", "episodes.parquet"]
+
+
+def _environment(path: Path) -> str:
+    """The name in the plan, from .../<environment>/seed<seed>/metatrain/environment.safetensors."""
+    return path.parts[-4] if len(path.parts) >= 4 else path.stem
