@@ -294,3 +294,9 @@ def results_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Resu
 def results(request: pytest.FixtureRequest, results_of: Callable[[str], Results]) -> Results:
     """The results of each world in turn."""
     return results_of(request.param)
+
+
+@pytest.fixture(scope="session")
+def world_of() -> type[World]:
+    """A world of one's own: `world_of(skill=..)`."""
+    return World

@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from functools import cache
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,11 @@ from synthbench.analysis import figures, runs, style, summary
 from synthbench.analysis.statistics import estimate
 
 NAMES = ["meta_training", "returns", "effort", "behaviour", "reward_surface"]
+LAYOUTS = [
+    *product(["five environments", "one environment"], NAMES),
+    *product(["negative returns, six dimensions, three actions"], NAMES),
+    *product(["nobody solved", "everyone at the cap"], ["returns", "effort"]),
+]
 
 
 @cache
@@ -42,9 +47,11 @@ def panels(figure: Figure) -> dict[str, Axes]:
     return {axes.get_title(loc="left"): axes for axes in figure.axes}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_nothing_is_cut_off_or_covers_something_else(results: Any, name: str) -> None:
-    figure = draw(results, name)
+@pytest.mark.parametrize(("world", "name"), LAYOUTS)
+def test_nothing_is_cut_off_or_covers_something_else(
+    results_of: Callable[[str], Any], world: str, name: str
+) -> None:
+    figure = draw(results_of(world), name)
     with style.applied():
         FigureCanvasAgg(figure).draw()
     parts: dict[str, Any] = {
@@ -90,6 +97,19 @@ def test_run_writes_small_files_the_same_under_any_settings(
         assert (tmp_path / "a" / name).stat().st_size < 150_000
 
 
+def test_few_agents_who_are_all_alike_can_be_drawn(tmp_path: Path, world_of: Any) -> None:
+    world = world_of(
+        agents=["ppo"],
+        environments={"bandit_ppo": ["ppo"]},
+        draws=1,
+        generations=1,
+        skill=-1.0,
+        spread=0.0,
+    )
+    names = figures.run(world.config(), world.write(tmp_path), tmp_path, tmp_path)
+    assert all((tmp_path / name).is_file() for name in names)
+
+
 def test_a_task_without_a_bandit_is_refused(results_of: Callable[[str], Any]) -> None:
     results = results_of("one environment")
     with pytest.raises(ValueError, match="no surface table"):
@@ -100,7 +120,7 @@ def test_an_environment_has_one_colour_at_every_scale() -> None:
     few, many = style.colours(["mdp_ppo", "mine"]), style.colours(["a", "bandit_ppo", "mdp_ppo"])
     assert few["mdp_ppo"] == many["mdp_ppo"]
     assert few["real"] == many["real"] == style.REAL_COLOUR
-    assert len({few[name] for name in ("real", "mdp_ppo", "mine")}) == 3
+    assert len({few[name] for name in ("real", "bandit_ppo", "mdp_ppo", "mine")}) == 4
 
 
 def test_histograms_of_returns_end_where_returns_end(results_of: Callable[[str], Any]) -> None:
@@ -226,6 +246,14 @@ def test_surface_without_a_change_of_sign_has_no_zero() -> None:
     figure = figures.reward_surface(
         surface([[0, 0, 0], [1, 2, 3]]), task={"id": "Task"}, scale="quick"
     )
+    assert len(figure.axes[0].collections) == 1
+
+
+def test_surface_of_a_bandit_that_learnt_nothing_can_be_drawn(tmp_path: Path) -> None:
+    figure = figures.reward_surface(
+        surface([[1, 1, 1], [1, 1, 1]]), task={"id": "Task"}, scale="quick"
+    )
+    style.save(figure, tmp_path / "flat.png")
     assert len(figure.axes[0].collections) == 1
 
 

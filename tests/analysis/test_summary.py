@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from synthbench.analysis.statistics import estimate
 FLAT = {"environment_seed": 0, "agent": "ppo", "hp_learning_rate": 0.1}
 
 
-def summarise(results: Any, **changed: pd.DataFrame) -> dict[str, Any]:
+@cache
+def summarise(results: Any) -> dict[str, Any]:
     config = results.world.config()
-    tables = {name: results.tables[name] for name in summary.INPUTS} | changed
+    tables = {name: results.tables[name] for name in summary.INPUTS}
     return summary.summarise(config["scale"], config["tasks"], **tables)
 
 

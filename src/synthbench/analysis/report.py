@@ -8,7 +8,7 @@ from tabulate import tabulate
 from synthbench.analysis.files import REAL
 
 Numbers = Mapping[str, Any]
-UNSEEN = "† unseen: this agent took no part in that environment's meta-training."
+UNSEEN = " † unseen: this agent took no part in that environment's meta-training."
 
 
 def markdown(summary: Numbers) -> str:
@@ -59,7 +59,8 @@ def returns_table(summary: Numbers, task: str) -> str:
         f"{solved:g}, then **bold**) of agents trained in the real task or in a synthetic "
         f"environment, for the steps given; n = {_range(cell['n'] for cell in cells)} agents per "
         f"cell, with {_range(cell['settings'] for cell in cells)} different settings of their "
-        f"hyperparameters, each agent judged by {tested} test episodes. {UNSEEN}"
+        f"hyperparameters, each agent judged by {tested} test episodes."
+        f"{UNSEEN if any(cell.get('unseen') for cell in cells) else ''}"
     )
     show_n = len({cell["n"] for cell in cells}) > 1
     return f"{sentence}\n\n{_table(rows, lambda cell: _return_cell(cell, solved, show_n))}"
