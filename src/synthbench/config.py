@@ -50,6 +50,8 @@ class Plan:
 
     def __init__(self, params: Mapping[str, Any]):
         self.params = _numbers(params)
+        if isinstance(self.params, dict) and self.params.get("accept_code") in ("true", "false"):
+            self.params["accept_code"] = self.params["accept_code"] == "true"  # from `--config`
         check(self.params, Params, "", complete=("scale", "scales"))
         for scale, plan in self.params["scales"].items():
             complete = ("seeds", "agents", "environments", "tasks")
@@ -69,6 +71,11 @@ class Plan:
             raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}.") from None
 
     @property
+    def accept_code(self) -> bool:
+        """Whether the present code is to be adopted in the manifests of what was computed."""
+        return self.params.get("accept_code", False)
+
+    @property
     def scales(self) -> list[str]:
         return list(self.params["scales"])
 
@@ -85,6 +92,11 @@ class Plan:
     def environments(self, scale: str, task: str) -> list[str]:
         """The synthetic environments of a task."""
         return self._of_task(scale, task, "environments")
+
+    def bandits(self, scale: str, task: str) -> list[str]:
+        """Those of the environments in which every episode has one step."""
+        names = self.environments(scale, task)
+        return [n for n in names if self.config(scale, task, n)["synth"]["horizon"] == 1]
 
     def check(self, scale: str) -> None:
         """Refuse whatever is wrong with a scale, by a ConfigError."""

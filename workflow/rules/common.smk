@@ -6,8 +6,10 @@ from pathlib import Path
 
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "src"))
-# The jobs take this copy of the package, and the Python that runs Snakemake.
+# The jobs take this copy of the package, and the Python that runs Snakemake. The first words are
+# Snakemake's own prefix, which this replaces: without them a job that fails before its pipe would pass.
 shell.prefix(
+    "set -euo pipefail; "
     f"export PYTHONPATH='{ROOT}/src' PATH='{Path(sys.executable).parent}':\"$PATH\"; "
 )
 
@@ -50,9 +52,7 @@ def forced(stage, out):
 
 
 PLAN, SCALE = checked_plan()
-PROVENANCE = Provenance(
-    PLAN.resolve, forced, accept_code=bool(config.get("accept_code"))
-)
+PROVENANCE = Provenance(PLAN.resolve, forced, PLAN.accept_code)
 if workflow.is_main_process:
     atexit.register(PROVENANCE.checksum.save)
 
@@ -103,8 +103,9 @@ TABLES = {  # name -> where its files are
 
 def files_of(name, scale, task):
     """All files of a table that a task has at a scale."""
+    environments = PLAN.bandits if name == "surface" else PLAN.environments
     every = {
-        "environment": PLAN.environments(scale, task),
+        "environment": environments(scale, task),
         "seed": PLAN.seeds(scale),
         "agent": PLAN.agents(scale, task),
     }
