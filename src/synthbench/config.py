@@ -93,11 +93,6 @@ class Plan:
         """The synthetic environments of a task."""
         return self._of_task(scale, task, "environments")
 
-    def bandits(self, scale: str, task: str) -> list[str]:
-        """Those of the environments in which every episode has one step."""
-        names = self.environments(scale, task)
-        return [n for n in names if self.config(scale, task, n)["synth"]["horizon"] == 1]
-
     def check(self, scale: str) -> None:
         """Refuse whatever is wrong with a scale, by a ConfigError."""
         here, plan = f"scales.{scale}", self.params["scales"][scale]

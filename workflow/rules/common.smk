@@ -103,9 +103,8 @@ TABLES = {  # name -> where its files are
 
 def files_of(name, scale, task):
     """All files of a table that a task has at a scale."""
-    environments = PLAN.bandits if name == "surface" else PLAN.environments
     every = {
-        "environment": environments(scale, task),
+        "environment": PLAN.environments(scale, task),
         "seed": PLAN.seeds(scale),
         "agent": PLAN.agents(scale, task),
     }
