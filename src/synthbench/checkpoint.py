@@ -1,4 +1,7 @@
-"""Trees of arrays <-> one safetensors file: bit for bit, deterministic bytes, atomic, nothing executed on load."""
+"""Trees of arrays <-> one safetensors file.
+
+Bit for bit, the same bytes for the same tree, whole or not there; loading executes nothing.
+"""
 
 import json
 from pathlib import Path
@@ -16,8 +19,11 @@ from synthbench.io import atomic
 
 
 def save(path: Path, tree: PyTree, about: dict[str, Any]) -> None:
-    """Write the tree's arrays and `about` (anything that JSON can hold); the old file or the new one, never half."""
-    arrays = {name: np.asarray(x, order="C") for name, x in _named(tree)}
+    """Write the tree's arrays and `about` (anything that JSON can hold).
+
+    There is the old file or the new one, never half of it.
+    """
+    arrays = {name: np.asarray(x, jnp.result_type(x), order="C") for name, x in _named(tree)}
     # One metadata key only: safetensors writes several in random order.
     document = {"json": json.dumps(about, sort_keys=True)}
     blob = save_arrays(dict(sorted(arrays.items())), metadata=document)
@@ -47,7 +53,8 @@ def load(path: Path, like: PyTree) -> tuple[PyTree, dict[str, Any]]:
 def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The arrays by name ("reward/Dense_0/kernel"), and what was said about them.
 
-    Raises ValueError where the file is damaged or of another kind."""
+    Raises ValueError where the file is damaged or of another kind.
+    """
     blob = Path(path).read_bytes()
     try:
         arrays = load_arrays(blob)

@@ -15,15 +15,23 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
 
 
-class Work:
-    """`with Work("cartpole", total=60, unit="generation") as work: work.done(3, "fitness 12")`."""
+def say(text: str) -> None:
+    """A line for the reader, at once."""
+    print(text, flush=True)
 
-    def __init__(self, title: str, total: int, unit: str, every: float = 10.0):
+
+class Work:
+    """`with Work("cartpole", total=60, unit="generation") as work: work.done(3, "fitness 12")`.
+
+    `already` units were done by an earlier run that was killed: they say nothing of the time left.
+    """
+
+    def __init__(self, title: str, total: int, unit: str, already: int = 0, every: float = 10.0):
         self.title, self.total, self.unit, self.every = title, total, unit, every
+        self._already = already
         self._bar: Progress | None = None
         self._task: Any = None
         self._begun = self._told = time.monotonic()
-        self._first: int | None = None
 
     def __enter__(self) -> Self:
         if sys.stdout.isatty():
@@ -36,7 +44,9 @@ class Work:
             )
             self._bar = Progress(*columns, console=Console())
             self._bar.start()
-            self._task = self._bar.add_task(self.title, total=self.total, note="")
+            self._task = self._bar.add_task(
+                self.title, total=self.total, completed=self._already, note=""
+            )
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -44,19 +54,13 @@ class Work:
             self._bar.stop()
 
     def done(self, count: int, note: str = "") -> None:
-        """Say that `count` units are done, those of an earlier run that was killed included."""
+        """Say that `count` units are done, those that were `already` included."""
         now = time.monotonic()
-        if self._first is None:
-            self._first = count - 1
         if self._bar:
             self._bar.update(self._task, completed=count, note=note)
         elif now - self._told >= self.every or count == self.total:
-            left = (now - self._begun) / max(1, count - self._first) * (self.total - count)
+            left = (now - self._begun) / max(1, count - self._already) * (self.total - count)
             ending = f"{duration(left)} left" if count < self.total else "done"
-            print(
-                f"{self.title}: {self.unit} {count}/{self.total}  {note}  {ending}".replace(
-                    "    ", "  "
-                ),
-                flush=True,
-            )
+            counted = f"{self.title}: {self.unit} {count}/{self.total}"
+            say("  ".join(filter(None, [counted, note, ending])))
             self._told = now

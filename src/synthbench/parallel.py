@@ -1,4 +1,4 @@
-"""Spreading independent work over devices: several cores of one CPU, or several GPUs, by the same code."""
+"""Independent work on several devices: cores of one CPU, or GPUs, by the same code."""
 
 from typing import Any
 
@@ -14,7 +14,11 @@ def devices_for(count: int) -> Mesh:
 
 
 def spread(function: Any, mesh: Mesh, batched: tuple[bool, ...]) -> Any:
-    """`function`, compiled, with its batched arguments and its results split over the devices along axis 0."""
+    """`function`, compiled, and split over the devices along axis 0.
+
+    That is axis 0 of its results and of those arguments that are `batched`; the size must be a
+    multiple of the number of devices.
+    """
     axis, whole = PartitionSpec(mesh.axis_names[0]), PartitionSpec()
     specs = tuple(axis if is_batched else whole for is_batched in batched)
     return jax.jit(

@@ -1,4 +1,7 @@
-"""Named streams of random numbers: one root key per job, one stream per purpose, independent of call order."""
+"""Named streams of random numbers: one root key per job, one stream per purpose.
+
+What a stream gives does not depend on what was drawn before, or in which order.
+"""
 
 import zlib
 

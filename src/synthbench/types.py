@@ -1,8 +1,8 @@
 """Shapes and protocols that the whole package shares.
 
-One set of axis letters: `P` population, `B` parallel environments, `T` steps, `E` episodes, `D` draws of
-hyperparameters, `N` replay buffer, `o` observation, `a` action. Functions are written for the single case and
-vectorised with `vmap` where they are called.
+One set of axis letters: `P` population, `B` parallel environments, `T` steps, `E` episodes, `D`
+draws of hyperparameters, `N` replay buffer, `S` samples, `o` observation, `a` action. Functions are
+written for the single case and vectorised with `vmap` where they are called.
 """
 
 from dataclasses import dataclass
@@ -40,9 +40,10 @@ class EnvSpec:
 class Step(NamedTuple):
     """What one action led to.
 
-    `observation` is that of the state the action led to, also where the episode ends there: never the first
-    observation of the next episode. `terminated`: the task ended, the future is worth nothing. `truncated`: a
-    time limit cut the episode, the future is worth what its last observation is worth. Never both.
+    `observation` is that of the state the action led to, also where the episode ends there: never
+    the first observation of the next episode. `terminated`: the task ended, the future is worth
+    nothing. `truncated`: a time limit cut the episode, the future is worth what its last
+    observation is worth. Never both.
     """
 
     observation: Float[Array, " o"]
@@ -53,7 +54,7 @@ class Step(NamedTuple):
 
 @runtime_checkable
 class Env(Protocol):
-    """A task, real or synthetic. A pytree: its leaves (the parameters of a synthetic one) may be batched.
+    """A task, real or synthetic; a pytree, whose leaves (as its parameters) may be batched.
 
     Environments do not reset themselves; `tasks.base.step_and_reset` does it for those who train.
     """
@@ -70,11 +71,13 @@ class Env(Protocol):
 
 @runtime_checkable
 class Policy(Protocol):
+    """What acts; it may be random."""
+
     def __call__(self, key: PRNGKey, observation: Observation) -> Action: ...
 
 
 class Transition(NamedTuple):
-    """One step as an agent stores it; `next_observation` is the true one (see `Step.observation`)."""
+    """One step as an agent stores it; `next_observation` is the true one (as in `Step`)."""
 
     observation: Float[Array, "*batch o"]
     action: Int[Array, "*batch"] | Float[Array, "*batch a"]
@@ -88,8 +91,8 @@ class Transition(NamedTuple):
 class Agent(Protocol):
     """An algorithm with everything that fixes a shape; frozen and hashable, so static under `jit`.
 
-    What is a hyperparameter (a learning rate, a clip) comes as a traced scalar with each call, so that a
-    population of settings is one `vmap`.
+    What is a hyperparameter (a learning rate, a clip) comes as a traced scalar with each call, so
+    that a population of settings is one `vmap`.
     """
 
     @property

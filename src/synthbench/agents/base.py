@@ -6,11 +6,23 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from flax import struct
 from jaxtyping import Array, Float, Int, PyTree
 
 from synthbench.rng import stream
 from synthbench.tasks.base import step_and_reset
-from synthbench.types import Agent, Env, EnvSpec, Hyperparameters, Policy, PRNGKey, Transition
+from synthbench.types import (
+    Action,
+    Agent,
+    Env,
+    EnvSpec,
+    Hyperparameters,
+    Observation,
+    Policy,
+    PRNGKey,
+    Step,
+    Transition,
+)
 
 
 class Curve(NamedTuple):
@@ -27,7 +39,7 @@ def load(agent: Any, spec: EnvSpec) -> Agent:
 
 
 def iterations(agent: Agent, num_steps: int, num_tests: int = 1) -> int:
-    """Iterations that make at least `num_steps` environment steps, in `num_tests` equal parts."""
+    """How many make at least `num_steps` environment steps, in `num_tests` equal parts."""
     per_part = num_tests * agent.steps_per_iteration
     return -(-num_steps // per_part) * num_tests
 
@@ -35,7 +47,10 @@ def iterations(agent: Agent, num_steps: int, num_tests: int = 1) -> int:
 def train(
     agent: Agent, env: Env, hyperparameters: Hyperparameters, key: PRNGKey, num_steps: int
 ) -> tuple[PyTree, Transition]:
-    """A fresh agent trained for `num_steps`: its parameters, and all that it saw, [iteration, ...]."""
+    """Train a fresh agent for `num_steps`, rounded up to whole iterations.
+
+    Returns its parameters, and all that it saw, [iteration, ...].
+    """
     key_init, key_loop = stream(key, "init"), stream(key, "loop")
     num_iterations = iterations(agent, num_steps)
     total = num_iterations * agent.steps_per_iteration
@@ -59,8 +74,8 @@ def train_with_tests(
 ) -> tuple[PyTree, Curve]:
     """As `train`, with `test(key, params)` after each of `num_tests` equal parts.
 
-    Tests change nothing about the training: without them the same agent comes out, where `num_tests` divides the
-    number of iterations.
+    Tests change nothing about the training: without them the same agent comes out, where
+    `num_tests` divides the number of iterations.
     """
     key_init, key_loop, key_test = stream(key, "init"), stream(key, "loop"), stream(key, "test")
     num_iterations = iterations(agent, num_steps, num_tests)
@@ -82,6 +97,30 @@ def train_with_tests(
     return state.params, curve
 
 
+class Bounded(struct.PyTreeNode):
+    """An environment whose continuous actions are clipped to their bounds on their way in.
+
+    So what an agent stores is what it drew, which is what its policy gives a density to.
+    """
+
+    env: Any
+
+    @property
+    def spec(self) -> EnvSpec:
+        return self.env.spec
+
+    def reset(self, key: PRNGKey) -> tuple[PyTree, Observation]:
+        return self.env.reset(key)
+
+    def step(self, key: PRNGKey, state: PyTree, action: Action) -> tuple[PyTree, Step]:
+        return self.env.step(key, state, bounded(action, self.spec))
+
+
+def bounded(action: Action, spec: EnvSpec) -> Action:
+    """A continuous action, clipped to its bounds; a discrete one as it is."""
+    return action if spec.discrete else jnp.clip(action, spec.action_low, spec.action_high)
+
+
 def begin(env: Env, key: PRNGKey, num_envs: int) -> tuple[PyTree, Float[Array, "B o"]]:
     """The states and first observations of `B` parallel environments."""
     return jax.vmap(env.reset)(jax.random.split(key, num_envs))
@@ -95,10 +134,10 @@ def collect(
     key: PRNGKey,
     num_steps: int,
 ) -> tuple[PyTree, Float[Array, "B o"], Transition]:
-    """Act `num_steps` times in each of `B` parallel environments: transitions are [step, environment].
+    """Act `num_steps` times in each of `B` environments: transitions are [step, environment].
 
-    In a contextual bandit nothing is sequential, so all steps are taken in one batch; with the same keys, the
-    same transitions come out of `collect_sequentially`.
+    In a contextual bandit nothing is sequential, so all steps are taken in one batch; with the same
+    keys, `collect_sequentially` gives the same transitions.
     """
     steps = collect_in_one_batch if env.spec.bandit else collect_sequentially
     return steps(env, policy, states, observations, key, num_steps)
@@ -136,7 +175,7 @@ def collect_in_one_batch(
     key: PRNGKey,
     num_steps: int,
 ) -> tuple[PyTree, Float[Array, "B o"], Transition]:
-    """The path of `collect` for episodes of one step: every next state is a reset, known beforehand."""
+    """The path of `collect` for episodes of one step: all next states are resets, known before."""
     keys = jax.random.split(key, (num_steps, len(observations), 2))
     key_step, key_reset = jnp.moveaxis(jax.vmap(jax.vmap(jax.random.split))(keys[..., 1]), -1, 0)
     resets = jax.vmap(jax.vmap(env.reset))(key_reset)
@@ -158,6 +197,6 @@ def collect_in_one_batch(
 def adam(learning_rate: Float[Array, ""], max_grad_norm: Float[Array, ""]) -> Any:
     """Adam on gradients whose global L2 norm is clipped; both numbers may be traced."""
     return optax.chain(
-        optax.clip_by_global_norm(max_grad_norm),  # type: ignore[arg-type]  # traced
+        optax.clip_by_global_norm(max_grad_norm),
         optax.adam(learning_rate, eps=1e-5),
     )

@@ -1,4 +1,7 @@
-"""Deep Q-learning (Mnih et al. 2015), with double targets (van Hasselt et al. 2016) and dueling heads (Wang et al. 2016)."""
+"""Deep Q-learning (Mnih et al. 2015).
+
+With double targets (van Hasselt et al. 2016) and dueling heads (Wang et al. 2016).
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,14 +12,14 @@ from flax import struct
 from jaxtyping import Array, Float, Int, PyTree
 
 from synthbench.agents import losses
-from synthbench.agents.base import adam, begin, collect_sequentially
-from synthbench.agents.networks import MLP, DuelingMLP
+from synthbench.agents.base import adam, begin, collect_sequentially, iterations
+from synthbench.agents.networks import MLP, DuelingMLP, check_activation
 from synthbench.tasks.base import select
 from synthbench.types import Action, Env, EnvSpec, Hyperparameters, Observation, PRNGKey, Transition
 
 
 class Experience(struct.PyTreeNode):
-    """Where transitions come from and are kept: parallel environments and a ring of the last `N` transitions."""
+    """Where transitions come from and are kept: parallel environments, a ring of the last `N`."""
 
     env_states: PyTree
     observations: Float[Array, "B o"]
@@ -24,7 +27,7 @@ class Experience(struct.PyTreeNode):
 
 
 class BanditExperience(struct.PyTreeNode):
-    """The same for a contextual bandit: all contexts of the run, every action's reward, the actions taken.
+    """The same for a contextual bandit: a run's contexts, each action's reward, the actions taken.
 
     The replay buffer is a window over these arrays, and nothing is ever copied into it.
     """
@@ -35,17 +38,19 @@ class BanditExperience(struct.PyTreeNode):
 
 
 class TrainState(struct.PyTreeNode):
+    """What an iteration starts from."""
+
     params: PyTree
     target_params: PyTree
     optimiser: PyTree
-    experience: Experience | BanditExperience
+    experience: Any  # Experience or BanditExperience
     step: Int[Array, ""]  # environment steps so far
     episodes: Int[Array, ""]
 
 
 @dataclass(frozen=True)
 class DQN:
-    """DQN: `num_envs` steps, then `num_updates` gradient steps on uniformly drawn past transitions, in turn."""
+    """DQN: `num_envs` steps, then `num_updates` gradient steps on past transitions, in turn."""
 
     spec: EnvSpec
     num_envs: int
@@ -65,8 +70,8 @@ class DQN:
 
     def updates(self, num_steps: int) -> int:
         """Learning starts with the iteration in which `warmup` transitions are there."""
-        learning = num_steps // self.num_envs - -(-self.warmup // self.num_envs) + 1
-        return max(0, learning) * self.num_updates
+        first = max(1, -(-self.warmup // self.num_envs))
+        return max(0, iterations(self, num_steps) - first + 1) * self.num_updates
 
     def init(
         self, key: PRNGKey, env: Env, hyperparameters: Hyperparameters, num_steps: int
@@ -74,15 +79,13 @@ class DQN:
         key_network, key_env, key_steps = jax.random.split(key, 3)
         params = self._network.init(key_network, jnp.zeros(self.spec.observation_size))
         first = begin(env, key_env, self.num_envs)
-        if self.bandit_path:
-            experience = self._whole_run(key_steps, env, first, num_steps)
-        else:
-            experience = Experience(*first, ring=self._empty_ring())
         return TrainState(
             params=params,
             target_params=params,
             optimiser=self._optimiser(hyperparameters).init(params),
-            experience=experience,
+            experience=self._whole_run(key_steps, env, first, num_steps)
+            if self.bandit_path
+            else Experience(*first, ring=self._empty_ring()),
             step=jnp.int32(0),
             episodes=jnp.int32(0),
         )
@@ -95,7 +98,10 @@ class DQN:
         hyperparameters: Hyperparameters,
         num_steps: int,
     ) -> tuple[TrainState, Transition]:
-        """One iteration: a step in each environment, gradient steps once the buffer is warm, the target network."""
+        """One iteration: a step in each environment, gradient steps, perhaps the target network.
+
+        No gradient steps before `warmup` transitions are there.
+        """
         key_act, key_update = jax.random.split(key)
         epsilon = losses.linear_schedule(
             hyperparameters["epsilon_start"],
@@ -130,9 +136,8 @@ class DQN:
     # Experience, the general path.
 
     def _empty_ring(self) -> Transition:
-        size, observation = self.buffer_size, jnp.zeros(
-            (self.buffer_size, self.spec.observation_size)
-        )
+        size = self.buffer_size
+        observation = jnp.zeros((size, self.spec.observation_size))
         flags = jnp.zeros(size, bool)
         return Transition(
             observation, jnp.zeros(size, jnp.int32), jnp.zeros(size), observation, flags, flags
@@ -165,11 +170,11 @@ class DQN:
         later = begin(env, key_reset, num_steps - self.num_envs)
         states, observations = jax.tree.map(lambda *x: jnp.concatenate(x), first, later)
 
-        def rewards(key, state):
+        def answers(key, state):
             step = jax.vmap(env.step, (None, None, 0))
             return step(key, state, jnp.arange(self.spec.num_actions))[1].reward
 
-        rewards = jax.vmap(rewards)(jax.random.split(key_step, num_steps), states)
+        rewards = jax.vmap(answers)(jax.random.split(key_step, num_steps), states)
         return BanditExperience(observations, rewards, jnp.zeros(num_steps, jnp.int32))
 
     def _step_bandit(
@@ -209,7 +214,7 @@ class DQN:
     def _update(self, hyperparameters: Hyperparameters) -> Any:
         """One gradient step, as the body of a scan."""
 
-        def update(state: TrainState, key: PRNGKey):
+        def update(state: TrainState, key: PRNGKey) -> tuple[TrainState, None]:
             batch = self._replay(key, state)
             if self.bandit_path:  # nothing follows, so nothing to bootstrap from
                 target = batch.reward
@@ -221,7 +226,7 @@ class DQN:
                     batch.reward, batch.terminated, value_t, hyperparameters["gamma"]
                 )
 
-            def loss(params):
+            def loss(params: PyTree) -> Float[Array, ""]:
                 values = self._network.apply(params, batch.observation)
                 error = target - losses.select_action_value(values, batch.action)
                 return 0.5 * (error**2).mean()
@@ -254,14 +259,18 @@ class DQN:
 def make(agent: Any, spec: EnvSpec) -> DQN:
     """DQN from a config section.
 
-    Raises ValueError for continuous actions and for shapes that do not fit each other."""
+    Raises ValueError for continuous actions, an unknown word, and shapes that do not fit together.
+    """
     if not spec.discrete:
         raise ValueError(f"dqn needs discrete actions, not {spec.action_size} continuous ones.")
-    static = {"bandit_path": spec.bandit} | dict(agent.static)
-    static["hidden"] = tuple(static["hidden"])
+    static = {"bandit_path": spec.bandit, **agent.static, "hidden": tuple(agent.static["hidden"])}
     dqn = DQN(spec=spec, **static)
+    check_activation(dqn.activation, "dqn")
+    if dqn.bandit_path and not spec.bandit:
+        raise ValueError("agents.dqn.static.bandit_path: only where every episode has one step.")
     if dqn.buffer_size % dqn.num_envs:
         raise ValueError(
-            f"agents.dqn.static: buffer_size ({dqn.buffer_size}) must be a multiple of num_envs ({dqn.num_envs})."
+            f"agents.dqn.static: buffer_size ({dqn.buffer_size}) must be a multiple of num_envs "
+            f"({dqn.num_envs})."
         )
     return dqn

@@ -29,8 +29,9 @@ def generalised_advantages(
 ) -> Float[Array, "T B"]:
     """Generalised advantage estimates (Schulman et al. 2016, eq. 16).
 
-    `value_tm1` is the value of the observation acted on, `value_t` that of the true next observation (the final
-    one where an episode ended). Termination stops the bootstrap; both kinds of end stop the trace.
+    `value_tm1` is the value of the observation acted on, `value_t` that of the true next one (the
+    final one where an episode ended). Termination stops the bootstrap; both kinds of end stop the
+    trace.
     """
     delta_t = td_target(reward_t, terminated_t, value_t, gamma) - value_tm1
     trace_t = jnp.where(terminated_t | truncated_t, 0.0, gamma * gae_lambda)
@@ -76,7 +77,8 @@ def q_target(
 ) -> Float[Array, "*b"]:
     """Value of the next observation: the target network's value of the greedy action.
 
-    Greedy by the online network where `double` is 1 (van Hasselt et al. 2016), else by the target network.
+    Greedy by the online network where `double` is 1 (van Hasselt et al. 2016), else by the target
+    network.
     """
     greedy = jnp.where(double > 0.5, online_t.argmax(-1), target_t.argmax(-1))
     return select_action_value(target_t, greedy)

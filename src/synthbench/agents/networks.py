@@ -17,12 +17,19 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
 }
 
 
-def orthogonal(scale: float) -> Callable[..., Float[Array, "i k"]]:
-    """Initialiser: `scale` times a random matrix with orthonormal rows or columns (Saxe et al. 2014).
+def check_activation(name: str, agent: str) -> None:
+    """Refuse, by a ValueError, what is not among ACTIVATIONS."""
+    if name not in ACTIVATIONS:
+        known = ", ".join(ACTIVATIONS)
+        raise ValueError(f"agents.{agent}.static.activation must be one of {known}, not {name!r}.")
 
-    The orthogonal factor of a Gaussian matrix, by Newton-Schulz iteration (Higham 2008, sec. 8.3). Not by
-    `flax.linen.initializers.orthogonal`: with jaxlib 0.10.2, batched QR factorisations that run at the same time
-    can wait for each other for ever on a CPU with few cores.
+
+def orthogonal(scale: float) -> Callable[..., Float[Array, "i k"]]:
+    """Initialiser: `scale` times a matrix with orthonormal rows or columns (Saxe et al. 2014).
+
+    The orthogonal factor of a Gaussian matrix, by Newton-Schulz iteration (Higham 2008, sec. 8.3).
+    Not by `flax.linen.initializers.orthogonal`: with jaxlib 0.10.2, batched QR factorisations that
+    run at the same time can wait for each other for ever on a CPU with few cores.
     """
 
     def init(key: PRNGKey, shape: tuple[int, int], dtype: Any = jnp.float32) -> jax.Array:
@@ -37,9 +44,10 @@ def orthogonal(scale: float) -> Callable[..., Float[Array, "i k"]]:
 
 
 class MLP(nn.Module):
-    """Hidden layers with one activation, then a linear layer; orthogonal weights, zero biases (Schulman et al. 2017).
+    """Hidden layers with one activation, then a linear layer; orthogonal weights, zero biases.
 
-    `output_scale` is the gain of the last layer: small for a policy, so that it begins near uniform.
+    `output_scale` is the gain of the last layer: small for a policy, so that it begins near uniform
+    (as in OpenAI's baselines).
     """
 
     hidden: Sequence[int]

@@ -9,12 +9,14 @@ from flax import struct
 from jaxtyping import Array, Float, Int, PyTree
 
 from synthbench.agents import losses
-from synthbench.agents.base import adam, begin, collect
-from synthbench.agents.networks import MLP
+from synthbench.agents.base import Bounded, adam, begin, bounded, collect, iterations
+from synthbench.agents.networks import MLP, check_activation
 from synthbench.types import Action, Env, EnvSpec, Hyperparameters, Observation, PRNGKey, Transition
 
 
 class TrainState(struct.PyTreeNode):
+    """What an iteration starts from."""
+
     params: PyTree  # {"actor": ..., "critic": ...}
     optimiser: PyTree
     env_states: PyTree
@@ -36,8 +38,8 @@ class Batch(NamedTuple):
 class PPO:
     """PPO with separate actor and critic networks under one loss and one optimiser.
 
-    Discrete actions: categorical policy. Continuous ones: diagonal Gaussian with a state-independent deviation;
-    actions are clipped to their bounds for the environment only.
+    Discrete actions: categorical policy. Continuous ones: diagonal Gaussian with a deviation that
+    does not depend on the state; actions are clipped to their bounds for the environment only.
     """
 
     spec: EnvSpec
@@ -55,7 +57,7 @@ class PPO:
         return self.num_envs * self.num_steps
 
     def updates(self, num_steps: int) -> int:
-        return num_steps // self.steps_per_iteration * self.num_epochs * self.num_minibatches
+        return iterations(self, num_steps) * self.num_epochs * self.num_minibatches
 
     def init(
         self, key: PRNGKey, env: Env, hyperparameters: Hyperparameters, num_steps: int
@@ -84,10 +86,10 @@ class PPO:
         key_collect, key_epochs = jax.random.split(key)
 
         def policy(key: PRNGKey, observation: Observation) -> Action:
-            return self._bounded(self._sample(state.params, key, observation))
+            return self._sample(state.params, key, observation)
 
         env_states, observations, transitions = collect(
-            env, policy, state.env_states, state.observations, key_collect, self.num_steps
+            Bounded(env), policy, state.env_states, state.observations, key_collect, self.num_steps
         )
         batch = self._batch(state.params, transitions, hyperparameters)
 
@@ -106,8 +108,8 @@ class PPO:
 
     def act(self, params: PyTree, key: PRNGKey, observation: Observation) -> Action:
         if self.test_policy == "mode":
-            return self._bounded(self._mode(params, observation))
-        return self._bounded(self._sample(params, key, observation))
+            return bounded(self._mode(params, observation), self.spec)
+        return bounded(self._sample(params, key, observation), self.spec)
 
     def _batch(
         self, params: PyTree, transitions: Transition, hyperparameters: Hyperparameters
@@ -133,7 +135,7 @@ class PPO:
     def _update(self, hyperparameters: Hyperparameters) -> Any:
         """One gradient step on one minibatch, as the body of a scan."""
 
-        def loss(params, batch: Batch):
+        def loss(params: PyTree, batch: Batch) -> Float[Array, ""]:
             log_ratio = self._log_prob(params, batch.observation, batch.action) - batch.log_prob
             advantage = losses.normalised(batch.advantage)
             policy = losses.clipped_policy_loss(log_ratio, advantage, hyperparameters["clip"])
@@ -150,7 +152,7 @@ class PPO:
                 - hyperparameters["entropy_coefficient"] * entropy
             )
 
-        def update(carry, batch: Batch):
+        def update(carry: tuple[PyTree, PyTree], batch: Batch) -> tuple[Any, None]:
             params, optimiser = carry
             gradient = jax.grad(loss)(params, batch)
             change, optimiser = self._optimiser(hyperparameters).update(gradient, optimiser)
@@ -186,11 +188,6 @@ class PPO:
         output = self._actor.apply(params["actor"], observation)
         return output.argmax(-1) if self.spec.discrete else output
 
-    def _bounded(self, action: Action) -> Action:
-        if self.spec.discrete:
-            return action
-        return jnp.clip(action, self.spec.action_low, self.spec.action_high)
-
     def _log_prob(
         self,
         params: PyTree,
@@ -215,14 +212,14 @@ class PPO:
 def make(agent: Any, spec: EnvSpec) -> PPO:
     """PPO from a config section.
 
-    Raises ValueError where minibatches would not be equal."""
-    static = dict(agent.static)
-    static["hidden"] = tuple(static["hidden"])
-    ppo = PPO(spec=spec, **static)
+    Raises ValueError where minibatches would not be equal, and for an unknown word.
+    """
+    ppo = PPO(spec=spec, **{**agent.static, "hidden": tuple(agent.static["hidden"])})
+    check_activation(ppo.activation, "ppo")
     if ppo.steps_per_iteration % ppo.num_minibatches:
         raise ValueError(
-            f"agents.ppo.static: {ppo.num_envs} environments x {ppo.num_steps} steps cannot be divided into "
-            f"{ppo.num_minibatches} equal minibatches."
+            f"agents.ppo.static: {ppo.num_envs} environments x {ppo.num_steps} steps cannot be "
+            f"divided into {ppo.num_minibatches} equal minibatches."
         )
     if ppo.test_policy not in ("sample", "mode"):
         raise ValueError(

@@ -14,8 +14,9 @@ from synthbench.types import PRNGKey
 def draw(key: PRNGKey, agent: Any, num_draws: int, mode: str) -> dict[str, Float[Array, " D"]]:
     """`num_draws` settings of the agent's hyperparameters.
 
-    `mode`: "sampled" (each one that has a search space independently from it) or "default" (all as configured).
-    `agent` is the agent's config section. Adding a hyperparameter does not change what is drawn for the others.
+    `mode`: "sampled" (each one that has a search space independently from it) or "default" (all as
+    configured). `agent` is the agent's config section. Adding a hyperparameter does not change what
+    is drawn for the others, nor does another number of draws change the first ones.
     """
     values = {name: jnp.full(num_draws, float(x)) for name, x in agent.hyperparameters.items()}
     if mode == "default":
@@ -28,21 +29,24 @@ def draw(key: PRNGKey, agent: Any, num_draws: int, mode: str) -> dict[str, Float
 
 
 def sample(key: PRNGKey, space: Mapping[str, Any], num_draws: int) -> Float[Array, " D"]:
-    """Draw from `{choice: [...]}`, `{uniform: [low, high]}`, `{log_uniform: [low, high]}` or `{int: [low, high]}`.
+    """Draw from `{kind: values}`: a `choice` of several, or one of `[low, high]`.
 
-    Bounds are inclusive for `int`. Raises ValueError for any other kind.
+    The latter are `uniform`, `log_uniform` and `int`; `int` may draw both bounds. Raises ValueError
+    for any other kind.
     """
     ((kind, values),) = space.items()
-    values = jnp.asarray(list(values), jnp.float32)
+    numbers = jnp.asarray(values, jnp.float32)
     if kind == "choice":
-        return jax.random.choice(key, values, (num_draws,))
-    low, high = values
+        return jax.random.choice(key, numbers, (num_draws,))
+    if kind not in ("uniform", "log_uniform", "int"):
+        raise ValueError(f"Unknown space {kind!r}; use choice, uniform, log_uniform or int.")
+    low, high = numbers
     if kind == "uniform":
         return jax.random.uniform(key, (num_draws,), minval=low, maxval=high)
     if kind == "log_uniform":
-        return jnp.exp(
-            jax.random.uniform(key, (num_draws,), minval=jnp.log(low), maxval=jnp.log(high))
+        logarithms = jax.random.uniform(
+            key, (num_draws,), minval=jnp.log(low), maxval=jnp.log(high)
         )
-    if kind == "int":
-        return jnp.floor(jax.random.uniform(key, (num_draws,), minval=low, maxval=high + 1))
-    raise ValueError(f"Unknown space {kind!r}; use choice, uniform, log_uniform or int.")
+        return jnp.clip(jnp.exp(logarithms), low, high)  # float32 may round past a bound
+    integers = jnp.floor(jax.random.uniform(key, (num_draws,), minval=low, maxval=high + 1))
+    return jnp.minimum(integers, high)  # float32 may round up to high + 1

@@ -1,4 +1,4 @@
-"""A study: many agents of one algorithm, each with settings and random numbers of its own, tested on the real task."""
+"""A study: many agents of one algorithm, each with its own settings, tested on the real task."""
 
 from functools import partial
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 import pandas as pd
+from jaxtyping import PyTree
 
 from synthbench.agents import base as agents
 from synthbench.agents import spaces
@@ -21,10 +22,11 @@ CHUNK = 5  # agents trained at a time on one device
 def study(
     agent_config: Any, env: Env, task: Env, settings: Any, seed: int, title: str
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Train `settings.draws` agents in `env`, test each on `task` while it learns and when it is finished.
+    """Train `settings.draws` agents in `env`, test each on `task` while it learns and at the end.
 
-    Returns the columns of curves.parquet and episodes.parquet that come from the training itself. Draw `i` has the
-    same hyperparameters in every environment and on the real task for the same seed, so that studies are paired.
+    Returns the columns of curves.parquet and episodes.parquet that come from the training itself.
+    Draw `i` has the same hyperparameters in every environment and on the real task for the same
+    seed, so that studies are paired.
     """
     agent = agents.load(agent_config, env.spec)
     key = stream(root(seed), f"study {agent.name}")
@@ -47,14 +49,18 @@ def study(
     curves = []
     with Work(title, settings.draws, "agent") as work:
         for begin in range(0, settings.draws, chunk):
-            # The last chunk is filled up with agents that are there already, so that it has the compiled shape.
-            chosen = np.minimum(np.arange(begin, begin + chunk), settings.draws - 1)
-            curve = train(env, jax.tree.map(lambda x: x[chosen], drawn), keys[chosen])
-            count = min(chunk, settings.draws - begin)
-            curves.append(jax.tree.map(lambda x: np.asarray(x)[:count], curve))
-            work.done(begin + count, f"return {curves[-1].result[0][:, -1].mean():.1f}")
+            end = min(begin + chunk, settings.draws)
+            # The last chunk is filled up with its last agent, so that it has the compiled shape.
+            chosen = np.minimum(np.arange(begin, begin + chunk), end - 1)
+            curve = train(env, _rows(drawn, chosen), keys[chosen])
+            curves.append(_rows(jax.tree.map(np.asarray, curve), slice(end - begin)))
+            work.done(end, f"return {curves[-1].result[0][:, -1].mean():.1f}")
     curve = jax.tree.map(lambda *x: np.concatenate(x), *curves)
     return _curves(agent.name, curve, drawn), _episodes(agent.name, curve)
+
+
+def _rows(tree: PyTree, which: Any) -> PyTree:
+    return jax.tree.map(lambda x: x[which], tree)
 
 
 def _curves(name: str, curve: agents.Curve, drawn: dict[str, Any]) -> pd.DataFrame:

@@ -34,5 +34,9 @@ def run(config: Any, inputs: dict[str, list[str]], out: Path, checkpoint: Path) 
 
 
 def _environment(path: Path) -> str:
-    """The name in the plan, from .../<environment>/seed<seed>/metatrain/environment.safetensors."""
-    return path.parts[-4] if len(path.parts) >= 4 else path.stem
+    """The name in the plan, from .../<environment>/seed<seed>/metatrain/environment.safetensors.
+
+    A file that is elsewhere, as by hand, is called by its own name.
+    """
+    planned = len(path.parts) >= 4 and path.parts[-2] == "metatrain"
+    return path.parts[-4] if planned else path.stem

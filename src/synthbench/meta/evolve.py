@@ -1,8 +1,9 @@
-"""Meta-training: evolve a synthetic environment until agents trained in it do well on the real task.
+"""Meta-training: evolve an environment until agents trained in it do well on the real task.
 
-Outer loop: SNES (Wierstra et al. 2014; evosax) on the environment's parameters, as in Liesen et al. 2024. Inner loop:
-`fitness.py`. Each generation draws one algorithm and one setting of its hyperparameters for all its candidates, so
-that the environment cannot specialise on one. The result is the mean of the search distribution.
+Outer loop: SNES (Wierstra et al. 2014; evosax) on the environment's parameters, as in Liesen et al.
+2024. Inner loop: `fitness.py`. Each generation takes one algorithm and draws one setting of its
+hyperparameters for all its candidates, so that the environment cannot specialise on one. The result
+is the mean of the search distribution.
 """
 
 import time
@@ -20,7 +21,7 @@ from jaxtyping import Array, Float, PyTree
 from synthbench import checkpoint as files
 from synthbench.agents import base as agents
 from synthbench.agents import spaces
-from synthbench.display import Work
+from synthbench.display import Work, say
 from synthbench.io import write_table
 from synthbench.meta import fitness
 from synthbench.parallel import devices_for
@@ -29,24 +30,33 @@ from synthbench.synth import env as synth
 from synthbench.tasks import base as tasks
 from synthbench.types import PRNGKey
 
-CHUNK = 16  # candidates trained at a time on one device: 9,000 agent parameters each, with Adam's, fit 2 MiB of cache
+# Candidates trained at a time on one device: 9,000 agent parameters each, with Adam's, fit 2 MiB of
+# cache.
+CHUNK = 16
+
+
+PROGRESS = (
+    *("generation", "agent", "fitness_mean", "fitness_std", "fitness_min", "fitness_max"),
+    *("sigma_mean", "seconds", "synthetic_steps", "real_steps", "updates"),
+)
+EVALUATIONS = ("generation", "agent", "draw", "return_")
 
 
 @dataclass
 class Log:
-    """What happened so far; lists of rows, as in progress.parquet and evaluations.parquet."""
+    """What happened so far: rows of progress.parquet and evaluations.parquet."""
 
     progress: list[dict[str, Any]] = field(default_factory=list)
     evaluations: list[dict[str, Any]] = field(default_factory=list)
 
 
 def run(config: Any, inputs: dict[str, list[str]], out: Path, checkpoint: Path) -> list[str]:
-    """Meta-train the configured environment, or go on where a killed run left its last checkpoint."""
+    """Meta-train the configured environment, or go on from the last checkpoint of a killed run."""
     search = Search(config)
     state, log = search.resume(checkpoint / "search.safetensors")
     state, log = search.go_on(state, log, checkpoint / "search.safetensors")
-    write_table(out / "progress.parquet", pd.DataFrame(log.progress))
-    write_table(out / "evaluations.parquet", pd.DataFrame(log.evaluations))
+    write_table(out / "progress.parquet", _table(log.progress, PROGRESS))
+    write_table(out / "evaluations.parquet", _table(log.evaluations, EVALUATIONS))
     cost = {k: sum(row[k] for row in log.progress) for k in ("synthetic_steps", "real_steps")}
     about = {"kind": "synthetic environment", "config": config, "cost": cost}
     files.save(out / "environment.safetensors", search.strategy.get_mean(state), about)
@@ -54,7 +64,7 @@ def run(config: Any, inputs: dict[str, list[str]], out: Path, checkpoint: Path) 
 
 
 class Search:
-    """One meta-training run. All randomness comes from the seed and the number of the generation."""
+    """One meta-training run; all randomness comes from the seed and the generation's number."""
 
     def __init__(self, config: Any):
         self.config, self.meta = config, config.meta
@@ -85,7 +95,7 @@ class Search:
         if not path.exists():
             return self.state_0, Log()
         state, log = files.load(path, like=self.state_0)
-        print(f"going on from generation {len(log['progress'])} ({path})", flush=True)
+        say(f"going on from generation {len(log['progress'])} ({path})")
         return state, Log(**log)
 
     def go_on(self, state: PyTree, log: Log, path: Path) -> tuple[PyTree, Log]:
@@ -93,8 +103,9 @@ class Search:
         saved = time.monotonic()
         if not log.progress:
             log.evaluations += self.evaluate(state, 0)
-        with Work(self._title(), self.meta.generations, "generation") as work:
-            for generation in range(len(log.progress) + 1, self.meta.generations + 1):
+        done, total = len(log.progress), self.meta.generations
+        with Work(self._title(), total, "generation", already=done) as work:
+            for generation in range(done + 1, total + 1):
                 begun = time.monotonic()
                 state, row = self.generation(state, generation)
                 row["seconds"] = time.monotonic() - begun
@@ -173,6 +184,12 @@ class Search:
     def _title(self) -> str:
         c = self.config
         return f"{c.task.name} {c.synth.name} ({'+'.join(self.meta.agents)}), seed {c.seed}"
+
+
+def _table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:
+    """These columns, then the others by name: rows from a checkpoint have lost their order."""
+    others = sorted({name for row in rows for name in row} - set(columns))
+    return pd.DataFrame(rows, columns=[*columns, *others])
 
 
 def _note(row: dict[str, Any]) -> str:

@@ -1,9 +1,9 @@
-"""Fitness of a synthetic environment: the return, on the real task, of an agent trained from scratch in it."""
+"""Fitness of a synthetic environment: the return on the real task of an agent trained in it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 from jax.sharding import Mesh
@@ -17,13 +17,15 @@ from synthbench.types import Agent, Env, Hyperparameters, PRNGKey
 
 
 class Evaluation(NamedTuple):
+    """How the agents did."""
+
     return_: Float[Array, "*P"]  # mean undiscounted return of the test episodes, real task
     real_steps: Int[Array, "*P"]  # that they took
 
 
 @dataclass(frozen=True)
 class Trial:
-    """How one environment is tried: who trains in it, for how long, and how that agent is tested."""
+    """How one environment is tried: who trains in it, how long, and how that agent is tested."""
 
     agent: Agent
     task: Env  # real
@@ -45,9 +47,10 @@ def over_population(
 ) -> Callable[[Env, Hyperparameters, PRNGKey], Evaluation]:
     """Try `P` environments, all with the same setting and the same random numbers.
 
-    Common random numbers on purpose: candidates are compared, so what is not theirs should not differ.
-    The population is spread over the devices of `mesh`, and on each tried `chunk` at a time (so that what one
-    update touches stays in a core's cache). `P` must be a multiple of the number of devices.
+    Common random numbers on purpose: candidates are compared, so what is not theirs should not
+    differ. The population is spread over the devices of `mesh`, and on each tried `chunk` at a time
+    (so that what one update touches stays in a core's cache). `P` must be a multiple of the number
+    of devices.
     """
 
     def on_one_device(envs, hyperparameters, key):
@@ -59,7 +62,7 @@ def over_population(
 def over_draws(
     trial: Trial, chunk: int, mesh: Mesh
 ) -> Callable[[Env, Hyperparameters, PRNGKey], Evaluation]:
-    """Try one environment with `D` settings, each with random numbers of its own (`D` keys)."""
+    """Try one environment with `D` settings, each with a key of its own, chunks as above."""
 
     def on_one_device(env, hyperparameters, keys):
         each = (hyperparameters, keys)

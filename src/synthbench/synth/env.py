@@ -1,8 +1,8 @@
-"""Synthetic environments: a network plays the part of a task (Ferreira et al. 2022; Liesen et al. 2024).
+"""Synthetic environments: networks play a task (Ferreira et al. 2022; Liesen et al. 2024).
 
-Four heads, each a network of its own: initial state from a latent z ~ N(0, I), reward of (state, action), change of
-the state by (state, action), and whether an episode ends in a state. With a horizon of one step only the first two
-are there: a contextual bandit.
+Four heads, each a network of its own: initial state from a latent z ~ N(0, I), reward of (state,
+action), change of the state by (state, action), and whether an episode ends in a state. With a
+horizon of one step only the first two are there: a contextual bandit.
 """
 
 from pathlib import Path
@@ -14,18 +14,20 @@ from flax import struct
 from jaxtyping import Array, Float, PyTree
 
 from synthbench import checkpoint
-from synthbench.synth.networks import MLP
+from synthbench.synth.networks import ACTIVATIONS, MLP
 from synthbench.tasks.base import spec_of
 from synthbench.types import Action, EnvSpec, Observation, PRNGKey, Step
 
 
 class State(struct.PyTreeNode):
+    """Where an episode is."""
+
     observation: Float[Array, " o"]
     time: Any  # steps since the episode began
 
 
 class SyntheticEnv(struct.PyTreeNode):
-    """An `Env` whose leaves are its parameters theta; batch them to have a population of environments."""
+    """An `Env` whose leaves are its parameters theta; batch them to have a population."""
 
     theta: PyTree
     spec: EnvSpec = struct.field(pytree_node=False)
@@ -71,7 +73,11 @@ def make(synth: Any, task: Any, theta: PyTree = None) -> SyntheticEnv:
     """The synthetic environment that config sections `synth` and `task` describe.
 
     It has no parameters unless `theta` is given; see `init_theta` and `env.replace(theta=...)`.
+    Raises ValueError for an unknown activation.
     """
+    if synth.activation not in ACTIVATIONS:
+        known = ", ".join(ACTIVATIONS)
+        raise ValueError(f"synth.activation must be one of {known}, not {synth.activation!r}.")
     return SyntheticEnv(
         theta=theta,
         spec=spec_of(task, horizon=synth.horizon),
@@ -83,7 +89,8 @@ def make(synth: Any, task: Any, theta: PyTree = None) -> SyntheticEnv:
 def load(path: Path, synth: Any, task: Any) -> SyntheticEnv:
     """A trained environment from its file.
 
-    Raises ValueError where the file does not fit the config sections."""
+    Raises ValueError where the file does not fit the config sections.
+    """
     env = make(synth, task)
     like = jax.eval_shape(lambda: init_theta(jax.random.key(0), env))
     return env.replace(theta=checkpoint.load(path, like)[0])

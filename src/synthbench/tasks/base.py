@@ -38,7 +38,8 @@ def step_and_reset(
 ) -> tuple[PyTree, Observation, Step]:
     """Act once; where that ends the episode, begin the next.
 
-    Returns the state and observation to act on next, and the step as it was (its observation is the final one).
+    Returns the state and observation to act on next, and the step as it was: its observation is
+    the final one where an episode ended.
     """
     key_step, key_reset = jax.random.split(key)
     state, step = env.step(key_step, state, action)

@@ -1,11 +1,13 @@
 """Classic-control tasks from gymnax (Lange 2022), whose dynamics are Gymnasium's."""
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import gymnax
+import jax
 import jax.numpy as jnp
 from flax import struct
+from gymnax.environments.spaces import Discrete
 from jaxtyping import PyTree
 
 from synthbench.tasks.base import spec_of
@@ -35,23 +37,26 @@ class GymnaxTask(struct.PyTreeNode):
 def make(task: Any) -> GymnaxTask:
     """The task of a config section.
 
-    Raises ValueError where the section contradicts the environment."""
+    Raises ValueError where the section contradicts the environment.
+    """
     env, params = _gymnax(task.id, int(task.horizon))
     spec = spec_of(task)
     (size,) = env.observation_space(params).shape
-    actions = env.num_actions
-    if size != spec.observation_size:
-        raise ValueError(
-            f"conf/task/{task.name}.yaml: observation_size is {spec.observation_size}, but {task.id} has {size}."
-        )
-    if actions != max(spec.num_actions, spec.action_size):
-        raise ValueError(
-            f"conf/task/{task.name}.yaml: action.size is {task.action.size}, but {task.id} has {actions}."
-        )
+    kind = "discrete" if isinstance(env.action_space(params), Discrete) else "continuous"
+    is_so = {
+        "observation_size": (task.observation_size, size),
+        "action.kind": (task.action.kind, kind),
+        "action.size": (task.action.size, env.num_actions),
+    }
+    for setting, (said, true) in is_so.items():
+        if said != true:
+            file = f"conf/task/{task.name}.yaml"
+            raise ValueError(f"{file}: {setting} is {said}, but that of {task.id} is {true}.")
     return GymnaxTask(spec=spec, id=task.id)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _gymnax(name: str, horizon: int) -> tuple[Any, Any]:
-    env, params = gymnax.make(name)
+    with jax.ensure_compile_time_eval():  # what is kept must not belong to a trace
+        env, params = gymnax.make(name)
     return env, params.replace(max_steps_in_episode=horizon)

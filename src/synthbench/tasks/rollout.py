@@ -49,7 +49,10 @@ def episode_returns(
 def episodes(
     key: PRNGKey, env: Env, policy: Policy, num_episodes: int
 ) -> tuple[Transition, Bool[Array, "E T"]]:
-    """The transitions of whole episodes, [episode, step], and which of them happened before the end."""
+    """The transitions of whole episodes, [episode, step], and which of them happened.
+
+    The others would be after the end of their episode, and mean nothing.
+    """
 
     def episode(key):
         key_reset, key_steps = jax.random.split(key)
