@@ -1,8 +1,8 @@
-"""What a synthetic environment shows to agents, beside the real task; and the rewards of a bandit as a surface.
+"""What a synthetic environment shows to agents, beside the real task; and its rewards as a surface.
 
-As in Ferreira et al. 2022 (Fig. 4): observations and rewards that agents get while they train in the synthetic
-environment, those of the same agents tested on the real task, and what the synthetic environment answers to the
-states and actions of these tests.
+As in Ferreira et al. 2022 (Fig. 4): observations and rewards that agents get as they train in the
+synthetic environment, those of the same agents tested on the real task, and what the synthetic
+environment answers to the states and actions of these tests.
 """
 
 from functools import partial
@@ -50,14 +50,15 @@ def run(config: Any, inputs: dict[str, list[str]], out: Path, checkpoint: Path) 
             visited.append(test.observation)
             w.done(i + 1, name)
     write_table(out / "values.parquet", pd.concat(values, ignore_index=True))
-    if not env.spec.bandit:
-        return ["values.parquet"]
     write_table(out / "surface.parquet", surface(env, config.task, np.concatenate(visited)))
     return ["values.parquet", "surface.parquet"]
 
 
 def record(config: Any, env: Any, agent_config: Any) -> tuple[Transition, Transition, Transition]:
-    """Transitions [sample, ...]: synthetic training, real test, synthetic answers to the test's states and actions."""
+    """Transitions, [sample, ...]: synthetic training, real test, synthetic answers to the test.
+
+    The answers are to the observations and actions of the test, one by one.
+    """
     settings, task = config.behaviour, tasks.load(config.task)
     agent = agents.load(agent_config, env.spec)
     key = stream(root(config.seed), f"behaviour {agent.name}")
@@ -86,10 +87,11 @@ def record(config: Any, env: Any, agent_config: Any) -> tuple[Transition, Transi
     return training, test, jax.tree.map(np.asarray, answer(test.observation, test.action))
 
 
-def histogram_values(
-    transitions: Transition, names: list[str], bandit: bool
-) -> pd.DataFrame:
-    """Columns quantity, value: each observation dimension (of a bandit's context, else of the next state), reward."""
+def histogram_values(transitions: Transition, names: list[str], bandit: bool) -> pd.DataFrame:
+    """Columns quantity, value: each dimension of what is observed, and the reward.
+
+    In a bandit the context is observed, else the next state.
+    """
     observations = transitions.observation if bandit else transitions.next_observation
     columns = {name: observations[:, i] for i, name in enumerate(names)}
     columns["reward"] = transitions.reward
@@ -97,7 +99,10 @@ def histogram_values(
 
 
 def surface(env: Any, task: Any, visited: Float[np.ndarray, "S o"]) -> pd.DataFrame:
-    """Rewards over two observation dimensions, in the range visited on the real task, the others at their median."""
+    """Rewards over two observation dimensions, the others at their median.
+
+    The grid covers the range `visited` on the real task.
+    """
     first, second = (task.observation_names.index(name) for name in task.surface)
     low, high = np.quantile(visited, [0.005, 0.995], axis=0)
     x, y = np.meshgrid(
@@ -131,7 +136,7 @@ def surface(env: Any, task: Any, visited: Float[np.ndarray, "S o"]) -> pd.DataFr
 def _sample(
     rng: np.random.Generator, transitions: Transition, happened: np.ndarray, count: int
 ) -> Transition:
-    """At most `count` of the transitions that happened, drawn without replacement; leading axes flattened."""
+    """At most `count` of the transitions that happened, without replacement; one leading axis."""
     candidates = np.flatnonzero(happened)
     chosen = rng.choice(candidates, min(count, len(candidates)), replace=False)
     axes = happened.ndim
