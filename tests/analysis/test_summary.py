@@ -211,7 +211,10 @@ def test_markdown_of_a_small_summary() -> None:
     lines = [" ".join(line.split()) for line in report.markdown(small).splitlines()]
     assert "| trained in | dqn | ppo |" in lines
     bold = "**480.0** [450.0, 500.0]"
-    assert "| real task, equal steps: 10,000 steps | | 470.0 [450.0, 500.0] |" in lines
+    assert (
+        "| real task, equal steps (next evaluation): 10,000 steps | | 470.0 [450.0, 500.0] |"
+        in lines
+    )
     assert f"| real task: 100,000 steps | {bold} | {bold} |" in lines
     assert (
         "| `bandit_ppo` (meta-trained with ppo): 10,000 steps "

@@ -12,6 +12,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from synthbench.analysis import files, runs, style
 from synthbench.analysis.files import REAL
@@ -71,6 +72,7 @@ def meta_training(
         for i, ((agent,), rows) in enumerate(runs.by(draws, "agent")):
             _band(axes, rows, colour_of[name], marker="osD^v"[i % 5], label=agent)
         axes.axhline(task["solved"], color="black", ls="--", lw=0.9)
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
         minutes = log.groupby("environment_seed")["seconds"].sum().mean() / 60
         axes.set_title(f"{name}: {log['generation'].max()} generations, {minutes:,.1f} min")
         if draws["agent"].nunique() > 1:

@@ -43,7 +43,7 @@ def reading(summary: Numbers) -> str:
 def returns_table(summary: Numbers, task: str) -> str:
     """Where trained x agent, after a sentence that says what is compared."""
     equal = summary["real_at_equal_steps"][task][REAL]
-    rows = {"real task, equal steps": equal} if equal else {}
+    rows = {"real task, equal steps (next evaluation)": equal} if equal else {}
     rows |= {
         _trained_in(summary, task, name): row for name, row in _by_place(summary, "transfer", task)
     }

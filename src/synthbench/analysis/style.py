@@ -18,6 +18,7 @@ from synthbench.io import atomic
 WIDTH = 7.2  # inches; 1080 pixels, a README shows about 900
 LABEL, SMALL = 8.5, 7.5  # points
 DPI = 150
+LARGE = 120_000  # bytes
 
 # Okabe & Ito (2008): told apart with any common colour vision. The real task is grey, and the
 # environments of the plan keep their colours at every scale; others take what is left.
@@ -92,13 +93,15 @@ def blank(height: float) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG of at most 256 colours; the same figure gives the same bytes."""
+    """Write a PNG, a large one in 256 colours; the same figure gives the same bytes."""
     content = BytesIO()
     with applied():
         figure.savefig(content, format="png", dpi=DPI)
-    few = Image.open(content).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    image = Image.open(content).convert("RGB")
+    if len(content.getvalue()) > LARGE:
+        image = image.quantize(256, dither=Image.Dither.NONE)
     with atomic(path) as partial:  # nothing but pixels: no date, no program
-        few.save(partial, format="png", optimize=True)
+        image.save(partial, format="png", optimize=True)
 
 
 def heading(figure: Figure, task: Mapping[str, Any], scale: str, what: str) -> None:
