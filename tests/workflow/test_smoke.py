@@ -1,0 +1,95 @@
+"""The smoke plan, with the real stages: one command computes everything; it is versioned whole."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from clones import OUTPUTS, ROOT, SCALE, Clone, run
+
+FAST = {  # programs are compiled in a hurry, and kept for the next time
+    "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".pytest_cache" / "jax"),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+    "JAX_PLATFORMS": "cpu",
+}
+RUN = f"results/{SCALE}/tasks/cartpole/bandit_ppo/seed0"
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """After `snakemake`; in DVC's store and committed."""
+    clone = Clone.of_working_tree(tmp_path_factory.mktemp("smoke") / "repository")
+    run("snakemake", "--cores", "2", cwd=clone.path, **FAST)
+    clone.dvc("commit", "-q", "-f")
+    return clone.publish()
+
+
+@pytest.fixture
+def fresh(smoke: Clone, tmp_path: Path) -> Clone:
+    clone = smoke.clone(tmp_path / "fresh")
+    clone.dvc("pull", "-q")
+    clone.shuffle_times(0)
+    return clone
+
+
+def test_one_command_leaves_every_table_figure_and_number(smoke: Clone) -> None:
+    results = smoke.path / "results" / SCALE
+    summary = json.loads((results / "summary.json").read_text())
+    assert summary["transfer"]["cartpole"].keys() == {"bandit_ppo", "mdp_dqn", "real"}
+    assert summary["transfer"]["cartpole"]["mdp_dqn"]["ppo"]["n"] == 2  # unseen in its training
+    for figure in OUTPUTS["figures"]:
+        assert (results / "figures/cartpole" / figure).read_bytes().startswith(b"\x89PNG")
+    manifests = list(results.rglob("manifest.json"))
+    assert len(manifests) == 17
+    for path in manifests:
+        manifest = json.loads(path.read_text())
+        there = {p.name for p in path.parent.iterdir() if p.is_file() and p.name != ".gitignore"}
+        assert there == {*manifest["outputs"], "manifest.json"}
+
+
+def test_a_fresh_clone_has_nothing_to_do_until_one_number_is_edited(fresh: Clone) -> None:
+    assert fresh.planned() == set()
+    assert fresh.stages("status") == set()
+    fresh.edit("params.yaml", "acrobot: {only", "acrobot: {transfer: {draws: 3}, only")
+    assert fresh.planned() == {
+        "tasks/acrobot/bandit_ppo/seed0/transfer/ppo",
+        "figures/acrobot",
+        "summary",
+    }
+
+
+def test_a_comment_in_meta_training_changes_nothing(fresh: Clone) -> None:
+    with (fresh.path / "src/synthbench/meta/evolve.py").open("a") as file:
+        file.write("# a comment\n")
+    assert fresh.planned() == set()
+
+
+def test_a_job_done_again_gives_the_same_bytes(fresh: Clone) -> None:
+    job = fresh.path / RUN / "behaviour"
+    before = {path.name: path.read_bytes() for path in job.iterdir()}
+    shutil.rmtree(job)
+    run("snakemake", "--cores", "2", f"{RUN}/behaviour/values.parquet", cwd=fresh.path, **FAST)
+    assert {path.name: path.read_bytes() for path in job.iterdir()} == before
+
+
+def test_a_stage_by_hand_writes_where_it_is_told(smoke: Clone, tmp_path: Path) -> None:
+    words = ["--task", "cartpole", "--agent", "dqn", "--out", str(tmp_path / "try")]
+    settings = ["seed=3", "baseline.draws=1", "agents.dqn.hyperparameters.gamma=0.5"]
+    environment = {**FAST, "PYTHONPATH": str(smoke.path / "src"), "NPROC": "1"}
+    run("synthbench", "baseline", *words, *settings, cwd=smoke.path, **environment)
+    config = json.loads((tmp_path / "try/manifest.json").read_text())["config"]
+    assert (config["seed"], config["baseline"]["draws"]) == (3, 1)
+    assert config["agents"]["dqn"]["hyperparameters"]["gamma"] == 0.5
+
+
+def test_a_failing_stage_fails_the_workflow(smoke: Clone, tmp_path: Path) -> None:
+    shutil.copytree(smoke.path, tmp_path / "copy", symlinks=True)
+    clone = Clone(tmp_path / "copy")
+    clone.edit("src/synthbench/analysis/summary.py", "^def run", "def not_run")
+    said = run("snakemake", "--cores", "2", cwd=clone.path, fails=True)
+    assert "Error in rule summary" in said
+    assert os.path.getsize(clone.path / f"work/results/{SCALE}/log")
+    assert (clone.path / f"results/{SCALE}/summary.json").exists()  # the old one is back
