@@ -153,8 +153,9 @@ def collect_sequentially(
 ) -> tuple[PyTree, Float[Array, "B o"], Transition]:
     """The general path of `collect`."""
 
-    def advance(carry, keys):
+    def advance(carry, t):
         states, observations = carry
+        keys = jax.random.split(jax.random.fold_in(key, t), (len(observations), 2))
         actions = jax.vmap(policy)(keys[:, 0], observations)
         new = jax.vmap(step_and_reset, (None, 0, 0, 0))(env, keys[:, 1], states, actions)
         states, next_observations, step = new
@@ -162,8 +163,8 @@ def collect_sequentially(
             observations, actions, step.reward, step.observation, step.terminated, step.truncated
         )
 
-    keys = jax.random.split(key, (num_steps, len(observations), 2))
-    (states, observations), transitions = jax.lax.scan(advance, (states, observations), keys)
+    start = (states, observations)
+    (states, observations), transitions = jax.lax.scan(advance, start, jnp.arange(num_steps))
     return states, observations, transitions
 
 
@@ -176,8 +177,13 @@ def collect_in_one_batch(
     num_steps: int,
 ) -> tuple[PyTree, Float[Array, "B o"], Transition]:
     """The path of `collect` for episodes of one step: all next states are resets, known before."""
-    keys = jax.random.split(key, (num_steps, len(observations), 2))
-    key_step, key_reset = jnp.moveaxis(jax.vmap(jax.vmap(jax.random.split))(keys[..., 1]), -1, 0)
+
+    def split(t):
+        return jax.random.split(jax.random.fold_in(key, t), (len(observations), 2))
+
+    keys = jax.vmap(split)(jnp.arange(num_steps))
+    in_step = jax.vmap(jax.vmap(jax.random.split))(keys[..., 1])
+    key_step, key_reset = in_step[..., 0], in_step[..., 1]
     resets = jax.vmap(jax.vmap(env.reset))(key_reset)
     first = (states, observations)
     acted_on = jax.tree.map(lambda x, xs: jnp.concatenate([x[None], xs[:-1]]), first, resets)

@@ -120,8 +120,8 @@ class DQN:
         )
 
         def learn(state: TrainState) -> TrainState:
-            keys = jax.random.split(key_update, self.num_updates)
-            return jax.lax.scan(self._update(hyperparameters), state, keys)[0]
+            update = self._update(key_update, hyperparameters)
+            return jax.lax.scan(update, state, jnp.arange(self.num_updates))[0]
 
         state = jax.lax.cond(state.step >= self.warmup, learn, lambda state: state, state)
         period = hyperparameters["target_period"]
@@ -211,11 +211,11 @@ class DQN:
         always = jnp.ones(self.batch_size, bool)
         return Transition(observation, action, reward, observation, always, ~always)
 
-    def _update(self, hyperparameters: Hyperparameters) -> Any:
-        """One gradient step, as the body of a scan."""
+    def _update(self, key: PRNGKey, hyperparameters: Hyperparameters) -> Any:
+        """The `i`-th gradient step of an iteration, as the body of a scan."""
 
-        def update(state: TrainState, key: PRNGKey) -> tuple[TrainState, None]:
-            batch = self._replay(key, state)
+        def update(state: TrainState, i: Int[Array, ""]) -> tuple[TrainState, None]:
+            batch = self._replay(jax.random.fold_in(key, i), state)
             if self.bandit_path:  # nothing follows, so nothing to bootstrap from
                 target = batch.reward
             else:

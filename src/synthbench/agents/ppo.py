@@ -93,15 +93,16 @@ class PPO:
         )
         batch = self._batch(state.params, transitions, hyperparameters)
 
-        def epoch(carry, key):
+        def epoch(carry, i):
+            key = jax.random.fold_in(key_epochs, i)
             order = jax.random.permutation(key, self.steps_per_iteration)
             minibatches = jax.tree.map(
                 lambda x: x[order].reshape(self.num_minibatches, -1, *x.shape[1:]), batch
             )
             return jax.lax.scan(self._update(hyperparameters), carry, minibatches)
 
-        keys = jax.random.split(key_epochs, self.num_epochs)
-        (params, optimiser), _ = jax.lax.scan(epoch, (state.params, state.optimiser), keys)
+        learner = (state.params, state.optimiser)
+        (params, optimiser), _ = jax.lax.scan(epoch, learner, jnp.arange(self.num_epochs))
         ended = (transitions.terminated | transitions.truncated).sum()
         state = TrainState(params, optimiser, env_states, observations, state.episodes + ended)
         return state, transitions

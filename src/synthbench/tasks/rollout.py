@@ -58,9 +58,9 @@ def episodes(
         key_reset, key_steps = jax.random.split(key)
         state, observation = env.reset(key_reset)
 
-        def advance(carry, key):
+        def advance(carry, t):
             state, observation, alive = carry
-            key_act, key_step = jax.random.split(key)
+            key_act, key_step = jax.random.split(jax.random.fold_in(key_steps, t))
             action = policy(key_act, observation)
             new_state, step = env.step(key_step, state, action)
             transition = Transition(observation, action, step.reward, step.observation, *step[2:])
@@ -74,9 +74,7 @@ def episodes(
             return carry, (transition, alive)
 
         start: PyTree = (state, observation, jnp.bool_(True))
-        _, (transitions, happened) = jax.lax.scan(
-            advance, start, jax.random.split(key_steps, env.spec.horizon)
-        )
+        _, (transitions, happened) = jax.lax.scan(advance, start, jnp.arange(env.spec.horizon))
         return transitions, happened
 
     return jax.vmap(episode)(jax.random.split(key, num_episodes))

@@ -1,0 +1,184 @@
+"""Environments whose values are known, and sections of configuration that tests share.
+
+As a task in a config section: `module: probes`.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jaxtyping import Array, Bool, Float, Int, PyTree
+
+from synthbench.config import typed
+from synthbench.schema import definition
+from synthbench.types import Action, EnvSpec, Observation, PRNGKey, Step
+
+GAMMA = 0.8
+HORIZON = 3
+STATES = 3
+
+
+class Place(NamedTuple):
+    """The state of a `Table`."""
+
+    at: Int[Array, ""]  # index of the state in the table
+    time: Int[Array, ""]
+
+
+class Table(struct.PyTreeNode):
+    """A task written out: `S` states, two actions. Batch its leaves to have several at once."""
+
+    observation: Float[Array, "S o"]
+    reward: Float[Array, "S a"]
+    following: Int[Array, "S a"]
+    terminates: Bool[Array, "S a"]
+    start: Float[Array, " S"]  # probability of beginning there
+    spec: EnvSpec = struct.field(pytree_node=False)
+
+    def reset(self, key: PRNGKey) -> tuple[PyTree, Observation]:
+        index = jax.random.choice(key, len(self.start), p=self.start)
+        return Place(index, jnp.int32(0)), self.observation[index]
+
+    def step(self, key: PRNGKey, state: PyTree, action: Action) -> tuple[PyTree, Step]:
+        index, time = self.following[state.at, action], state.time + 1
+        terminated = self.terminates[state.at, action]
+        truncated = (time >= self.spec.horizon) & ~terminated
+        reward = self.reward[state.at, action]
+        return Place(index, time), Step(self.observation[index], reward, terminated, truncated)
+
+
+def spec(horizon: int = HORIZON) -> EnvSpec:
+    return EnvSpec(1, 2, 0, -1.0, 1.0, horizon)
+
+
+def table(
+    observation: tuple[float, float, float],
+    reward: tuple[Any, Any, Any],
+    following: tuple[int, int, int] = (0, 1, 2),
+    terminates: tuple[bool, bool, bool] = (True, True, True),
+    start: tuple[float, float, float] = (1.0, 0.0, 0.0),
+    horizon: int = HORIZON,
+) -> Table:
+    """A probe; where an entry is not a pair, it is that of both actions."""
+
+    def pairs(values: tuple[Any, ...], kind: Any) -> Any:
+        return jnp.array([v if isinstance(v, tuple) else (v, v) for v in values], kind)
+
+    return Table(
+        observation=jnp.array(observation, jnp.float32)[:, None],
+        reward=pairs(reward, jnp.float32),
+        following=pairs(following, jnp.int32),
+        terminates=pairs(terminates, bool),
+        start=jnp.array(start, jnp.float32),
+        spec=spec(horizon),
+    )
+
+
+HALF = (0.5, 0.5, 0.5)
+BOTH = (0.5, 0.5, 0.0)  # the first or the second state
+PROBES = {
+    "constant": table(HALF, (1.0, 1.0, 1.0)),
+    "observed": table((-1.0, 1.0, 0.0), (-1.0, 1.0, 0.0), start=BOTH),
+    # The first state leads to the second, which is worth 1.
+    "delayed": table(
+        (-1.0, 1.0, 0.0), (0.0, 1.0, 0.0), following=(1, 1, 2), terminates=(False, True, True)
+    ),
+    "action": table(HALF, ((-1.0, 1.0), 0.0, 0.0)),
+    "action by observation": table((-1.0, 1.0, 0.0), ((1.0, -1.0), (-1.0, 1.0), 0.0), start=BOTH),
+    # Never terminates; cut after HORIZON steps.
+    "truncated": table(HALF, (1.0, 1.0, 1.0), terminates=(False, False, False)),
+    # Looks the same, but ends after HORIZON steps.
+    "terminated": table(
+        HALF, (1.0, 1.0, 1.0), following=(1, 2, 2), terminates=(False, False, True)
+    ),
+}
+
+
+def stacked(probes: list[Table]) -> Table:
+    """One batch of probes, to `vmap` over."""
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *probes)
+
+
+class Target(struct.PyTreeNode):
+    """A continuous task: the reward is highest, 0, where the action is the observation."""
+
+    spec: EnvSpec = struct.field(pytree_node=False)
+
+    def reset(self, key: PRNGKey) -> tuple[PyTree, Observation]:
+        observation = jax.random.uniform(key, (1,), minval=-0.5, maxval=0.5)
+        return observation, observation
+
+    def step(self, key: PRNGKey, state: PyTree, action: Action) -> tuple[PyTree, Step]:
+        error = action - state
+        end = jnp.bool_(True)
+        return state, Step(state, -(error**2).sum(), end, ~end)
+
+
+TARGET = Target(EnvSpec(1, 0, 1, -1.0, 1.0, 2))
+
+
+def section(kind: str, name: str, **changes: Any) -> Any:
+    """A frozen section of conf/, with changes such as `static={"num_envs": 2}`."""
+    return typed(_merged(definition(kind, name), changes))
+
+
+def task_section(**changes: Any) -> Any:
+    """A config section of a probe as a task, by default with a horizon of one step."""
+    values = {
+        "name": "probe",
+        "id": "action by observation",
+        "module": "probes",
+        "observation_size": 1,
+        "observation_names": ["what is seen"],
+        "action": {"kind": "discrete", "size": 2, "low": -1.0, "high": 1.0},
+        "horizon": 1,
+        "solved": 1.0,
+        "surface": [],
+        "tuned": {},
+    }
+    return typed(_merged(values, changes))
+
+
+def make(task: Any) -> Table:
+    """The task of such a section."""
+    return PROBES[task.id].replace(spec=spec(task.horizon))
+
+
+TINY = {
+    "ppo": {
+        "static": {
+            "num_envs": 4,
+            "num_steps": 8,
+            "num_epochs": 2,
+            "num_minibatches": 2,
+            "hidden": [8],
+        }
+    },
+    "dqn": {
+        "static": {
+            "num_envs": 4,
+            "buffer_size": 64,
+            "warmup": 16,
+            "batch_size": 8,
+            "hidden": [8, 8],
+        }
+    },
+}
+
+
+def tiny(name: str, **changes: Any) -> Any:
+    """The config section of an agent that compiles and trains fast."""
+    return section("agent", name, **_merged(TINY[name], changes))
+
+
+def defaults(agent: Any, **changes: float) -> dict[str, Any]:
+    """The agent's hyperparameters as traced numbers, some of them changed."""
+    values = {**agent.hyperparameters, **changes}
+    return {name: jnp.float32(value) for name, value in values.items()}
+
+
+def _merged(old: Any, new: Any) -> Any:
+    if isinstance(old, dict) and isinstance(new, dict):
+        return {**old, **{key: _merged(old.get(key), value) for key, value in new.items()}}
+    return new
