@@ -48,7 +48,7 @@ def imports(name: str) -> frozenset[str]:
     assert path, name
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     found = {name.rpartition(".")[0]}
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(), path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -73,7 +73,7 @@ def code(name: str) -> str:
             lines[row - 1] = lines[row - 1][:column].rstrip()
     docstrings: set[int] = set()
     strings: set[int] = set()
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(ast.parse(text, path)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             docstrings |= _docstring(node, lines)
         elif isinstance(node, ast.Constant | ast.JoinedStr) and node.end_lineno:

@@ -16,28 +16,24 @@ from clones import SCALE, Clone, descendants, run
 
 Copy = Callable[[], Clone]
 ACROBOT = {
-    "tasks/acrobot/bandit_ppo/seed0/metatrain",
-    "tasks/acrobot/bandit_ppo/seed0/transfer/ppo",
-    "tasks/acrobot/bandit_ppo/seed0/behaviour",
-    "tasks/acrobot/real/ppo",
+    "tasks/acrobot/mdp_dqn/seed0/metatrain",
+    "tasks/acrobot/mdp_dqn/seed0/transfer/dqn",
+    "tasks/acrobot/mdp_dqn/seed0/behaviour",
+    "tasks/acrobot/real/dqn",
 }
 CARTPOLE = {
     "tasks/cartpole/bandit_ppo/seed0/metatrain",
     "tasks/cartpole/bandit_ppo/seed0/transfer/ppo",
     "tasks/cartpole/bandit_ppo/seed0/transfer/dqn",
     "tasks/cartpole/bandit_ppo/seed0/behaviour",
-    "tasks/cartpole/mdp_dqn/seed0/metatrain",
-    "tasks/cartpole/mdp_dqn/seed0/transfer/ppo",
-    "tasks/cartpole/mdp_dqn/seed0/transfer/dqn",
-    "tasks/cartpole/mdp_dqn/seed0/behaviour",
     "tasks/cartpole/real/ppo",
     "tasks/cartpole/real/dqn",
 }
 REPORT = {"figures/acrobot", "figures/cartpole", "summary"}
-TRANSFER = {"tasks/acrobot/bandit_ppo/seed0/transfer/ppo"}
+TRANSFER = {"tasks/acrobot/mdp_dqn/seed0/transfer/dqn"}
 ANALYSED = TRANSFER | {"figures/acrobot", "summary"}
-ACROBOT_META = ACROBOT - {"tasks/acrobot/real/ppo"} | {"figures/acrobot", "summary"}
-TRAINED = "tasks/acrobot/bandit_ppo/seed0/metatrain"
+ACROBOT_META = ACROBOT - {"tasks/acrobot/real/dqn"} | {"figures/acrobot", "summary"}
+TRAINED = "tasks/acrobot/mdp_dqn/seed0/metatrain"
 ENVIRONMENT = f"results/{SCALE}/{TRAINED}/environment.safetensors"
 DRAWS = ("params.yaml", "acrobot: {only", "acrobot: {transfer: {draws: 3}, only")
 POPULATION = ("params.yaml", "acrobot: {only", "acrobot: {meta: {population: 6}, only")
@@ -118,16 +114,15 @@ def test_kill_9_of_snakemake_alone_then_its_orphans_are_waited_for(used: Copy) -
 
 def test_a_comment_makes_nothing_run_again(fresh: Clone) -> None:
     fresh.edit("src/synthbench/meta/evolve.py", "^    given = .*", r"\g<0>  # a comment")
-    fresh.edit("src/synthbench/agents/dqn.py", '^"""', '"""Documented. ')
+    fresh.edit("src/synthbench/agents/dqn.py", r'\A"""', '"""Documented. ')
     assert fresh.planned() == set()
 
 
 def test_code_of_an_agent_makes_its_jobs_run_again(fresh: Clone) -> None:
     with (fresh.path / "src/synthbench/agents/dqn.py").open("a") as file:
         file.write("\nchanged = True\n")
-    with_dqn = {job for job in CARTPOLE if "dqn" in job}  # its environment, too
-    with_dqn |= {job for job in CARTPOLE if "mdp_dqn" in job}
-    assert fresh.planned() == with_dqn | {"figures/cartpole", "summary"}
+    in_cartpole = {job for job in CARTPOLE if job.endswith("dqn")}
+    assert fresh.planned() == ACROBOT | in_cartpole | REPORT
 
 
 def test_code_of_a_stage_makes_it_run_again(fresh: Clone) -> None:
@@ -217,11 +212,15 @@ def test_results_of_another_version_are_never_stale_never_redone(used: Copy) -> 
 
 @pytest.mark.slow
 def test_a_new_task_appears_in_both_tools(fresh: Clone) -> None:
-    fresh.edit("params.yaml", "^      acrobot: {only", "      pendulum: {only")
-    assert {job for job in fresh.planned() if "pendulum" in job} == {
-        job.replace("acrobot", "pendulum") for job in ACROBOT | {"figures/acrobot"}
+    conf = fresh.path / "src/synthbench/conf/task"
+    acrobot = (conf / "acrobot.yaml").read_text()
+    (conf / "new.yaml").write_text(acrobot.replace("name: acrobot", "name: new"))
+    fresh.edit("params.yaml", r"^      (acrobot)(: {only.*)", r"      \1\2\n      new\2")
+    assert fresh.planned() == {job.replace("acrobot", "new") for job in ACROBOT} | {
+        "figures/new",
+        "summary",
     }
-    assert f"{SCALE}@pendulum" in fresh.stages("status")
+    assert f"{SCALE}@new" in fresh.stages("status")
 
 
 @pytest.mark.slow

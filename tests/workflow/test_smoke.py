@@ -38,12 +38,14 @@ def fresh(smoke: Clone, tmp_path: Path) -> Clone:
 def test_one_command_leaves_every_table_figure_and_number(smoke: Clone) -> None:
     results = smoke.path / "results" / SCALE
     summary = json.loads((results / "summary.json").read_text())
-    assert summary["transfer"]["cartpole"].keys() == {"bandit_ppo", "mdp_dqn", "real"}
-    assert summary["transfer"]["cartpole"]["mdp_dqn"]["ppo"]["n"] == 2  # unseen in its training
-    for figure in OUTPUTS["figures"]:
-        assert (results / "figures/cartpole" / figure).read_bytes().startswith(b"\x89PNG")
+    assert summary["transfer"]["cartpole"].keys() == {"bandit_ppo", "real"}
+    assert summary["transfer"]["acrobot"].keys() == {"mdp_dqn", "real"}
+    assert summary["transfer"]["cartpole"]["bandit_ppo"]["dqn"]["n"] == 2  # unseen in its training
+    for task in ("cartpole", "acrobot"):
+        for figure in OUTPUTS["figures"]:
+            assert (results / "figures" / task / figure).read_bytes().startswith(b"\x89PNG")
     manifests = list(results.rglob("manifest.json"))
-    assert len(manifests) == 17
+    assert len(manifests) == 13
     for path in manifests:
         manifest = json.loads(path.read_text())
         there = {p.name for p in path.parent.iterdir() if p.is_file() and p.name != ".gitignore"}
@@ -55,7 +57,7 @@ def test_a_fresh_clone_has_nothing_to_do_until_one_number_is_edited(fresh: Clone
     assert fresh.stages("status") == set()
     fresh.edit("params.yaml", "acrobot: {only", "acrobot: {transfer: {draws: 3}, only")
     assert fresh.planned() == {
-        "tasks/acrobot/bandit_ppo/seed0/transfer/ppo",
+        "tasks/acrobot/mdp_dqn/seed0/transfer/dqn",
         "figures/acrobot",
         "summary",
     }
