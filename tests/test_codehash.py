@@ -86,6 +86,11 @@ def test_imported_modules_count_directly_or_not_and_within_functions(
     assert fingerprint(name, "from synthbench import far\nx = 2\n") != before
 
 
+def test_the_package_that_holds_an_imported_module_counts(fingerprint: Edit) -> None:
+    before = fingerprint("stage.py", "import synthbench.package.inner\n")
+    assert fingerprint("package/__init__.py", "x = 2\n") != before
+
+
 @pytest.mark.parametrize("name", ["job.py", "other.py"])
 def test_plumbing_and_strangers_do_not_count(fingerprint: Edit, name: str) -> None:
     before = fingerprint("stage.py", STAGE)

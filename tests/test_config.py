@@ -249,6 +249,15 @@ def test_numbers_with_an_exponent_are_numbers() -> None:
             "has 1 continuous one. Use ppo.",
         ),
         (
+            {
+                "tasks__pendulum": {
+                    "only": {"agents": ["ppo"], "environments": ["bandit_ppo"]},
+                    "environments": {"bandit_ppo": {"meta": {"agents": ["ppo", "dqn"]}}},
+                }
+            },
+            "scales.smoke.tasks.pendulum.environments.bandit_ppo.meta.agents: dqn needs discrete ",
+        ),
+        (
             {"tasks__acrobot__task": {"surface": ["nothing", "at all"]}},
             "scales.smoke.tasks.acrobot.task.surface: must be two of observation_names, or empty.",
         ),
