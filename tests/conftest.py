@@ -24,3 +24,5 @@ def pytest_configure(config: pytest.Config) -> None:
     cache = config.rootpath / ".pytest_cache" / "jax"
     jax.config.update("jax_compilation_cache_dir", str(cache))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    if config.option.markexpr == "not slow":  # programs run for moments here: compile them fast
+        jax.config.update("jax_disable_most_optimizations", True)

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, PyTree
 
 from synthbench.agents.base import train
 from synthbench.parallel import spread
@@ -54,7 +54,7 @@ def over_population(
     """
 
     def on_one_device(envs, hyperparameters, key):
-        return jax.lax.map(lambda env: trial(env, hyperparameters, key), envs, batch_size=chunk)
+        return _in_chunks(lambda env: trial(env, hyperparameters, key), envs, chunk)
 
     return spread(on_one_device, mesh, batched=(True, False, False))
 
@@ -66,6 +66,11 @@ def over_draws(
 
     def on_one_device(env, hyperparameters, keys):
         each = (hyperparameters, keys)
-        return jax.lax.map(lambda x: trial(env, *x), each, batch_size=chunk)
+        return _in_chunks(lambda x: trial(env, *x), each, chunk)
 
     return spread(on_one_device, mesh, batched=(False, True, True))
+
+
+def _in_chunks(function: Callable[[Any], Evaluation], inputs: PyTree, chunk: int) -> Evaluation:
+    size = len(jax.tree.leaves(inputs)[0])
+    return jax.lax.map(function, inputs, batch_size=min(chunk, size))  # more would compile it twice
