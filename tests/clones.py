@@ -32,7 +32,8 @@ def run(config, inputs, out, checkpoint):
     for step in range(start, 3):
         with open("work/runs.log", "a") as log:
             log.write(f"{{out}} {{step}}\\n")
-        time.sleep(float(os.environ.get("FAKE_SECONDS", 0)))
+        while os.environ.get("FAKE_STOP") == str(step) and not Path("work/go").exists():
+            time.sleep(0.05)
         state.write_text(str(step + 1))
     given = dict(config)
     if "meta" in given:  # more generations lead to the same result here
@@ -153,18 +154,21 @@ class Clone:
 
     def start(self, *words: str, **environment: str) -> "subprocess.Popen[bytes]":
         """Snakemake, or another program, in the background."""
-        with open(self.path / "log", "wb") as log:
+        with open(self.path / "log", "ab") as log:
             return subprocess.Popen(
                 words, cwd=self.path, env=_environment(environment), stdout=log, stderr=log
             )
 
-    def wait_for(self, text: str, seconds: float = 60) -> None:
-        """Until a fake stage has said so."""
-        log = self.path / "work/runs.log"
+    def wait_for(self, text: str, file: str = "work/runs.log", seconds: float = 120) -> None:
+        """Until a fake stage has said so, or another program in its file."""
         until = time.monotonic() + seconds
-        while not (log.exists() and text in log.read_text()):
+        while not ((self.path / file).exists() and text in (self.path / file).read_text()):
             assert time.monotonic() < until, f"{text} was never said"
             time.sleep(0.05)
+
+    def go(self) -> None:
+        """Let stages go on that FAKE_STOP stopped at a step."""
+        (self.path / "work/go").touch()
 
 
 def run(*words: str, cwd: Path, fails: bool = False, **environment: str) -> str:

@@ -91,7 +91,7 @@ def test_after_snakemake_dvc_only_records_and_no_old_result_ever_passes(used: Co
 def test_kill_9_of_everything_then_the_same_command_goes_on(used: Copy) -> None:
     clone = used()
     clone.edit(*POPULATION)
-    snakemake = clone.start("snakemake", "--cores", "2", ENVIRONMENT, FAKE_SECONDS="0.5")
+    snakemake = clone.start("snakemake", "--cores", "2", ENVIRONMENT, FAKE_STOP="1")
     clone.wait_for("metatrain 1")
     for pid in [snakemake.pid, *descendants(snakemake.pid)]:
         _kill(pid)
@@ -104,11 +104,14 @@ def test_kill_9_of_everything_then_the_same_command_goes_on(used: Copy) -> None:
 def test_kill_9_of_snakemake_alone_then_its_orphans_are_waited_for(used: Copy) -> None:
     clone = used()
     clone.edit(*POPULATION)
-    snakemake = clone.start("snakemake", "--cores", "2", ENVIRONMENT, FAKE_SECONDS="2")
-    clone.wait_for("metatrain 0")
+    snakemake = clone.start("snakemake", "--cores", "2", ENVIRONMENT, FAKE_STOP="1")
+    clone.wait_for("metatrain 1")
     _kill(snakemake.pid)
     snakemake.wait()
-    assert "which does this job already" in clone.snakemake(ENVIRONMENT)
+    again = clone.start("snakemake", "--cores", "2", ENVIRONMENT)
+    clone.wait_for("which does this job already", "log")
+    clone.go()
+    assert again.wait(timeout=120) == 0
     assert clone.computed() == {TRAINED: 3}  # nothing was done twice
 
 
@@ -253,12 +256,13 @@ def test_a_result_edited_by_hand_is_made_again(used: Copy) -> None:
 def test_kill_9_of_dvc_and_snakemake_then_dvc_again(used: Copy) -> None:
     clone = used()
     clone.edit(*POPULATION)
-    dvc = clone.start("dvc", "repro", FAKE_SECONDS="1")
-    clone.wait_for("metatrain 0")
+    dvc = clone.start("dvc", "repro", FAKE_STOP="1")
+    clone.wait_for("metatrain 1")
     snakemake = [p for p in descendants(dvc.pid) if "snakemake" in _command(p)]
     for pid in [dvc.pid, *snakemake]:
         _kill(pid)
     dvc.wait()
+    clone.go()
     clone.dvc("repro")
     assert set(clone.computed().values()) == {3}
     assert clone.stages("status") == set()
@@ -268,7 +272,9 @@ def test_kill_9_of_dvc_and_snakemake_then_dvc_again(used: Copy) -> None:
 def test_two_snakemakes_at_once_do_nothing_twice(used: Copy) -> None:
     clone = used()
     clone.edit(*POPULATION)
-    both = [clone.start("snakemake", "--cores", "2", FAKE_SECONDS="0.5") for _ in range(2)]
+    both = [clone.start("snakemake", "--cores", "2", FAKE_STOP="1") for _ in range(2)]
+    clone.wait_for("which does this job already", "log")
+    clone.go()
     assert [one.wait(timeout=300) for one in both] == [0, 0]
     assert set(clone.computed().values()) == {3}
 
