@@ -1,5 +1,6 @@
 """The baseline: the same agents, with the same settings, trained in the real task itself."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from synthbench.io import write_table
 from synthbench.tasks import base as tasks
 
 
-def run(config: Any, inputs: dict[str, list[str]], out: Path, checkpoint: Path) -> list[str]:
+def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
     """Study one algorithm in the real task."""
     task = tasks.load(config.task)
     (agent,) = config.agents.values()

@@ -5,6 +5,7 @@ synthetic environment, those of the same agents tested on the real task, and wha
 environment answers to the states and actions of these tests.
 """
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,10 @@ from synthbench.types import Transition
 GRID = 61  # points per dimension of the surface
 
 
-def run(config: Any, inputs: dict[str, list[str]], out: Path, checkpoint: Path) -> list[str]:
+def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
     """Record the agents that the environment was meta-trained with."""
     (path,) = inputs["environment"]
-    env = synth.load(Path(path), config.synth, config.task)
+    env = synth.load(path, config.synth, config.task)
     names = config.task.observation_names
     values, visited = [], []
     with Work(f"{config.task.name} {config.synth.name}", len(config.meta.agents), "algorithm") as w:
@@ -87,7 +88,7 @@ def record(config: Any, env: Any, agent_config: Any) -> tuple[Transition, Transi
     return training, test, jax.tree.map(np.asarray, answer(test.observation, test.action))
 
 
-def histogram_values(transitions: Transition, names: list[str], bandit: bool) -> pd.DataFrame:
+def histogram_values(transitions: Transition, names: Sequence[str], bandit: bool) -> pd.DataFrame:
     """Columns quantity, value: each dimension of what is observed, and the reward.
 
     In a bandit the context is observed, else the next state.

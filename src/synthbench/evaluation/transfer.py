@@ -1,5 +1,6 @@
 """Transfer: agents trained in a finished synthetic environment only, judged on the real task."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,10 @@ from synthbench.synth import env as synth
 from synthbench.tasks import base as tasks
 
 
-def run(config: Any, inputs: dict[str, list[str]], out: Path, checkpoint: Path) -> list[str]:
+def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
     """Study one algorithm in one synthetic environment."""
     (path,) = inputs["environment"]
-    env = synth.load(Path(path), config.synth, config.task)
+    env = synth.load(path, config.synth, config.task)
     (agent,) = config.agents.values()
     where = f"{config.task.name} {config.synth.name} seed {config.seed}"
     curves, episodes = study(
@@ -23,7 +24,7 @@ def run(config: Any, inputs: dict[str, list[str]], out: Path, checkpoint: Path) 
         config.seed,
         title=f"{agent.name} in {where}",
     )
-    name = _environment(Path(path))
+    name = _environment(path)
     for table in (curves, episodes):
         table.insert(0, "task", config.task.name)
         table.insert(1, "environment", name)

@@ -7,6 +7,7 @@ is the mean of the search distribution.
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ class Log:
     evaluations: list[dict[str, Any]] = field(default_factory=list)
 
 
-def run(config: Any, inputs: dict[str, list[str]], out: Path, checkpoint: Path) -> list[str]:
+def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
     """Meta-train the configured environment, or go on from the last checkpoint of a killed run."""
     search = Search(config)
     state, log = search.resume(checkpoint / "search.safetensors")

@@ -1,0 +1,40 @@
+"""A trained environment's file and the sections of jobs on it; everything small."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import pytest
+
+from probes import section, tiny
+from synthbench import checkpoint
+from synthbench.config import typed
+from synthbench.synth import env as synth
+
+STUDY = {"steps": 64, "episodes": 3, "evaluations": 2, "hyperparameters": "sampled"}
+
+
+def job(kind: str, **changes: Any) -> Any:
+    """A configuration with all sections; the real task is CartPole with a horizon of 10."""
+    values = {
+        "seed": 1,
+        "task": section("task", "cartpole", horizon=10),
+        "synth": section("synth", kind, **({"horizon": 4} if kind == "mdp" else {})),
+        "meta": {"agents": ["ppo"]},
+        "agents": {"ppo": tiny("ppo")},
+        "transfer": STUDY | {"draws": 3},
+        "baseline": STUDY | {"draws": 2},
+        "behaviour": {"agents": 2, "steps": 64, "episodes": 3, "samples": 25},
+    }
+    return typed({**values, **changes})
+
+
+@pytest.fixture(scope="module", params=["bandit", "mdp"])
+def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A job, and where its environment is, as the workflow has it."""
+    config = job(request.param)
+    env = synth.make(config.synth, config.task)
+    path: Path = tmp_path_factory.mktemp("results") / "some_env/seed1/metatrain"
+    path = path / "environment.safetensors"
+    checkpoint.save(path, synth.init_theta(jax.random.key(0), env), {})
+    return config, path

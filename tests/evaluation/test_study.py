@@ -1,0 +1,97 @@
+"""A study is of as many agents as asked for, paired with other studies of the same seed."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from probes import PROBES, tiny
+from synthbench.config import typed
+from synthbench.evaluation import baseline, study, transfer
+
+ENV = PROBES["action by observation"]
+CURVES = ["agent", "draw", "step", "episode", "return_"]
+EPISODES = ["agent", "draw", "episode", "return_", "length"]
+PLACE = ["task", "environment", "environment_seed"]
+NAMES = [f"hp_{name}" for name in tiny("ppo").hyperparameters]
+
+
+def studied(env: Any, seed: int = 0, **changes: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+    values = {"draws": 5, "steps": 64, "episodes": 3, "evaluations": 2}
+    settings = typed({**values, "hyperparameters": "sampled", **changes})
+    return study.study(tiny("ppo"), env, ENV, settings, seed, "a study")
+
+
+@pytest.fixture(scope="module")
+def tables() -> Any:
+    """In chunks of 2 agents, on two devices."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(study, "CHUNK", 1)
+        return studied(ENV)
+
+
+def test_the_last_chunk_may_be_smaller(tables: Any) -> None:
+    curves, episodes = tables
+    assert list(curves) == CURVES + NAMES
+    assert curves.draw.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert curves.step.tolist() == [32, 64] * 5
+    assert curves.episode.tolist() == [32, 64] * 5  # each step ends an episode in this probe
+    assert list(episodes) == EPISODES
+    assert episodes.draw.tolist() == [d for d in range(5) for _ in range(3)]
+    assert episodes.episode.tolist() == [0, 1, 2] * 5
+    assert (episodes.length == 1).all()
+
+
+def test_chunks_do_not_change_what_a_draw_does(tables: Any) -> None:
+    """The same five agents, all at once."""
+    for chunked, whole in zip(tables, studied(ENV), strict=True):
+        pd.testing.assert_frame_equal(chunked, whole, rtol=1e-4)
+
+
+def test_the_end_of_a_curve_is_the_mean_of_the_last_episodes(tables: Any) -> None:
+    curves, episodes = tables
+    last = curves.groupby("draw")["return_"].last()
+    np.testing.assert_allclose(last, episodes.groupby("draw")["return_"].mean(), rtol=1e-6)
+    assert last.nunique() > 1
+
+
+def test_settings_are_those_of_the_draw_in_any_environment_and_number(tables: Any) -> None:
+    other = ENV.replace(reward=-ENV.reward)
+    curves, _ = studied(other, draws=7)
+    paired = curves[curves.draw < 5].reset_index(drop=True)
+    pd.testing.assert_frame_equal(paired[NAMES], tables[0][NAMES])
+    assert curves.hp_learning_rate.nunique() > 1
+    assert not studied(ENV, seed=1)[0].hp_learning_rate.equals(tables[0].hp_learning_rate)
+
+
+def test_transfer_and_baseline_write_tables_of_the_same_kind(trained: Any, tmp_path: Path) -> None:
+    config, path = trained
+    files = ["curves.parquet", "episodes.parquet"]
+    inputs = {"environment": [path]}
+    assert transfer.run(config, inputs, tmp_path / "transfer", tmp_path) == files
+    assert baseline.run(config, {}, tmp_path / "baseline", tmp_path) == files
+    places = {"transfer": ["cartpole", "some_env", 1], "baseline": ["cartpole", "real", -1]}
+    settings = []
+    for name, place in places.items():
+        curves, episodes = (pd.read_parquet(tmp_path / name / file) for file in files)
+        draws = config[name].draws
+        assert list(curves) == PLACE + CURVES + NAMES
+        assert list(episodes) == PLACE + EPISODES
+        assert curves[PLACE].drop_duplicates().to_numpy().tolist() == [place]
+        assert curves.groupby("draw").size().tolist() == [2] * draws
+        assert episodes.groupby("draw").size().tolist() == [3] * draws
+        assert episodes.return_.between(1, 10).all()  # on the real task, cut after 10 steps
+        assert (episodes.return_ == episodes.length).all()
+        settings.append(curves[NAMES].head(2 * 2))
+    pd.testing.assert_frame_equal(*settings)
+
+
+def test_an_environment_by_hand_is_called_by_its_file() -> None:
+    assert transfer._environment(Path("results/x/bandit_ppo/seed0/metatrain/e.safetensors")) == (
+        "bandit_ppo"
+    )
+    assert transfer._environment(Path("/home/me/outputs/try/environment.safetensors")) == (
+        "environment"
+    )

@@ -1,0 +1,264 @@
+"""Meta-training improves environments, and goes on where it was killed."""
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from probes import section, task_section, tiny
+from synthbench import checkpoint
+from synthbench.config import typed
+from synthbench.meta import evolve
+
+FIXED = (
+    *("generation", "agent", "fitness_mean", "fitness_std", "fitness_min", "fitness_max"),
+    *("sigma_mean", "seconds", "synthetic_steps", "real_steps", "updates"),
+)
+GENERATIONS, POPULATION, EPISODES, DRAWS = 40, 16, 8, 4
+
+
+def config(**meta: Any) -> Any:
+    """A job whose real task is a probe: guessing is worth 0 per episode of one step, the best 1."""
+    changes = {
+        "agents": ["ppo", "dqn"],
+        "generations": GENERATIONS,
+        "population": POPULATION,
+        "sigma": 0.3,
+        "steps": {"ppo": 192, "dqn": 160},
+        "episodes": EPISODES,
+        "evaluate_every": 10,
+        "evaluate_draws": DRAWS,
+        "checkpoint_seconds": 1e9,
+    }
+    fast = {"learning_rate": 0.03}
+    sampled = {"learning_rate": {"uniform": [0.01, 0.05]}}
+    return typed(
+        {
+            "seed": 0,
+            "task": task_section(),
+            "synth": section("synth", "bandit", hidden=[4]),
+            "meta": section("meta", "snes", **changes | meta),
+            "agents": {
+                "ppo": {**tiny("ppo", hyperparameters=fast), "search": sampled},
+                "dqn": {**tiny("dqn", static={"dueling": False}), "search": sampled},
+            },
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def search() -> evolve.Search:
+    return evolve.Search(config())
+
+
+@pytest.fixture(scope="module")
+def evolved(search: evolve.Search, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The last state and the log of an undisturbed search."""
+    path = tmp_path_factory.mktemp("undisturbed") / "search.safetensors"
+    result = search.go_on(search.state_0, evolve.Log(), path)
+    assert not path.exists()  # it is not yet time for a checkpoint
+    return result
+
+
+def progress(log: evolve.Log) -> pd.DataFrame:
+    return evolve._table(log.progress, evolve.PROGRESS)
+
+
+def evaluations(log: evolve.Log) -> pd.DataFrame:
+    return evolve._table(log.evaluations, evolve.EVALUATIONS)
+
+
+def test_environments_improve_for_both_algorithms(evolved: Any) -> None:
+    log = evolved[1]
+    mean = evaluations(log).groupby(["agent", "generation"])["return_"].mean()
+    for agent in ("ppo", "dqn"):
+        assert mean[agent, 0] < 0.2 < 0.6 < mean[agent][[20, 30, 40]].mean()
+    fitness = progress(log).fitness_mean
+    assert fitness[:6].mean() + 0.3 < fitness[-6:].mean()
+
+
+def test_progress_says_what_happened(evolved: Any) -> None:
+    table = progress(evolved[1])
+    names = {f"hp_{name}" for agent in ("ppo", "dqn") for name in tiny(agent).hyperparameters}
+    assert tuple(table) == (*FIXED, *sorted(names))
+    assert table.generation.tolist() == list(range(1, GENERATIONS + 1))
+    # PPO: 192 steps are 6 iterations of 2 epochs of 2 minibatches.
+    # DQN: 160 steps are 40 iterations, of which 37 learn (16 transitions are there after four).
+    costs = {"ppo": (192, 24), "dqn": (160, 37)}
+    for agent, rows in table.groupby("agent"):
+        steps, updates = costs[str(agent)]
+        assert (rows.synthetic_steps == steps * POPULATION).all()
+        assert (rows.updates == updates * POPULATION).all()
+    assert (table.real_steps == EPISODES * POPULATION).all()  # episodes have one step
+    ordered = table[["fitness_min", "fitness_mean", "fitness_max"]].to_numpy()
+    assert (np.diff(ordered, axis=1) >= 0).all()
+    assert table.hp_learning_rate.between(0.01, 0.05).all()
+    assert table.hp_learning_rate.nunique() == GENERATIONS
+    assert (table.sigma_mean > 0).all()
+    assert table.sigma_mean[0] == pytest.approx(0.3, rel=0.2)
+
+
+def test_algorithms_take_turns_each_with_hyperparameters_of_its_own(evolved: Any) -> None:
+    table = progress(evolved[1])
+    assert table.agent.tolist() == ["ppo", "dqn"] * (GENERATIONS // 2)
+    assert (table.hp_clip.notna() == (table.agent == "ppo")).all()
+    assert (table.hp_double.notna() == (table.agent == "dqn")).all()
+
+
+def test_the_search_mean_is_evaluated_at_both_ends_and_in_between(evolved: Any) -> None:
+    table = evaluations(evolved[1])
+    assert list(table) == ["generation", "agent", "draw", "return_"]
+    draws = table.groupby(["generation", "agent"])["draw"].apply(list).to_dict()
+    assert draws == {(g, a): [*range(DRAWS)] for g in (0, 10, 20, 30, 40) for a in ("ppo", "dqn")}
+
+
+def test_an_interrupted_search_ends_as_an_undisturbed_one(
+    search: evolve.Search, evolved: Any, tmp_path: Path
+) -> None:
+    state, log, path = search.state_0, evolve.Log(), tmp_path / "search.safetensors"
+    log.evaluations += search.evaluate(state, 0)
+    for generation in range(1, 14):
+        state, row = search.generation(state, generation)
+        log.progress.append(row | {"seconds": 1.0})
+        if generation == 10:
+            log.evaluations += search.evaluate(state, 10)
+    checkpoint.save(path, state, vars(log))
+    state, log = search.go_on(*search.resume(path), path)
+    for one, other in zip(jax.tree.leaves(state), jax.tree.leaves(evolved[0]), strict=True):
+        assert np.asarray(one).tobytes() == np.asarray(other).tobytes()
+    pd.testing.assert_frame_equal(evaluations(log), evaluations(evolved[1]))
+    tables = [progress(of) for of in (log, evolved[1])]
+    assert (tables[0].seconds[:13] == 1.0).all()
+    pd.testing.assert_frame_equal(*(table.drop(columns="seconds") for table in tables))
+
+
+def test_a_checkpoint_that_is_damaged_or_of_another_search_is_refused(
+    search: evolve.Search, tmp_path: Path
+) -> None:
+    path = tmp_path / "search.safetensors"
+    checkpoint.save(path, search.state_0, vars(evolve.Log()))
+    assert search.resume(path)[1] == evolve.Log()
+    other = typed({**config(), "task": section("task", "cartpole")})
+    with pytest.raises(ValueError, match="best_solution has shape"):
+        evolve.Search(other).resume(path)
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(ValueError, match="not a file that SynthBench wrote"):
+        search.resume(path)
+
+
+def test_sampled_algorithms_come_in_no_order_but_the_seeds() -> None:
+    def order(seed: int) -> list[str]:
+        job = typed({**config(algorithm="sampled"), "seed": seed})
+        search = evolve.Search(job)
+        keys = [jax.random.fold_in(search.key, generation) for generation in range(1, 41)]
+        return [search._algorithm(key, i + 1) for i, key in enumerate(keys)]
+
+    first = order(0)
+    assert first == order(0)
+    assert first != order(1)
+    assert 10 < first.count("dqn") < 30
+    assert any(one == other for one, other in itertools.pairwise(first))
+
+
+# The whole command, killed. Some seconds for each of three processes.
+
+PARAMS = {
+    "scale": "tiny",
+    "scales": {
+        "tiny": {
+            "seeds": [0],
+            "agents": ["ppo"],
+            "common": {
+                "meta": {
+                    "population": 4,
+                    "generations": 100,
+                    "episodes": 2,
+                    "evaluate_draws": 2,
+                    "steps": {"ppo": 32},
+                    "evaluate_every": 100,
+                    "checkpoint_seconds": 0.0,
+                },
+                "agents": {"ppo": {"static": dict(tiny("ppo").static)}},
+            },
+            "environments": {"bandit": {"synth": "bandit", "meta": {"agents": ["ppo"]}}},
+            "tasks": {"cartpole": {"task": {"horizon": 20}}},
+        }
+    },
+}
+
+
+FAST = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+
+
+def command(directory: Path, out: str) -> "subprocess.Popen[str]":
+    words = [
+        "metatrain",
+        "--threads",
+        "2",
+        "--task",
+        "cartpole",
+        "--environment",
+        "bandit",
+        "--out",
+    ]
+    environment = {**os.environ, "PYTHONPATH": "", "XLA_FLAGS": ""} | FAST
+    return subprocess.Popen(
+        [sys.executable, "-m", "synthbench", *words, out],
+        cwd=directory,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+    )
+
+
+def generations_done(directory: Path, out: str) -> int:
+    """In the last checkpoint."""
+    files = list((directory / "work" / out).glob("checkpoint-*/search.safetensors"))
+    return len(checkpoint.read(files[0])[1]["progress"]) if files else 0
+
+
+def test_a_killed_command_goes_on_and_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(_plain(PARAMS)))
+    killed = command(tmp_path, "outputs/killed")
+    while (done := generations_done(tmp_path, "outputs/killed")) < 5:
+        assert killed.poll() is None, "it ended before it could be killed"
+        time.sleep(0.02)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    done = generations_done(tmp_path, "outputs/killed")
+    assert done < 100
+    assert not (tmp_path / "outputs/killed/manifest.json").exists()
+    again, undisturbed = (command(tmp_path, f"outputs/{n}") for n in ("killed", "undisturbed"))
+    said, _ = again.communicate()
+    undisturbed.communicate()
+    assert (again.returncode, undisturbed.returncode) == (0, 0)
+    assert f"going on from generation {done} " in said
+    one, other = tmp_path / "outputs/killed", tmp_path / "outputs/undisturbed"
+    for name in ("environment.safetensors", "evaluations.parquet"):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
+    tables = [pd.read_parquet(directory / "progress.parquet") for directory in (one, other)]
+    pd.testing.assert_frame_equal(*(table.drop(columns="seconds") for table in tables))
+    assert len(tables[0]) == 100
+    assert tables[0].fitness_mean.nunique() > 1
+    arrays, about = checkpoint.read(one / "environment.safetensors")
+    assert {name.split("/")[0] for name in arrays} == {"initial_state", "reward"}
+    assert about["config"]["meta"]["generations"] == 100
+    assert about["cost"]["synthetic_steps"] == 100 * 4 * 32
+    assert about["cost"]["real_steps"] == tables[0].real_steps.sum()
+
+
+def _plain(value: Any) -> Any:
+    """Lists for tuples, as YAML knows them."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,84 @@
+"""The fitness of a candidate does not depend on where and beside whom it is computed."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import Mesh
+
+from probes import defaults, section, tiny
+from synthbench.agents import base as agents
+from synthbench.meta import fitness
+from synthbench.parallel import devices_for
+from synthbench.synth import env as synth
+from synthbench.tasks import base as tasks
+
+POPULATION = 6
+TASK = section("task", "cartpole", horizon=30)
+PPO = tiny("ppo")
+
+
+@pytest.fixture(scope="module")
+def trial() -> fitness.Trial:
+    env = synth.make(section("synth", "bandit"), TASK)
+    return fitness.Trial(agents.load(PPO, env.spec), tasks.load(TASK), num_steps=64, num_episodes=5)
+
+
+@pytest.fixture(scope="module")
+def population() -> Any:
+    env = synth.make(section("synth", "bandit"), TASK)
+    keys = jax.random.split(jax.random.key(0), POPULATION)
+    return env.replace(theta=jax.vmap(lambda key: synth.init_theta(key, env))(keys))
+
+
+@pytest.fixture(scope="module")
+def one_by_one(trial: Any, population: Any) -> Any:
+    """The fitness of each candidate alone."""
+    alone = jax.jit(trial)
+    envs = [jax.tree.map(lambda x, i=i: x[i], population) for i in range(POPULATION)]
+    tried = [alone(env, defaults(PPO), jax.random.key(1)) for env in envs]
+    return jax.tree.map(lambda *x: np.stack(x), *tried)
+
+
+def mesh(count: int) -> Mesh:
+    return Mesh(jax.devices()[:count], ("P",))
+
+
+@pytest.mark.parametrize(("devices", "chunk"), [(2, 9), (1, 4)])
+def test_devices_and_chunks_change_nothing(
+    trial: Any, population: Any, one_by_one: Any, devices: int, chunk: int
+) -> None:
+    """Chunks of 9 are more than the 3 candidates of a device; those of 4 do not divide its 6."""
+    tries = fitness.over_population(trial, chunk, mesh(devices))
+    tried = tries(population, defaults(PPO), jax.random.key(1))
+    assert len(tried.return_.sharding.device_set) == devices
+    np.testing.assert_allclose(tried.return_, one_by_one.return_, rtol=1e-5)
+    np.testing.assert_array_equal(tried.real_steps, one_by_one.real_steps)
+    assert len(np.unique(tried.return_)) > 1
+
+
+def test_a_step_is_worth_one_in_cartpole(one_by_one: Any) -> None:
+    """So the steps counted are those of the returns, episodes that ended early included."""
+    np.testing.assert_allclose(one_by_one.real_steps, one_by_one.return_ * 5, rtol=1e-5)
+    assert one_by_one.real_steps.max() < 5 * 30
+
+
+def test_draws_have_settings_and_random_numbers_of_their_own(
+    trial: Any, population: Any, one_by_one: Any
+) -> None:
+    env = jax.tree.map(lambda x: x[0], population)
+    settings = jax.tree.map(lambda x: jnp.full(4, x), defaults(PPO))
+    settings["learning_rate"] = settings["learning_rate"].at[3].set(0.1)
+    keys = jax.random.split(jax.random.key(2), 4)
+    keys = jnp.stack([jax.random.key(1), keys[0], jax.random.key(1), jax.random.key(1)])
+    returns = fitness.over_draws(trial, 2, mesh(2))(env, settings, keys).return_
+    np.testing.assert_allclose(returns[jnp.array([0, 2])], one_by_one.return_[0], rtol=1e-5)
+    assert len(np.unique(returns)) == 3  # another key, another learning rate
+
+
+@pytest.mark.parametrize(("count", "devices"), [(6, 2), (5, 1), (1, 1), (128, 2)])
+def test_as_many_devices_are_used_as_divide_the_work(count: int, devices: int) -> None:
+    assert len(jax.devices()) == 2
+    assert devices_for(count).size == devices
