@@ -10,10 +10,12 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SCALE = "smoke"
+MORE: Mapping[str, str] = {}  # environment variables, besides those of the tests
 FAKE = '''
 """A stand-in: says what it does in work/runs.log, writes what it was given."""
 
@@ -171,12 +173,12 @@ class Clone:
         (self.path / "work/go").touch()
 
 
-def run(*words: str, cwd: Path, fails: bool = False, **environment: str) -> str:
+def run(*words: str, cwd: Path, fails: bool = False, more: Mapping[str, str] = MORE) -> str:
     """What a program says; an assertion where it fails (or, with `fails`, where it does not)."""
     done = subprocess.run(
         words,
         cwd=cwd,
-        env=_environment(environment),
+        env=_environment(more),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -202,7 +204,7 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def _environment(more: dict[str, str]) -> dict[str, str]:
+def _environment(more: Mapping[str, str]) -> dict[str, str]:
     names = dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "Test")
     mails = dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "test@example.org")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

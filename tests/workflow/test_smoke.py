@@ -22,7 +22,7 @@ RUN = f"results/{SCALE}/tasks/cartpole/bandit_ppo/seed0"
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """After `snakemake`; in DVC's store and committed."""
     clone = Clone.of_working_tree(tmp_path_factory.mktemp("smoke") / "repository")
-    run("snakemake", "--cores", "2", cwd=clone.path, **FAST)
+    run("snakemake", "--cores", "2", cwd=clone.path, more=FAST)
     clone.dvc("commit", "-q", "-f")
     return clone.publish()
 
@@ -73,7 +73,7 @@ def test_a_job_done_again_gives_the_same_bytes(fresh: Clone) -> None:
     job = fresh.path / RUN / "behaviour"
     before = {path.name: path.read_bytes() for path in job.iterdir()}
     shutil.rmtree(job)
-    run("snakemake", "--cores", "2", f"{RUN}/behaviour/values.parquet", cwd=fresh.path, **FAST)
+    run("snakemake", "--cores", "2", f"{RUN}/behaviour/values.parquet", cwd=fresh.path, more=FAST)
     assert {path.name: path.read_bytes() for path in job.iterdir()} == before
 
 
@@ -81,7 +81,7 @@ def test_a_stage_by_hand_writes_where_it_is_told(smoke: Clone, tmp_path: Path) -
     words = ["--task", "cartpole", "--agent", "dqn", "--out", str(tmp_path / "try")]
     settings = ["seed=3", "baseline.draws=1", "agents.dqn.hyperparameters.gamma=0.5"]
     environment = {**FAST, "PYTHONPATH": str(smoke.path / "src"), "NPROC": "1"}
-    run("synthbench", "baseline", *words, *settings, cwd=smoke.path, **environment)
+    run("synthbench", "baseline", *words, *settings, cwd=smoke.path, more=environment)
     config = json.loads((tmp_path / "try/manifest.json").read_text())["config"]
     assert (config["seed"], config["baseline"]["draws"]) == (3, 1)
     assert config["agents"]["dqn"]["hyperparameters"]["gamma"] == 0.5
