@@ -36,7 +36,7 @@ def run(
 
     config: `scale` and `task`.
     inputs: `curves` and `episodes` (transfer and real), `progress` and `evaluations`, `values`,
-    and `surface`. Raises ValueError if one of them says nothing, as `surface` without a bandit.
+    and `surface`. Raises ValueError if one of them says nothing.
     """
     about = {"task": config["task"], "scale": config["scale"]}
     table = {name: files.read(name, inputs[name]) for name in INPUTS}
@@ -324,9 +324,9 @@ def _central(samples: np.ndarray) -> tuple[float, float]:
 
 @styled
 def reward_surface(surface: pd.DataFrame, task: Task, scale: str) -> Figure:
-    """What a bandit rewards, over two observation dimensions (the others at their median).
+    """What an environment rewards, over two observation dimensions (the others at their median).
 
-    With two actions a panel per bandit, with more two: the best action, and by how much. Of
+    With two actions a panel per environment, with more two: the best action, and by how much. Of
     several meta-training seeds the first is shown.
     """
     first = surface.groupby("environment")["environment_seed"].transform("min")
@@ -336,6 +336,7 @@ def reward_surface(surface: pd.DataFrame, task: Task, scale: str) -> Figure:
     x_name, y_name = str(shown["x_name"].iloc[0]), str(shown["y_name"].iloc[0])
     n = len(names) * (2 if several else 1)
     figure, panels = _grid(n, columns=2, height=2.2, x=x_name, y=y_name)
+    panels[0].xaxis.set_major_locator(MaxNLocator(5))
     for i, name in enumerate(names):
         x, y, rewards = _on_grid(shown[shown["environment"] == name])
         title = f"{name}, seed {first[surface['environment'] == name].iloc[0]}"
@@ -349,7 +350,7 @@ def reward_surface(surface: pd.DataFrame, task: Task, scale: str) -> Figure:
             panels[i].set_title(title)
     line = "" if several else " On the black line both actions are worth the same."
     _below(figure, {}, [f"The other observations are at their median in real test episodes.{line}"])
-    style.heading(figure, task, scale, "reward of the bandits")
+    style.heading(figure, task, scale, "rewards of the synthetic environments")
     return figure
 
 
