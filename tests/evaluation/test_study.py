@@ -14,6 +14,7 @@ from synthbench.evaluation import baseline, study, transfer
 ENV = PROBES["action by observation"]
 CURVES = ["agent", "draw", "step", "episode", "return_"]
 EPISODES = ["agent", "draw", "episode", "return_", "length"]
+FILES = ["curves.parquet", "episodes.parquet"]
 PLACE = ["task", "environment", "environment_seed"]
 NAMES = [f"hp_{name}" for name in tiny("ppo").hyperparameters]
 
@@ -66,20 +67,27 @@ def test_settings_are_those_of_the_draw_in_any_environment_and_number(tables: An
     assert not studied(ENV, seed=1)[0].hp_learning_rate.equals(tables[0].hp_learning_rate)
 
 
-def test_transfer_and_baseline_write_tables_of_the_same_kind(trained: Any, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def real(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the baseline of the job is."""
+    out = tmp_path_factory.mktemp("baseline")
+    assert baseline.run(trained[0], {}, out, out) == FILES
+    return out
+
+
+def test_transfer_and_baseline_write_tables_of_the_same_kind(
+    trained: Any, real: Path, tmp_path: Path
+) -> None:
     config, path = trained
-    files = ["curves.parquet", "episodes.parquet"]
-    inputs = {"environment": [path]}
-    assert transfer.run(config, inputs, tmp_path / "transfer", tmp_path) == files
-    assert baseline.run(config, {}, tmp_path / "baseline", tmp_path) == files
+    assert transfer.run(config, {"environment": [path]}, tmp_path, tmp_path) == FILES
     places = {"transfer": ["cartpole", "some_env", 1], "baseline": ["cartpole", "real", -1]}
     settings = []
-    for name, place in places.items():
-        curves, episodes = (pd.read_parquet(tmp_path / name / file) for file in files)
+    for name, directory in {"transfer": tmp_path, "baseline": real}.items():
+        curves, episodes = (pd.read_parquet(directory / file) for file in FILES)
         draws = config[name].draws
         assert list(curves) == PLACE + CURVES + NAMES
         assert list(episodes) == PLACE + EPISODES
-        assert curves[PLACE].drop_duplicates().to_numpy().tolist() == [place]
+        assert curves[PLACE].drop_duplicates().to_numpy().tolist() == [places[name]]
         assert curves.groupby("draw").size().tolist() == [2] * draws
         assert episodes.groupby("draw").size().tolist() == [3] * draws
         assert episodes.return_.between(1, 10).all()  # on the real task, cut after 10 steps
