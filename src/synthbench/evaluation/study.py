@@ -44,7 +44,8 @@ def study(
         )
         return curve
 
-    chunk = min(CHUNK * len(jax.devices()), settings.draws)
+    devices = len(jax.devices())
+    chunk = min(CHUNK, -(-settings.draws // devices)) * devices
     train = spread(jax.vmap(one, (None, 0, 0)), devices_for(chunk), (False, True, True))
     curves = []
     with Work(title, settings.draws, "agent") as work:
