@@ -44,8 +44,7 @@ def study(
         )
         return curve
 
-    devices = len(jax.devices())
-    chunk = min(CHUNK, -(-settings.draws // devices)) * devices
+    chunk = min(CHUNK * len(jax.devices()), settings.draws)
     train = spread(jax.vmap(one, (None, 0, 0)), devices_for(chunk), (False, True, True))
     curves = []
     with Work(title, settings.draws, "agent") as work:
