@@ -116,8 +116,8 @@ def counted(agent: Agent, env: Env, settings: Any, steps: int) -> int:
     ("name", "static", "steps", "updates"),
     [
         ("ppo", {}, 65, 3 * 2 * 2),  # 3 iterations, 2 epochs, 2 minibatches
-        # 16 iterations of 4 steps; the fifth is the first that learns.
-        ("dqn", {"warmup": 17, "num_updates": 3}, 62, 12 * 3),
+        # 16 iterations of 4 steps; the fourth is the first that learns.
+        ("dqn", {"warmup": 16, "num_updates": 3}, 62, 13 * 3),
         ("dqn", {"warmup": 0}, 20, 5),
     ],
 )

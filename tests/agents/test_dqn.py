@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from probes import PROBES, TARGET, defaults, section, table, tiny
+from probes import PROBES, TARGET, defaults, section, spec, table, tiny
 from synthbench.agents import base, dqn
 from synthbench.synth import env as synth
 
@@ -46,12 +46,14 @@ def rows(transitions: Any) -> list[tuple[float, ...]]:
     return [tuple(row) for row in np.concatenate(columns, axis=1).tolist()]
 
 
-def test_exploration_falls_linearly_and_then_stays() -> None:
+@pytest.mark.parametrize("horizon", [1, 2], ids=["bandit", "general"])
+def test_exploration_falls_linearly_and_then_stays(horizon: int) -> None:
     """An agent that never learns: what it does otherwise is the same all the time."""
     config = tiny("dqn", static={"num_envs": 64, "buffer_size": 64, "warmup": 10**6})
-    agent = dqn.make(config, ENV.spec)
+    env = ENV.replace(spec=spec(horizon))
+    agent = dqn.make(config, env.spec)
     settings = defaults(config, epsilon_start=1.0, epsilon_end=0.2, epsilon_fraction=0.5)
-    train = jax.jit(lambda key: base.train(agent, ENV, settings, key, 100 * 64))
+    train = jax.jit(lambda key: base.train(agent, env, settings, key, 100 * 64))
     params, seen = train(jax.random.key(0))
     greedy = jax.vmap(jax.vmap(lambda o: agent.act(params, jax.random.key(0), o)))(seen.observation)
     # A random action, of two, is another than the greedy one in half of all cases.

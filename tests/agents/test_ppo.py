@@ -5,11 +5,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 import scipy.stats
 
 from probes import PROBES, TARGET, defaults, tiny
-from synthbench.agents import base, ppo
+from synthbench.agents import base, losses, ppo
 from synthbench.types import EnvSpec
 
 BANDIT = PROBES["action by observation"].replace(spec=EnvSpec(1, 2, 0, -1.0, 1.0, 1))
@@ -23,13 +24,37 @@ def trained(section: Any, env: Any, steps: int, **hyperparameters: float) -> Any
     )
 
 
-def test_the_short_cut_for_bandits_trains_the_same_agent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_short_cut_for_bandits_trains_the_same_agent() -> None:
+    """Against the same task with a longer horizon, whose episodes end after one step anyway."""
     _, short, seen_short = trained(tiny("ppo"), BANDIT, 320)
-    monkeypatch.setattr(ppo, "collect", base.collect_sequentially)
-    _, long, seen_long = trained(tiny("ppo"), BANDIT, 320)
+    _, long, seen_long = trained(tiny("ppo"), PROBES["action by observation"], 320)
     np.testing.assert_array_equal(seen_short.action, seen_long.action)
     for one, other in zip(jax.tree.leaves(short), jax.tree.leaves(long), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_the_first_update_follows_the_policy_gradient() -> None:
+    """While the policy is the one that acted, the ratio is 1 and the clip does nothing."""
+    section = tiny("ppo")
+    agent = ppo.make(section, BANDIT.spec)
+    alone = {"value_coefficient": 0.0, "entropy_coefficient": 0.0, "max_grad_norm": 1e6}
+    settings = defaults(section, **alone)
+    state = agent.init(jax.random.key(0), BANDIT, settings, 32)
+    observation = jnp.array([[-1.0], [1.0], [1.0], [-1.0]])
+    action, advantage = jnp.array([0, 1, 0, 1]), jnp.array([1.0, 2.0, 3.0, -4.0])
+    log_prob = agent._log_prob(state.params, observation, action)
+    batch = ppo.Batch(observation, action, log_prob, jnp.zeros(4), advantage)
+    (_, optimiser), _ = agent._update(settings)((state.params, state.optimiser), batch)
+
+    def objective(params: Any) -> Any:
+        log_prob = agent._log_prob(params, observation, action)
+        return -(losses.normalised(advantage) * log_prob).mean()
+
+    # After one gradient, Adam's mean is a tenth of it.
+    mean = optax.tree_utils.tree_get(optimiser, "mu")
+    gradient = jax.grad(objective)(state.params)
+    for one, other in zip(jax.tree.leaves(mean), jax.tree.leaves(gradient), strict=True):
+        np.testing.assert_allclose(one, other * 0.1, rtol=1e-4, atol=1e-8)
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +84,10 @@ def test_what_is_learnt_from_is_the_action_drawn_not_the_one_that_was_clipped(
 
 def test_the_density_of_an_action_is_that_of_a_gaussian(continuous: Any) -> None:
     agent, params, _ = continuous
-    observation, action = jnp.array([0.2]), jnp.array([1.7])
-    mean, log_std = agent._mode(params, observation), params["log_std"]
-    deviation = np.exp(log_std[0])
-    expected = scipy.stats.norm(mean[0], deviation).logpdf(1.7)
+    observation = jnp.array([0.2])
+    mean, deviation = agent._mode(params, observation), np.exp(params["log_std"][0])
+    action = mean + 1.5 * deviation
+    expected = scipy.stats.norm(mean[0], deviation).logpdf(action[0])
     np.testing.assert_allclose(agent._log_prob(params, observation, action), expected, rtol=1e-4)
     # Entropy of a Gaussian: ln(deviation sqrt(2 pi e)).
     expected = np.log(deviation * np.sqrt(2 * np.pi * np.e))

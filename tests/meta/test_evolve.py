@@ -204,7 +204,7 @@ def command(directory: Path, out: str) -> "subprocess.Popen[str]":
         "bandit",
         "--out",
     ]
-    environment = {**os.environ, "PYTHONPATH": "", "XLA_FLAGS": ""} | FAST
+    environment = {**os.environ, "XLA_FLAGS": ""} | FAST
     return subprocess.Popen(
         [sys.executable, "-m", "synthbench", *words, out],
         cwd=directory,
