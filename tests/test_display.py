@@ -44,12 +44,12 @@ def test_a_line_says_what_is_done_and_how_long_the_rest_takes(
 def test_a_log_is_not_flooded_and_the_end_is_always_told(
     clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Work("cartpole", total=40, unit="generation", every=10.0) as work:
-        for count in range(1, 41):
+    with Work("cartpole", total=44, unit="generation", every=10.0) as work:
+        for count in range(1, 45):
             clock.now = float(count)
             work.done(count)
     told = [line.split("  ")[0].split()[-1] for line in capsys.readouterr().out.splitlines()]
-    assert told == ["10/40", "20/40", "30/40", "40/40"]
+    assert told == ["10/44", "20/44", "30/44", "40/44", "44/44"]
 
 
 def test_units_of_an_earlier_run_say_nothing_about_the_time_left(
