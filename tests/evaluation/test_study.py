@@ -100,6 +100,6 @@ def test_an_environment_by_hand_is_called_by_its_file() -> None:
     assert transfer._environment(Path("results/x/bandit_ppo/seed0/metatrain/e.safetensors")) == (
         "bandit_ppo"
     )
-    assert transfer._environment(Path("/home/me/outputs/try/environment.safetensors")) == (
+    assert transfer._environment(Path("/srv/outputs/try/environment.safetensors")) == (
         "environment"
     )
