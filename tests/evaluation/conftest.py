@@ -6,7 +6,8 @@ from typing import Any
 import jax
 import pytest
 
-from probes import section, tiny
+import learners
+from probes import section
 from synthbench import checkpoint
 from synthbench.config import typed
 from synthbench.synth import env as synth
@@ -20,8 +21,8 @@ def job(kind: str, **changes: Any) -> Any:
         "seed": 1,
         "task": section("task", "cartpole", horizon=10),
         "synth": section("synth", kind, **({"horizon": 4} if kind == "mdp" else {})),
-        "meta": {"agents": ["ppo"]},
-        "agents": {"ppo": tiny("ppo")},
+        "meta": {"agents": ["learner"]},
+        "agents": {"learner": learners.section("learner", "extra")},
         "transfer": STUDY | {"draws": 3},
         "baseline": STUDY | {"draws": 2},
         "behaviour": {"agents": 2, "steps": 64, "episodes": 3, "samples": 25},

@@ -27,7 +27,7 @@ def recorded(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_values_are_samples_of_every_quantity(recorded: Any) -> None:
     config, env, values, _ = recorded
     assert list(values) == ["quantity", "value", "source", "agent"]
-    assert set(values.agent) == {"ppo"}
+    assert set(values.agent) == {"learner"}
     counts = values.groupby(["source", "quantity"]).size()
     expected = {
         (source, quantity): 25
@@ -49,7 +49,7 @@ def test_the_real_task_pays_one_and_the_environment_what_it_says(recorded: Any) 
 
 def test_the_answer_is_the_environments_to_the_state_and_action(recorded: Any) -> None:
     config, env, _, _ = recorded
-    _, test, answer = behaviour.record(config, env, config.agents.ppo)
+    _, test, answer = behaviour.record(config, env, config.agents.learner)
     assert len(test.reward) == len(answer.reward) == 25
     for i in (0, 7, 24):
         reward = env.reward(jnp.asarray(test.observation[i]), jnp.asarray(test.action[i]))

@@ -7,22 +7,26 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from probes import PROBES, tiny
+import learners
+from probes import PROBES, table
 from synthbench.config import typed
 from synthbench.evaluation import baseline, study, transfer
 
+LEARNER = learners.section("learner", "extra")
 ENV = PROBES["action by observation"]
+# The task has observations close to each other, which not every agent tells apart.
+TASK = table((-0.2, 0.05, 0.2), ((1.0, -1.0), (-1.0, 1.0), (-1.0, 1.0)), start=(0.4, 0.3, 0.3))
 CURVES = ["agent", "draw", "step", "episode", "return_"]
 EPISODES = ["agent", "draw", "episode", "return_", "length"]
 FILES = ["curves.parquet", "episodes.parquet"]
 PLACE = ["task", "environment", "environment_seed"]
-NAMES = [f"hp_{name}" for name in tiny("ppo").hyperparameters]
+NAMES = [f"hp_{name}" for name in LEARNER.hyperparameters]
 
 
 def studied(env: Any, seed: int = 0, **changes: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
-    values = {"draws": 5, "steps": 64, "episodes": 3, "evaluations": 2}
+    values = {"draws": 5, "steps": 8, "episodes": 3, "evaluations": 2}
     settings = typed({**values, "hyperparameters": "sampled", **changes})
-    return study.study(tiny("ppo"), env, ENV, settings, seed, "a study")
+    return study.study(LEARNER, env, TASK, settings, seed, "a study")
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +41,8 @@ def test_the_last_chunk_may_be_smaller(tables: Any) -> None:
     curves, episodes = tables
     assert list(curves) == CURVES + NAMES
     assert curves.draw.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
-    assert curves.step.tolist() == [32, 64] * 5
-    assert curves.episode.tolist() == [32, 64] * 5  # each step ends an episode in this probe
+    assert curves.step.tolist() == [4, 8] * 5
+    assert curves.episode.tolist() == [4, 8] * 5  # each step ends an episode in this probe
     assert list(episodes) == EPISODES
     assert episodes.draw.tolist() == [d for d in range(5) for _ in range(3)]
     assert episodes.episode.tolist() == [0, 1, 2] * 5
@@ -63,8 +67,8 @@ def test_settings_are_those_of_the_draw_in_any_environment_and_number(tables: An
     curves, _ = studied(other, draws=7)
     paired = curves[curves.draw < 5].reset_index(drop=True)
     pd.testing.assert_frame_equal(paired[NAMES], tables[0][NAMES])
-    assert curves.hp_learning_rate.nunique() > 1
-    assert not studied(ENV, seed=1)[0].hp_learning_rate.equals(tables[0].hp_learning_rate)
+    assert curves.hp_rate.nunique() > 1
+    assert not studied(ENV, seed=1)[0].hp_rate.equals(tables[0].hp_rate)
 
 
 @pytest.fixture(scope="module")
