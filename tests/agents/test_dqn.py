@@ -27,7 +27,7 @@ def test_replay_draws_from_the_window_of_stored_transitions(kind: str) -> None:
     env = new(kind)
     agent, settings, steps = dqn.make(config, env.spec), defaults(config), 36
     iterate = jax.jit(agent.iterate, static_argnums=4)
-    state = agent.init(jax.random.key(0), env, settings, steps)
+    state = jax.jit(lambda key: agent.init(key, env, settings, steps))(jax.random.key(0))
     seen: list[Any] = []
     for i, key in enumerate(jax.random.split(jax.random.key(1), 9)):
         state, transitions = iterate(key, state, env, settings, steps)
@@ -77,7 +77,7 @@ def test_the_target_network_is_a_copy_from_time_to_time(
     """After 4, 8, .. 24 steps; each passes a multiple of the period, or does not."""
     agent, iterate = iterating
     settings = defaults(tiny("dqn"), target_period=period)
-    state = agent.init(jax.random.key(0), ENV, settings, 24)
+    state = jax.jit(lambda key: agent.init(key, ENV, settings, 24))(jax.random.key(0))
     for key, copied in zip(jax.random.split(jax.random.key(1), 6), copies, strict=True):
         old, (state, _) = state, iterate(key, state, ENV, settings, 24)
         expected = state.params if copied == "1" else old.target_params

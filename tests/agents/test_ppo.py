@@ -24,6 +24,11 @@ def trained(section: Any, env: Any, steps: int, **hyperparameters: float) -> Any
     )
 
 
+def beginning(agent: Any, settings: Any) -> Any:
+    """The state before training in the bandit."""
+    return jax.jit(lambda key: agent.init(key, BANDIT, settings, 32))(jax.random.key(0))
+
+
 def test_the_short_cut_for_bandits_trains_the_same_agent() -> None:
     """Against the same task with a longer horizon, whose episodes end after one step anyway."""
     _, short, seen_short = trained(tiny("ppo"), BANDIT, 320)
@@ -39,12 +44,13 @@ def test_the_first_update_follows_the_policy_gradient() -> None:
     agent = ppo.make(section, BANDIT.spec)
     alone = {"value_coefficient": 0.0, "entropy_coefficient": 0.0, "max_grad_norm": 1e6}
     settings = defaults(section, **alone)
-    state = agent.init(jax.random.key(0), BANDIT, settings, 32)
+    state = beginning(agent, settings)
     observation = jnp.array([[-1.0], [1.0], [1.0], [-1.0]])
     action, advantage = jnp.array([0, 1, 0, 1]), jnp.array([1.0, 2.0, 3.0, -4.0])
     log_prob = agent._log_prob(state.params, observation, action)
     batch = ppo.Batch(observation, action, log_prob, jnp.zeros(4), advantage)
-    (_, optimiser), _ = agent._update(settings)((state.params, state.optimiser), batch)
+    learner = (state.params, state.optimiser)
+    (_, optimiser), _ = jax.jit(agent._update(settings))(learner, batch)
 
     def objective(params: Any) -> Any:
         log_prob = agent._log_prob(params, observation, action)
@@ -52,7 +58,7 @@ def test_the_first_update_follows_the_policy_gradient() -> None:
 
     # After one gradient, Adam's mean is a tenth of it.
     mean = optax.tree_utils.tree_get(optimiser, "mu")
-    gradient = jax.grad(objective)(state.params)
+    gradient = jax.jit(jax.grad(objective))(state.params)
     for one, other in zip(jax.tree.leaves(mean), jax.tree.leaves(gradient), strict=True):
         np.testing.assert_allclose(one, other * 0.1, rtol=1e-4, atol=1e-8)
 
@@ -105,7 +111,7 @@ def test_tested_actions_are_within_their_bounds(continuous: Any) -> None:
 @pytest.mark.parametrize(("policy", "kinds"), [("mode", {1}), ("sample", {0, 1})])
 def test_the_tested_policy_is_the_one_configured(policy: str, kinds: set[int]) -> None:
     agent = ppo.make(tiny("ppo", static={"test_policy": policy}), BANDIT.spec)
-    params = agent.init(jax.random.key(0), BANDIT, defaults(tiny("ppo")), 32).params
+    params = beginning(agent, defaults(tiny("ppo"))).params
     output = params["actor"]["params"]["Dense_1"]
     output["bias"] = jnp.array([0.0, 1.0])  # action 1 in about e / (1 + e) = 73 % of cases
     keys = jax.random.split(jax.random.key(1), 200)
@@ -116,7 +122,7 @@ def test_the_tested_policy_is_the_one_configured(policy: str, kinds: set[int]) -
 
 def test_a_discrete_policys_probabilities_and_entropy_are_those_of_its_logits() -> None:
     agent = ppo.make(tiny("ppo"), BANDIT.spec)
-    params = agent.init(jax.random.key(0), BANDIT, defaults(tiny("ppo")), 32).params
+    params = beginning(agent, defaults(tiny("ppo"))).params
     params["actor"]["params"]["Dense_1"] = {
         "kernel": jnp.zeros((8, 2)),
         "bias": jnp.log(jnp.array([0.2, 0.8])),
