@@ -122,6 +122,18 @@ def test_where_the_upstream_results_are_not_here_its_settings_decide(
     assert why(plan, DOWN) == reason
 
 
+def test_what_shows_seconds_is_made_again_with_what_it_shows(
+    plan: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute(plan, UP, DOWN)
+    shows = Stage("synthbench.second", ("transfer", "task.name"), with_inputs=True)
+    monkeypatch.setitem(provenance.STAGES, "transfer", shows)
+    assert why(plan, DOWN) is None
+    for path in Path(UP).iterdir():
+        path.unlink()
+    assert why(plan, DOWN) == f"{UP} is to be made first"
+
+
 def test_other_code_is_a_reason_unless_it_is_accepted(
     plan: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

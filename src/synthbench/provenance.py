@@ -32,6 +32,8 @@ class Stage:
 
     module: str  # has its `run`
     uses: tuple[str, ...]  # of the configuration: sections, or settings as `task.horizon`
+    # Made again whenever what it shows is: it is cheap, and shows seconds, which no key foretells.
+    with_inputs: bool = False
 
 
 STAGES = {
@@ -53,8 +55,8 @@ STAGES = {
             "meta.agents",
         ),
     ),
-    "figures": Stage(f"{PACKAGE}.analysis.figures", ("scale", "task")),
-    "summary": Stage(f"{PACKAGE}.analysis.summary", ("scale", "tasks")),
+    "figures": Stage(f"{PACKAGE}.analysis.figures", ("scale", "task"), True),
+    "summary": Stage(f"{PACKAGE}.analysis.summary", ("scale", "tasks"), True),
 }
 
 
@@ -154,6 +156,9 @@ class Provenance:
         ]
         if modified:
             return f"modified after the run: {', '.join(modified)}"
+        absent = [d for d, up in ups.items() if up.manifest is None]
+        if absent and STAGES[own["stage"]].with_inputs:
+            return f"{absent[0]} is to be made first"
         return next(filter(None, (_upstream(d, up, old) for d, up in ups.items())), None)
 
 
