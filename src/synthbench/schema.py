@@ -7,6 +7,7 @@ live in conf/. Whatever is wrong is refused in one sentence that names the place
 import dataclasses
 import difflib
 import textwrap
+import types
 import typing
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
@@ -61,6 +62,16 @@ class Action:
 
 
 @dataclasses.dataclass
+class Reference:
+    """Returns to compare with, as measured here."""
+
+    random: float = setting("of uniformly random actions", "mean return per episode")
+    expert: float | None = setting(
+        "of the best agent trained in the task itself (scale experts), or null", "IQM of returns"
+    )
+
+
+@dataclasses.dataclass
 class Task:
     """A real task."""
 
@@ -69,9 +80,12 @@ class Task:
     module: str = setting("the module that provides it")
     observation_size: int = setting("numbers in an observation", low=1)
     observation_names: list[str] = setting("what each of them is, with its unit")
+    num_states: int = setting("observations are one-hot: one of so many states; 0: numbers", low=0)
     action: Action = section(Action)
     horizon: int = setting("when an episode is truncated", "steps", low=1)
-    solved: float = setting("from when on the task counts as solved", "mean return per episode")
+    solved: float | None = setting("counts as solved from here on, or null", "return per episode")
+    reference: Reference = section(Reference)
+    options: dict[str, Any] = setting("what else the module is to know")
     surface: list[str] = setting("two observations over which to draw a bandit's reward, or none")
     tuned: dict[str, Any] = setting("agent -> settings tuned for the real task; no job sees them")
 
@@ -183,7 +197,8 @@ def described(kind: Any = Config, prefix: str = "") -> Iterator[tuple[str, str, 
     """(name, type, meaning, range and unit) of every setting."""
     for field in dataclasses.fields(kind):
         name, limits = f"{prefix}{field.name}", field.metadata
-        inner = typing.get_args(field.type)[-1] if typing.get_args(field.type) else field.type
+        generic = typing.get_origin(field.type) in (dict, list)
+        inner = typing.get_args(field.type)[-1] if generic else field.type
         if dataclasses.is_dataclass(inner):
             yield from described(inner, f"{name}." if inner is field.type else f"{name}.<name>.")
             continue
@@ -221,7 +236,10 @@ def check(
 
     A section may leave settings out, except those in `complete`.
     """
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, types.UnionType):  # with None, which is then allowed
+        if value is not None:
+            check(value, typing.get_args(kind)[0], place, limits, complete)
+    elif dataclasses.is_dataclass(kind):
         _check_section(value, kind, place, complete)
     elif typing.get_origin(kind) is dict:
         _check_mapping(value, typing.get_args(kind)[1], place, limits)

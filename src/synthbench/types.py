@@ -26,6 +26,7 @@ class EnvSpec:
     action_low: float  # bounds of every dimension of a continuous action
     action_high: float
     horizon: int  # steps per episode before truncation
+    num_states: int = 0  # observations are one-hot vectors of so many states; 0: they are numbers
 
     @property
     def discrete(self) -> bool:
@@ -109,7 +110,10 @@ class Agent(Protocol):
         """Gradient updates in a training run of `num_steps`."""
 
     def init(self, key: PRNGKey, env: Env, hyperparameters: Hyperparameters, num_steps: int) -> Any:
-        """The state before training for `num_steps`; has fields `params` and `episodes`."""
+        """The state before training for `num_steps`.
+
+        Has `params`, `step` (environment steps so far) and `episodes` (ended so far).
+        """
 
     def iterate(
         self,
@@ -119,7 +123,7 @@ class Agent(Protocol):
         hyperparameters: Hyperparameters,
         num_steps: int,
     ) -> tuple[Any, Transition]:
-        """Collect and learn once; also what was collected."""
+        """Collect and learn once; also what was collected, [step, environment]."""
 
     def act(self, params: PyTree, key: PRNGKey, observation: Observation) -> Action:
         """The policy that is tested."""

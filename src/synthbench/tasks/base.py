@@ -25,6 +25,7 @@ def spec_of(task: Any, horizon: int | None = None) -> EnvSpec:
         action_low=float(task.action.low),
         action_high=float(task.action.high),
         horizon=int(task.horizon if horizon is None else horizon),
+        num_states=int(task.num_states),
     )
 
 
