@@ -3,10 +3,11 @@ PYTHON ?= python3
 WORKERS ?= 2
 BIN := .venv/bin
 INSTALLED := .venv/installed
+WITH_REJAX := .venv/installed-benchmark
 IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce test test-slow setup lock clean new-venv same-python \
+.PHONY: help reproduce test test-slow benchmark setup lock clean new-venv same-python \
   lint lint-style lint-types lint-imports lint-workflow
 
 help:  ## this list
@@ -20,6 +21,9 @@ test: lint  ## what has to hold: lint, formats, types, import contracts, workflo
 
 test-slow: setup  ## the long tests: agents solve the real tasks
 	$(IN_VENV) pytest -n $(WORKERS) -m slow
+
+benchmark: $(WITH_REJAX)  ## speed beside rejax, into benchmarks/README.md; AGENTS="ppo dqn", OPTIONS="--runs 3"
+	$(BIN)/python -m benchmarks $(if $(AGENTS),--agents $(AGENTS)) $(OPTIONS)
 
 lint: lint-style lint-types lint-imports lint-workflow  ## the checks of `make test` that run no test
 
@@ -51,17 +55,26 @@ lock: setup  ## requirements.lock for what pyproject.toml asks; UPGRADE=--upgrad
 
 clean:  ## removes caches; never results, checkpoints or .venv
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
-	find src tests workflow -name __pycache__ -type d -prune -exec rm -rf {} +
+	find benchmarks src tests workflow -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # pip can read the user's own index from pip's configuration, and uv cannot; so pip installs where there is one.
+define INSTALL
+if $(BIN)/python -m pip config list | grep -q '[.]index.url=' \
+  || ! $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable '.[$(1)]'; then \
+  echo "... with pip, which takes a minute or two ..." ; \
+  $(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[$(1)]'; \
+fi
+endef
+
 $(INSTALLED): pyproject.toml requirements.lock
 	@echo "Installing the versions of requirements.lock into .venv ..."
 	@$(BIN)/python -m pip install --quiet --constraint requirements.lock uv
-	@if $(BIN)/python -m pip config list | grep -q '[.]index.url=' \
-	  || ! $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable '.[dev]'; then \
-	  echo "... with pip, which takes a minute or two ..." ; \
-	  $(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[dev]'; \
-	fi
+	@$(call INSTALL,dev)
+	@touch $@
+
+$(WITH_REJAX): $(INSTALLED)
+	@echo "Installing rejax, for the comparison, into .venv ..."
+	@$(call INSTALL,benchmark)
 	@touch $@
 
 ifneq ($(shell $(BIN)/python -c 'import pip; print("pip")' 2>/dev/null),pip)

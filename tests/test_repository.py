@@ -149,22 +149,50 @@ def test_versions_agree() -> None:
     assert importlib.metadata.version("synthbench") == PROJECT["version"]
 
 
+def declared(requirements: list[str]) -> set[str]:
+    """Names of the packages."""
+    return {re.split(r"[\[<>=; ]", requirement)[0].lower() for requirement in requirements}
+
+
+@cache
+def imported_by() -> dict[str, set[str]]:
+    """Dotted names that each module in src imports, by the module's own dotted name."""
+    found = {}
+    for path in (ROOT / "src").rglob("*.py"):
+        names = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        found[".".join(path.relative_to(ROOT / "src").with_suffix("").parts)] = names
+    return found
+
+
+def importers(packages: set[str]) -> dict[str, set[str]]:
+    """Modules in src that import from outside these packages: what they import."""
+    providers = importlib.metadata.packages_distributions()
+    known = {*packages, "synthbench"}
+    found = {}
+    for module, names in imported_by().items():
+        tops = {name.partition(".")[0] for name in names} - sys.stdlib_module_names
+        others = {top for top in tops if not {p.lower() for p in providers.get(top, [top])} & known}
+        if others:
+            found[module] = others
+    return found
+
+
 def test_every_imported_package_is_declared() -> None:
     """A package that only comes along with another one may go away with it."""
-    providers = importlib.metadata.packages_distributions()
-    declared = {
-        re.split(r"[\[<>=; ]", requirement)[0].lower() for requirement in PROJECT["dependencies"]
-    }
-    missing = set()
-    for path in (ROOT / "src").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom) and node.module:
-                names = [node.module]
-            for top in {name.partition(".")[0] for name in names} - sys.stdlib_module_names:
-                if not {p.lower() for p in providers.get(top, [top])} & {*declared, "synthbench"}:
-                    missing.add(f"{path.relative_to(ROOT)}: {top}")
-    assert missing == set()
+    extra = PROJECT["optional-dependencies"]["brax"]
+    assert importers(declared([*PROJECT["dependencies"], *extra])) == {}
+
+
+def test_all_but_the_module_that_needs_an_extra_works_without() -> None:
+    """So that module is imported by the name in its config file, never by another module."""
+    needing = importers(declared(PROJECT["dependencies"]))
+    asked = {name for names in imported_by().values() for name in names}
+    assert asked & set(needing) == set()
 
 
 @pytest.mark.parametrize("module", ["analysis.summary", "analysis.figures", "config", "provenance"])

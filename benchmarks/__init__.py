@@ -1,0 +1,1 @@
+"""How fast is SynthBench beside another library, and what limits it?"""
