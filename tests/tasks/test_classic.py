@@ -1,5 +1,6 @@
 """Our classic-control tasks are Gymnasium's."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -13,30 +14,54 @@ from probes import section
 from synthbench.tasks import base
 from synthbench.types import Step
 
-COUNT = 300
+COUNT = 1000
 RNG = np.random.default_rng(0)
 
 
+def between(*bounds: tuple[float, float], count: int = COUNT) -> np.ndarray:
+    """States within these bounds of each dimension, as float32 can hold them."""
+    low, high = np.array(bounds).T
+    return RNG.uniform(low, high, (count, len(bounds))).astype(np.float32)
+
+
 def uniform(*bounds: float) -> np.ndarray:
-    """`COUNT` states within these bounds of each dimension, as float32 can hold them."""
-    high = np.array(bounds)
-    return RNG.uniform(-high, high, (COUNT, len(bounds))).astype(np.float32)
+    """`COUNT` states at most so far from 0."""
+    return between(*((-bound, bound) for bound in bounds))
 
 
+def valley() -> np.ndarray:
+    """States of both mountain cars: anywhere, by the left wall, by the goal, at the right end."""
+    anywhere, wall = (-1.2, 0.6), (-1.2, -1.15)
+    speed = (-0.07, 0.07)
+    places = [(anywhere, 0.55), (wall, 0.2), ((0.4, 0.5), 0.2), ((0.55, 0.6), 0.05)]
+    states = [between(place, speed, count=round(COUNT * share)) for place, share in places]
+    states[1][0] = -1.2, -0.07  # both limits at once
+    states[3][0] = 0.6, 0.07
+    return np.concatenate(states)
+
+
+CART = ("x", "x_dot", "theta", "theta_dot")
+CAR = ("position", "velocity")
 # Task: attributes of our state, states, actions. Some states are about to end.
 CASES: dict[str, tuple[tuple[str, ...], np.ndarray, np.ndarray]] = {
-    "cartpole": (
-        ("x", "x_dot", "theta", "theta_dot"),
-        uniform(2.39, 3.0, 0.2, 3.0),
-        RNG.integers(0, 2, COUNT),
-    ),
+    "cartpole": (CART, uniform(2.39, 3.0, 0.2, 3.0), RNG.integers(0, 2, COUNT)),
+    "cartpole_v0": (CART, uniform(2.39, 3.0, 0.2, 3.0), RNG.integers(0, 2, COUNT)),
     "acrobot": (
         ("joint_angle1", "joint_angle2", "velocity_1", "velocity_2"),
-        uniform(np.pi, np.pi, 4.0, 9.0),
+        uniform(np.pi, np.pi, 4 * np.pi, 9 * np.pi),
         RNG.integers(0, 3, COUNT),
     ),
+    "mountain_car": (CAR, valley(), RNG.integers(0, 3, COUNT)),
+    "mountain_car_continuous": (CAR, valley(), uniform(1.5)),
     "pendulum": (("theta", "theta_dot"), uniform(np.pi, 8.0), uniform(3.0)),
 }
+ENDLESS = ("pendulum",)  # it never terminates
+
+
+def gymnasiums_task(name: str) -> Any:
+    with warnings.catch_warnings():  # CartPole-v0 is out of date, it says
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return gymnasium.make(section("task", name).id).unwrapped
 
 
 def ours(name: str) -> tuple[Any, Step]:
@@ -54,7 +79,7 @@ def ours(name: str) -> tuple[Any, Step]:
 def gymnasiums(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Observation, reward, terminated of one step of Gymnasium's from each state."""
     _, states, actions = CASES[name]
-    env: Any = gymnasium.make(section("task", name).id).unwrapped
+    env = gymnasiums_task(name)
     rows = []
     for state, action in zip(states, actions, strict=True):
         env.reset(seed=0)
@@ -72,7 +97,7 @@ def test_a_step_is_gymnasiums(name: str) -> None:
     np.testing.assert_allclose(step.reward, reward, rtol=1e-5, atol=1e-5)
     np.testing.assert_array_equal(step.terminated, terminated)
     assert not step.truncated.any()
-    if name != "pendulum":  # which never terminates
+    if name not in ENDLESS:
         assert 0 < terminated.sum() < COUNT
 
 
@@ -81,13 +106,31 @@ def test_the_first_observation_is_gymnasiums_in_range(name: str) -> None:
     task = base.load(section("task", name))
     keys = jax.random.split(jax.random.key(0), COUNT)
     _, mine = jax.vmap(task.reset)(keys)
-    env: Any = gymnasium.make(task.id).unwrapped  # type: ignore[attr-defined]
+    env = gymnasiums_task(name)
     theirs = np.array([env.reset(seed=seed)[0] for seed in range(COUNT)])
     np.testing.assert_allclose(mine.min(0), theirs.min(0), atol=0.05)
     np.testing.assert_allclose(mine.max(0), theirs.max(0), atol=0.05)
 
 
-@pytest.mark.parametrize(("name", "action"), [("cartpole", 0), ("acrobot", 1), ("pendulum", [0.0])])
+@pytest.mark.parametrize("name", CASES)
+def test_horizon_and_threshold_are_those_of_gymnasiums_registry(name: str) -> None:
+    task = section("task", name)
+    theirs = gymnasium.spec(task.id)
+    assert task.horizon == theirs.max_episode_steps
+    assert task.solved == theirs.reward_threshold or theirs.reward_threshold is None
+
+
+@pytest.mark.parametrize(
+    ("name", "action"),
+    [
+        ("cartpole", 0),
+        ("cartpole_v0", 1),
+        ("acrobot", 1),
+        ("mountain_car", 1),
+        ("mountain_car_continuous", [0.0]),
+        ("pendulum", [0.0]),
+    ],
+)
 def test_an_episode_is_truncated_at_the_horizon(name: str, action: Any) -> None:
     task = base.load(section("task", name, horizon=4))
 
@@ -109,17 +152,56 @@ def test_an_episode_that_ends_at_its_horizon_is_not_truncated_too() -> None:
     assert (bool(step.terminated), bool(step.truncated)) == (True, False)
 
 
+def test_the_left_wall_stops_the_car() -> None:
+    """In gymnax 1.0.1 it does not."""
+    task = base.load(section("task", "mountain_car_continuous"))
+    state, _ = task.reset(jax.random.key(0))
+    state = state.replace(position=jnp.float32(-1.19), velocity=jnp.float32(-0.05))
+    _, step = task.step(jax.random.key(1), state, jnp.array([-1.0]))
+    np.testing.assert_allclose(step.observation, [-1.2, 0.0])
+
+
+def test_a_car_that_swings_by_the_wall_arrives_when_gymnasiums_does() -> None:
+    """It drives the way it moves, after a start. In gymnax 1.0.1 it needs 50 to 100 steps more."""
+    task = base.load(section("task", "mountain_car_continuous"))
+    env = gymnasiums_task("mountain_car_continuous")
+    (position, speed), _ = env.reset(seed=0)
+    state, _ = task.reset(jax.random.key(0))
+    state = state.replace(position=jnp.float32(position), velocity=jnp.float32(speed))
+    ours = jax.jit(task.step)
+    touched = False
+    for time in range(300):
+        right = time // 25 % 2 == 1 if time < 60 else speed > 0
+        action = np.array([1.0 if right else -1.0], np.float32)
+        (position, speed), _, theirs, _, _ = env.step(action)
+        state, step = ours(jax.random.key(1), state, jnp.asarray(action))
+        assert bool(step.terminated) == theirs
+        touched |= bool(position == np.float32(-1.2))
+        if theirs:
+            break
+    assert theirs
+    assert touched
+    np.testing.assert_allclose(step.observation, [position, speed], atol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
         ({"observation_size": 5}, "observation_size is 5, but that of CartPole-v1 is 4"),
         ({"action": {"size": 3}}, "action.size is 3, but that of CartPole-v1 is 2"),
         ({"action": {"kind": "continuous"}}, "is continuous, but that of CartPole-v1 is discrete"),
+        ({"num_states": 3}, "num_states is 3, but that of CartPole-v1 is 0"),
+        ({"options": {"backend": "spring"}}, "CartPole-v1 has no option backend; there is none"),
     ],
 )
 def test_a_section_that_contradicts_the_task_is_refused(change: Any, complaint: str) -> None:
     with pytest.raises(ValueError, match=f"conf/task/cartpole.yaml: .*{complaint}"):
         base.load(section("task", "cartpole", **change))
+
+
+def test_other_bounds_of_actions_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"action.low is -1.0, but that of Pendulum-v1 is -2.0"):
+        base.load(section("task", "pendulum", action={"low": -1.0}))
 
 
 def test_a_task_may_be_made_while_jax_is_tracing() -> None:

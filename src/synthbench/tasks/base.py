@@ -1,6 +1,8 @@
 """What every task needs: loading by name of module, and stepping with automatic reset."""
 
 import importlib
+import operator
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import jax
@@ -27,6 +29,22 @@ def spec_of(task: Any, horizon: int | None = None) -> EnvSpec:
         horizon=int(task.horizon if horizon is None else horizon),
         num_states=int(task.num_states),
     )
+
+
+def check(task: Any, true: Mapping[str, Any], options: Collection[str] = ()) -> None:
+    """Refuse a config section that contradicts its environment, or has options unknown to it.
+
+    `true`: what the environment says of settings such as `action.size`. Raises ValueError.
+    """
+    file = f"conf/task/{task.name}.yaml"
+    for setting, value in true.items():
+        said = operator.attrgetter(setting)(task)
+        if said != value:
+            raise ValueError(f"{file}: {setting} is {said}, but that of {task.id} is {value}.")
+    for option in task.options:
+        if option not in options:
+            known = ", ".join(options) or "none"
+            raise ValueError(f"{file}: {task.id} has no option {option}; there is {known}.")
 
 
 def select(condition: Any, when_true: PyTree, when_false: PyTree) -> PyTree:
