@@ -22,6 +22,7 @@ class Learnt(struct.PyTreeNode):
     params: Float[Array, "i n"]
     env_states: PyTree
     observations: Float[Array, "B o"]
+    step: Int[Array, ""]
     episodes: Int[Array, ""]
 
 
@@ -44,7 +45,7 @@ class Learner:
         self, key: PRNGKey, env: Env, hyperparameters: Hyperparameters, num_steps: int
     ) -> Learnt:
         params = jnp.zeros((self.spec.observation_size + 1, self.spec.num_actions))
-        return Learnt(params, *begin(env, key, self.num_envs), episodes=jnp.int32(0))
+        return Learnt(params, *begin(env, key, self.num_envs), jnp.int32(0), jnp.int32(0))
 
     def iterate(
         self,
@@ -64,7 +65,8 @@ class Learner:
         credit = seen.reward[..., None, None] * seen_with_one(seen.observation)[..., None]
         change = hyperparameters["rate"] * (credit * chosen[..., None, :]).sum((0, 1))
         ended = (seen.terminated | seen.truncated).sum()
-        return Learnt(state.params + change, states, observations, state.episodes + ended), seen
+        step, episodes = state.step + self.num_envs, state.episodes + ended
+        return Learnt(state.params + change, states, observations, step, episodes), seen
 
     def act(self, params: PyTree, key: PRNGKey, observation: Observation) -> Action:
         return (seen_with_one(observation) @ params).argmax(-1)
@@ -86,6 +88,7 @@ def section(name: str, extra: str) -> Any:
             "name": name,
             "module": "learners",
             "actions": ["discrete"],
+            "observations": ["vector", "one_hot"],
             "static": {"num_envs": 4},
             "hyperparameters": {"rate": 1.0, extra: 0.0},
             "search": {"rate": {"uniform": [0.5, 1.5]}, extra: {"choice": [1.0, 2.0]}},

@@ -22,7 +22,8 @@ from synthbench.io import read_json, write_json
 OWN = ("stage", "config", "code")  # what decides, besides the content of the inputs
 # What an agent that learns has to do with of a task: not what it is judged or drawn by.
 TASK = tuple(
-    f"task.{name}" for name in (
+    f"task.{name}"
+    for name in (
         *("name", "id", "module", "observation_size", "num_states", "action", "horizon"),
         "options",
     )

@@ -20,6 +20,7 @@ from omegaconf import MISSING, OmegaConf
 CONF = Path(__file__).parent / "conf"
 SEARCHES = ("choice", "uniform", "log_uniform", "int")
 KINDS_OF_ACTION = ("discrete", "continuous")
+KINDS_OF_OBSERVATION = ("vector", "one_hot")
 WORDS = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
 NO_LIMITS: Mapping[str, Any] = MappingProxyType({})
 
@@ -125,6 +126,7 @@ class Agent:
     name: str = setting("as in conf/agent/<name>.yaml")
     module: str = setting("the module that provides it")
     actions: list[str] = setting("kinds of action it can deal with", among=KINDS_OF_ACTION)
+    observations: list[str] = setting("kinds of observation", among=KINDS_OF_OBSERVATION)
     static: dict[str, Any] = setting("what fixes a shape: each combination is one compilation")
     hyperparameters: dict[str, Any] = setting("defaults of the traced numbers")
     search: dict[str, Any] = setting("hyperparameter -> {choice: [..]}, {uniform: [low, high]}, ..")

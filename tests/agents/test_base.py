@@ -109,7 +109,10 @@ def counted(agent: Agent, env: Env, settings: Any, steps: int) -> int:
 
         return jax.lax.scan(iterate, state, jnp.arange(base.iterations(agent, steps)))[0]
 
-    return int(optax.tree_utils.tree_get(jax.jit(train)(jax.random.key(0)).optimiser, "count"))
+    state = jax.jit(train)(jax.random.key(0))
+    assert state.step == total
+    optimiser = getattr(state, "learner", state).optimiser
+    return int(optax.tree_utils.tree_get(optimiser, "count"))
 
 
 @pytest.mark.parametrize(

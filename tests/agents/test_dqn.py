@@ -31,9 +31,9 @@ def test_replay_draws_from_the_window_of_stored_transitions(kind: str) -> None:
     seen: list[Any] = []
     for i, key in enumerate(jax.random.split(jax.random.key(1), 9)):
         state, transitions = iterate(key, state, env, settings, steps)
-        seen += rows(transitions)
+        seen += rows(jax.tree.map(lambda x: x[0], transitions))
         if i in (1, 8):
-            drawn = rows(agent._replay(jax.random.key(2), state))
+            drawn = rows(agent.replay(jax.random.key(2), state))
             assert set(drawn) == set(seen[-16:])  # all of them, in 400 draws, and no other
             counts = np.unique(drawn, axis=0, return_counts=True)[1]
             assert scipy.stats.chisquare(counts).pvalue > 0.001
@@ -55,9 +55,10 @@ def test_exploration_falls_linearly_and_then_stays(horizon: int) -> None:
     settings = defaults(config, epsilon_start=1.0, epsilon_end=0.2, epsilon_fraction=0.5)
     train = jax.jit(lambda key: base.train(agent, env, settings, key, 100 * 64))
     params, seen = train(jax.random.key(0))
-    greedy = jax.vmap(jax.vmap(lambda o: agent.act(params, jax.random.key(0), o)))(seen.observation)
+    greedy = jax.vmap(lambda o: agent.act(params, jax.random.key(0), o))
+    expected_action = greedy(seen.observation.reshape(-1, 1))
     # A random action, of two, is another than the greedy one in half of all cases.
-    epsilon = 2 * (seen.action != greedy).reshape(10, -1).mean(1)
+    epsilon = 2 * (seen.action.reshape(-1) != expected_action).reshape(10, -1).mean(1)
     # From 1 to 0.2 in the first half: 0.16 less with each tenth of the training.
     expected = [0.92, 0.76, 0.60, 0.44, 0.28, 0.2, 0.2, 0.2, 0.2, 0.2]
     np.testing.assert_allclose(epsilon, expected, atol=0.1)
@@ -80,9 +81,10 @@ def test_the_target_network_is_a_copy_from_time_to_time(
     state = jax.jit(lambda key: agent.init(key, ENV, settings, 24))(jax.random.key(0))
     for key, copied in zip(jax.random.split(jax.random.key(1), 6), copies, strict=True):
         old, (state, _) = state, iterate(key, state, ENV, settings, 24)
-        expected = state.params if copied == "1" else old.target_params
-        assert not equal(state.params, old.params)
-        assert equal(state.target_params, expected)
+        new = state.learner
+        expected = new.policy if copied == "1" else old.learner.target
+        assert not equal(new.policy, old.learner.policy)
+        assert equal(new.target, expected)
 
 
 def equal(tree: Any, other: Any) -> bool:
@@ -106,7 +108,7 @@ def test_the_short_cut_for_bandits_is_no_other_algorithm() -> None:
 
         def train(key: Any) -> Any:
             params, seen = base.train(agent, env, settings, key, 160)
-            return agent._network.apply(params, env.observation), seen
+            return agent._network.apply(params[0], env.observation), seen
 
         key = jax.random.key(int(short))
         values, seen = jax.jit(jax.vmap(train))(jax.random.split(key, 512))
@@ -128,7 +130,11 @@ def test_the_short_cut_for_bandits_is_no_other_algorithm() -> None:
     [
         ({"buffer_size": 65}, r"buffer_size \(65\) must be a multiple of num_envs \(4\)"),
         ({"bandit_path": True}, "bandit_path: only where every episode has one step"),
-        ({"activation": "rely"}, "activation must be one of tanh, relu, swish, not 'rely'"),
+        ({"exploration": "sometimes"}, "exploration must be one of linear, per_episode"),
+        (
+            {"activation": "rely"},
+            "activation must be one of tanh, relu, leaky_relu, swish, not 'rely'",
+        ),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(static: Any, complaint: str) -> None:

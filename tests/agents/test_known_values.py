@@ -54,8 +54,8 @@ def ppo() -> dict[str, Any]:
     at = jnp.array(AT)[:, None]
     return {
         name: (
-            dict(zip(AT, agent._value(p, at), strict=True)),
-            dict(zip(AT, jnp.exp(agent._log_prob(p, at, jnp.ones(3, jnp.int32))), strict=True)),
+            dict(zip(AT, agent._value(p[0], at), strict=True)),
+            dict(zip(AT, jnp.exp(agent._log_prob(p[0], at, jnp.ones(3, jnp.int32))), strict=True)),
         )
         for name, p in zip(PROBES, params, strict=True)
     }
@@ -64,13 +64,13 @@ def ppo() -> dict[str, Any]:
 @pytest.fixture(scope="module", params=[True, False], ids=["dueling", "plain"])
 def dqn(request: pytest.FixtureRequest) -> dict[str, Any]:
     """What each probe's agent thinks of each observation and action, and the action it takes."""
-    static = {"dueling": request.param, "buffer_size": 240, "batch_size": 32, "num_updates": 2}
+    static = {"dueling": request.param, "buffer_size": 480, "batch_size": 32, "num_updates": 2}
     section = tiny("dqn", static=static)
-    agent, params = trained(section, 6000, learning_rate=0.003, epsilon_end=0.3)
+    agent, params = trained(section, 6000, learning_rate=0.0015, epsilon_end=0.3)
     at = jnp.array(AT)[:, None]
     return {
         name: (
-            dict(zip(AT, agent._network.apply(p, at), strict=True)),
+            dict(zip(AT, agent._network.apply(p[0], at), strict=True)),
             dict(zip(AT, jax.vmap(partial(agent.act, p, jax.random.key(0)))(at), strict=True)),
         )
         for name, p in zip(PROBES, params, strict=True)

@@ -115,3 +115,8 @@ def test_a_schedule_falls_over_a_fraction_and_stays(step: int, expected: float) 
         jnp.float32(1.0), jnp.float32(0.1), HALF, jnp.int32(step), num_steps=100
     )
     np.testing.assert_allclose(value, expected, rtol=1e-6)
+
+
+def test_polyak_is_a_step_from_the_slow_towards_the_fast() -> None:
+    slow, fast = {"w": jnp.array([0.0, 4.0])}, {"w": jnp.array([10.0, 0.0])}
+    np.testing.assert_allclose(losses.polyak(slow, fast, jnp.float32(0.1))["w"], [1.0, 3.6])

@@ -47,9 +47,9 @@ def test_the_first_update_follows_the_policy_gradient() -> None:
     state = beginning(agent, settings)
     observation = jnp.array([[-1.0], [1.0], [1.0], [-1.0]])
     action, advantage = jnp.array([0, 1, 0, 1]), jnp.array([1.0, 2.0, 3.0, -4.0])
-    log_prob = agent._log_prob(state.params, observation, action)
+    log_prob = agent._log_prob(state.networks, observation, action)
     batch = ppo.Batch(observation, action, log_prob, jnp.zeros(4), advantage)
-    learner = (state.params, state.optimiser)
+    learner = (state.networks, state.optimiser)
     (_, optimiser), _ = jax.jit(agent._update(settings))(learner, batch)
 
     def objective(params: Any) -> Any:
@@ -58,7 +58,7 @@ def test_the_first_update_follows_the_policy_gradient() -> None:
 
     # After one gradient, Adam's mean is a tenth of it.
     mean = optax.tree_utils.tree_get(optimiser, "mu")
-    gradient = jax.jit(jax.grad(objective))(state.params)
+    gradient = jax.jit(jax.grad(objective))(state.networks)
     for one, other in zip(jax.tree.leaves(mean), jax.tree.leaves(gradient), strict=True):
         np.testing.assert_allclose(one, other * 0.1, rtol=1e-4, atol=1e-8)
 
@@ -70,7 +70,7 @@ def continuous() -> Any:
 
 
 def test_continuous_actions_learn_to_hit_a_target(continuous: Any) -> None:
-    agent, params, transitions = continuous
+    agent, (params, _), transitions = continuous
     for target in (-0.4, 0.0, 0.4):
         mode = agent._mode(params, jnp.array([target]))
         np.testing.assert_allclose(mode, [target], atol=0.1)
@@ -89,7 +89,7 @@ def test_what_is_learnt_from_is_the_action_drawn_not_the_one_that_was_clipped(
 
 
 def test_the_density_of_an_action_is_that_of_a_gaussian(continuous: Any) -> None:
-    agent, params, _ = continuous
+    agent, (params, _), _ = continuous
     observation = jnp.array([0.2])
     mean, deviation = agent._mode(params, observation), np.exp(params["log_std"][0])
     action = mean + 1.5 * deviation
@@ -101,8 +101,8 @@ def test_the_density_of_an_action_is_that_of_a_gaussian(continuous: Any) -> None
 
 
 def test_tested_actions_are_within_their_bounds(continuous: Any) -> None:
-    agent, params, _ = continuous
-    wide = params | {"log_std": jnp.array([2.0])}
+    agent, (params, _), _ = continuous
+    wide = (params | {"log_std": jnp.array([2.0])}, None)
     keys = jax.random.split(jax.random.key(0), 50)
     actions = jax.vmap(lambda key: agent.act(wide, key, jnp.zeros(1)))(keys)
     assert (actions.min(), actions.max()) == (-1.0, 1.0)
@@ -112,7 +112,7 @@ def test_tested_actions_are_within_their_bounds(continuous: Any) -> None:
 def test_the_tested_policy_is_the_one_configured(policy: str, kinds: set[int]) -> None:
     agent = ppo.make(tiny("ppo", static={"test_policy": policy}), BANDIT.spec)
     params = beginning(agent, defaults(tiny("ppo"))).params
-    output = params["actor"]["params"]["Dense_1"]
+    output = params[0]["actor"]["params"]["Dense_1"]
     output["bias"] = jnp.array([0.0, 1.0])  # action 1 in about e / (1 + e) = 73 % of cases
     keys = jax.random.split(jax.random.key(1), 200)
     actions = jax.vmap(lambda key: agent.act(params, key, jnp.zeros(1)))(keys)
@@ -122,7 +122,7 @@ def test_the_tested_policy_is_the_one_configured(policy: str, kinds: set[int]) -
 
 def test_a_discrete_policys_probabilities_and_entropy_are_those_of_its_logits() -> None:
     agent = ppo.make(tiny("ppo"), BANDIT.spec)
-    params = beginning(agent, defaults(tiny("ppo"))).params
+    params, _ = beginning(agent, defaults(tiny("ppo"))).params
     params["actor"]["params"]["Dense_1"] = {
         "kernel": jnp.zeros((8, 2)),
         "bias": jnp.log(jnp.array([0.2, 0.8])),
@@ -138,8 +138,11 @@ def test_a_discrete_policys_probabilities_and_entropy_are_those_of_its_logits() 
     ("static", "complaint"),
     [
         ({"num_minibatches": 5}, "4 environments x 8 steps .* 5 equal minibatches"),
-        ({"test_policy": "best"}, "test_policy must be sample or mode, not 'best'"),
-        ({"activation": "rely"}, "activation must be one of tanh, relu, swish, not 'rely'"),
+        ({"test_policy": "best"}, "test_policy must be one of sample, mode, not 'best'"),
+        (
+            {"activation": "rely"},
+            "activation must be one of tanh, relu, leaky_relu, swish, not 'rely'",
+        ),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(static: Any, complaint: str) -> None:

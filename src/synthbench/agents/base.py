@@ -1,6 +1,7 @@
 """Training runs: what all agents have in common."""
 
 import importlib
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -88,22 +89,22 @@ def train_with_tests(
 
     def part(state, part_indices):
         state, _ = jax.lax.scan(iterate, state, part_indices)
-        seen = (part_indices[-1] + 1) * agent.steps_per_iteration
         result = test(jax.random.fold_in(key_test, part_indices[0]), state.params)
-        return state, Curve(seen, state.episodes, result)
+        return state, Curve(state.step, state.episodes, result)
 
     parts = jnp.arange(num_iterations).reshape(num_tests, -1)
     state, curve = jax.lax.scan(part, state, parts)
     return state.params, curve
 
 
-class Bounded(struct.PyTreeNode):
-    """An environment whose continuous actions are clipped to their bounds on their way in.
+class Translated(struct.PyTreeNode):
+    """An environment that gets `to_action` of what an agent does.
 
     So what an agent stores is what it drew, which is what its policy gives a density to.
     """
 
     env: Any
+    to_action: Callable[[Action], Action] = struct.field(pytree_node=False)
 
     @property
     def spec(self) -> EnvSpec:
@@ -113,7 +114,7 @@ class Bounded(struct.PyTreeNode):
         return self.env.reset(key)
 
     def step(self, key: PRNGKey, state: PyTree, action: Action) -> tuple[PyTree, Step]:
-        return self.env.step(key, state, bounded(action, self.spec))
+        return self.env.step(key, state, self.to_action(action))
 
 
 def bounded(action: Action, spec: EnvSpec) -> Action:

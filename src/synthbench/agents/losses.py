@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 
 def td_target(
@@ -90,6 +90,11 @@ def select_action_value(
     """The value of the action taken."""
     # Not a gather: its gradient is a scatter, which is slow for a population on a CPU.
     return (values * jax.nn.one_hot(action, values.shape[-1])).sum(-1)
+
+
+def polyak(slow: PyTree, fast: PyTree, tau: Float[Array, ""]) -> PyTree:
+    """A step of `tau` from the slow parameters towards the fast ones (Lillicrap et al. 2016)."""
+    return jax.tree.map(lambda x, y: x + tau * (y - x), slow, fast)
 
 
 def linear_schedule(

@@ -1,6 +1,6 @@
 """The networks inside an agent."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import jax
@@ -13,15 +13,15 @@ from synthbench.types import PRNGKey
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "tanh": jnp.tanh,
     "relu": nn.relu,
+    "leaky_relu": nn.leaky_relu,
     "swish": nn.swish,
 }
 
 
-def check_activation(name: str, agent: str) -> None:
-    """Refuse, by a ValueError, what is not among ACTIVATIONS."""
-    if name not in ACTIVATIONS:
-        known = ", ".join(ACTIVATIONS)
-        raise ValueError(f"agents.{agent}.static.activation must be one of {known}, not {name!r}.")
+def check_word(word: str, words: Collection[str], place: str) -> None:
+    """Refuse, by a ValueError, what is not among `words`."""
+    if word not in words:
+        raise ValueError(f"{place} must be one of {', '.join(words)}, not {word!r}.")
 
 
 def orthogonal(scale: float) -> Callable[..., Float[Array, "i k"]]:
@@ -65,11 +65,16 @@ class MLP(nn.Module):
 
 
 class DuelingMLP(nn.Module):
-    """Action values as state value plus advantage, centred per state (Wang et al. 2016, eq. 9)."""
+    """Action values as state value plus advantage, centred per state (Wang et al. 2016, eq. 9).
+
+    `centred_over_batch`: by the mean over all states and actions instead, so that the values of a
+    state depend on what it is batched with (as in the code of Ferreira et al. 2022).
+    """
 
     hidden: Sequence[int]
     outputs: int
     activation: str
+    centred_over_batch: bool = False
 
     @nn.compact
     def __call__(self, x: Float[Array, "... i"]) -> Float[Array, "... k"]:
@@ -79,4 +84,5 @@ class DuelingMLP(nn.Module):
             x = ACTIVATIONS[self.activation](x)
         value = MLP([last], 1, self.activation)(x)
         advantage = MLP([last], self.outputs, self.activation)(x)
-        return value + advantage - advantage.mean(-1, keepdims=True)
+        axes = None if self.centred_over_batch else -1
+        return value + advantage - advantage.mean(axes, keepdims=True)

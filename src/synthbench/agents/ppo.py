@@ -1,6 +1,7 @@
 """Proximal policy optimisation with clipped ratios (Schulman et al. 2017)."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -9,19 +10,26 @@ from flax import struct
 from jaxtyping import Array, Float, Int, PyTree
 
 from synthbench.agents import losses
-from synthbench.agents.base import Bounded, adam, begin, bounded, collect, iterations
-from synthbench.agents.networks import MLP, check_activation
+from synthbench.agents.base import Translated, adam, begin, bounded, collect, iterations
+from synthbench.agents.networks import ACTIVATIONS, MLP, check_word
+from synthbench.agents.normalisation import Normaliser, normalise, untouched
 from synthbench.types import Action, Env, EnvSpec, Hyperparameters, Observation, PRNGKey, Transition
 
 
 class TrainState(struct.PyTreeNode):
     """What an iteration starts from."""
 
-    params: PyTree  # {"actor": ..., "critic": ...}
+    networks: PyTree  # {"actor": ..., "critic": ...}
+    normaliser: Normaliser | None
     optimiser: PyTree
     env_states: PyTree
     observations: Float[Array, "B o"]
+    step: Int[Array, ""]  # environment steps so far
     episodes: Int[Array, ""]
+
+    @property
+    def params(self) -> PyTree:
+        return self.networks, self.normaliser
 
 
 class Batch(NamedTuple):
@@ -49,6 +57,7 @@ class PPO:
     num_minibatches: int
     hidden: tuple[int, ...]
     activation: str
+    normalise_observations: bool
     test_policy: str  # sample | mode
     name: str = "ppo"
 
@@ -72,7 +81,9 @@ class PPO:
             params["log_std"] = jnp.zeros(self.spec.action_size)
         optimiser = self._optimiser(hyperparameters).init(params)
         env_states, observations = begin(env, key_env, self.num_envs)
-        return TrainState(params, optimiser, env_states, observations, jnp.int32(0))
+        normaliser = untouched(self.spec.observation_size) if self.normalise_observations else None
+        zero = jnp.int32(0)
+        return TrainState(params, normaliser, optimiser, env_states, observations, zero, zero)
 
     def iterate(
         self,
@@ -86,12 +97,21 @@ class PPO:
         key_collect, key_epochs = jax.random.split(key)
 
         def policy(key: PRNGKey, observation: Observation) -> Action:
-            return self._sample(state.params, key, observation)
+            return self._sample(state.networks, key, normalise(state.normaliser, observation))
 
         env_states, observations, transitions = collect(
-            Bounded(env), policy, state.env_states, state.observations, key_collect, self.num_steps
+            Translated(env, partial(bounded, spec=self.spec)),
+            policy,
+            state.env_states,
+            state.observations,
+            key_collect,
+            self.num_steps,
         )
-        batch = self._batch(state.params, transitions, hyperparameters)
+        seen = transitions._replace(  # as the policy saw them
+            observation=normalise(state.normaliser, transitions.observation),
+            next_observation=normalise(state.normaliser, transitions.next_observation),
+        )
+        batch = self._batch(state.networks, seen, hyperparameters)
 
         def epoch(carry, i):
             key = jax.random.fold_in(key_epochs, i)
@@ -101,16 +121,28 @@ class PPO:
             )
             return jax.lax.scan(self._update(hyperparameters), carry, minibatches)
 
-        learner = (state.params, state.optimiser)
-        (params, optimiser), _ = jax.lax.scan(epoch, learner, jnp.arange(self.num_epochs))
+        learner = (state.networks, state.optimiser)
+        (networks, optimiser), _ = jax.lax.scan(epoch, learner, jnp.arange(self.num_epochs))
+        normaliser = state.normaliser
+        if normaliser is not None:
+            normaliser = normaliser.update(transitions.observation)
         ended = (transitions.terminated | transitions.truncated).sum()
-        state = TrainState(params, optimiser, env_states, observations, state.episodes + ended)
-        return state, transitions
+        return TrainState(
+            networks,
+            normaliser,
+            optimiser,
+            env_states,
+            observations,
+            state.step + self.steps_per_iteration,
+            state.episodes + ended,
+        ), transitions
 
     def act(self, params: PyTree, key: PRNGKey, observation: Observation) -> Action:
+        networks, normaliser = params
+        seen = normalise(normaliser, observation)
         if self.test_policy == "mode":
-            return bounded(self._mode(params, observation), self.spec)
-        return bounded(self._sample(params, key, observation), self.spec)
+            return bounded(self._mode(networks, seen), self.spec)
+        return bounded(self._sample(networks, key, seen), self.spec)
 
     def _batch(
         self, params: PyTree, transitions: Transition, hyperparameters: Hyperparameters
@@ -216,14 +248,11 @@ def make(agent: Any, spec: EnvSpec) -> PPO:
     Raises ValueError where minibatches would not be equal, and for an unknown word.
     """
     ppo = PPO(spec=spec, **{**agent.static, "hidden": tuple(agent.static["hidden"])})
-    check_activation(ppo.activation, "ppo")
+    check_word(ppo.activation, ACTIVATIONS, "agents.ppo.static.activation")
+    check_word(ppo.test_policy, ("sample", "mode"), "agents.ppo.static.test_policy")
     if ppo.steps_per_iteration % ppo.num_minibatches:
         raise ValueError(
             f"agents.ppo.static: {ppo.num_envs} environments x {ppo.num_steps} steps cannot be "
             f"divided into {ppo.num_minibatches} equal minibatches."
-        )
-    if ppo.test_policy not in ("sample", "mode"):
-        raise ValueError(
-            f"agents.ppo.static.test_policy must be sample or mode, not {ppo.test_policy!r}."
         )
     return ppo
