@@ -95,7 +95,7 @@ PROBES = {
 }
 
 
-def stacked(probes: list[Table]) -> Table:
+def stacked(probes: list[Any]) -> Any:
     """One batch of probes, to `vmap` over."""
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *probes)
 
@@ -116,6 +116,33 @@ class Target(struct.PyTreeNode):
 
 
 TARGET = Target(EnvSpec(1, 0, 1, -1.0, 1.0, 2))
+
+
+class Hold(struct.PyTreeNode):
+    """A continuous task that always looks the same: the reward is 1 - (action - best)^2.
+
+    After HORIZON steps it terminates, or is only truncated. Batch its leaves to have several.
+    """
+
+    best: Float[Array, ""]
+    terminates: Bool[Array, ""]
+    spec: EnvSpec = struct.field(pytree_node=False)
+
+    def reset(self, key: PRNGKey) -> tuple[PyTree, Observation]:
+        return jnp.int32(0), jnp.array([0.5])
+
+    def step(self, key: PRNGKey, state: PyTree, action: Action) -> tuple[PyTree, Step]:
+        time = state + 1
+        over = time >= self.spec.horizon
+        reward = 1 - ((action - self.best) ** 2).sum()
+        terminated = over & self.terminates
+        return time, Step(jnp.array([0.5]), reward, terminated, over & ~self.terminates)
+
+
+def hold(terminates: bool, best: float = -2.0) -> Hold:
+    """Bounds that are neither symmetric nor of width 2."""
+    spec = EnvSpec(1, 0, 1, -3.0, 1.0, HORIZON)
+    return Hold(jnp.float32(best), jnp.bool_(terminates), spec)
 
 
 def section(kind: str, name: str, **changes: Any) -> Any:
@@ -163,6 +190,19 @@ TINY = {
             "batch_size": 8,
             "hidden": [8, 8],
         }
+    },
+    **{
+        name: {
+            "static": {
+                "num_envs": 4,
+                "buffer_size": 64,
+                "warmup": 16,
+                "warmup_episodes": 0,
+                "batch_size": 8,
+                "hidden": [8, 8],
+            }
+        }
+        for name in ("ddpg", "td3", "discrete_td3")
     },
 }
 

@@ -47,18 +47,22 @@ class MLP(nn.Module):
     """Hidden layers with one activation, then a linear layer; orthogonal weights, zero biases.
 
     `output_scale` is the gain of the last layer: small for a policy, so that it begins near uniform
-    (as in OpenAI's baselines).
+    (as in OpenAI's baselines). `layer_norm`: layer normalisation (Ba et al. 2016) between hidden
+    layers, so not after the first (as in the code of Ferreira et al. 2022).
     """
 
     hidden: Sequence[int]
     outputs: int
     activation: str
     output_scale: float = 1.0
+    layer_norm: bool = False
 
     @nn.compact
     def __call__(self, x: Float[Array, "... i"]) -> Float[Array, "... k"]:
-        for width in self.hidden:
+        for i, width in enumerate(self.hidden):
             x = nn.Dense(width, kernel_init=orthogonal(2**0.5))(x)
+            if self.layer_norm and i > 0:
+                x = nn.LayerNorm()(x)
             x = ACTIVATIONS[self.activation](x)
         last = orthogonal(self.output_scale)
         return nn.Dense(self.outputs, kernel_init=last)(x)
