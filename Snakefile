@@ -8,6 +8,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/metatrain.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/analysis.smk"
+include: "workflow/rules/experts.smk"
 
 
 rule all:
@@ -16,6 +17,7 @@ rule all:
         f"results/{SCALE}/summary.json",
         [results_of(task) for task in PLAN.tasks(SCALE)],
         [figures_of(task) for task in PLAN.tasks(SCALE)],
+        rules.all_experts.input,
     message:
         f"all of scale {SCALE}"
 

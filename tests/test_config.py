@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from synthbench.compatibility import check_pair
 from synthbench.config import Plan, typed
 from synthbench.schema import Config, ConfigError, definition, described, groups
 
@@ -65,14 +67,81 @@ def test_paper_has_the_published_budgets() -> None:
         assert (meta["steps"], meta["sigma"], meta["episodes"]) == ({"ppo": 10_000}, 0.05, 50)
 
 
-def test_every_agent_task_and_synth_of_conf_is_of_the_schema() -> None:
-    agents, synths = list(groups("agent")), {name: {"synth": name} for name in groups("synth")}
-    discrete = [t for t in groups("task") if definition("task", t)["action"]["kind"] == "discrete"]
-    plan(
-        agents=[name for name in agents if "discrete" in definition("agent", name)["actions"]],
-        environments=synths,
-        tasks={name: {} for name in discrete},
-    ).check("smoke")
+def goes_with(task: dict[str, Any]) -> dict[str, list[str]]:
+    """Agents and synthetic environments that should be accepted, by what their files say."""
+    action = task["action"]["kind"]
+    seen = "one_hot" if task["num_states"] else "vector"
+    agents = {name: definition("agent", name) for name in groups("agent")}
+    synths = {name: definition("synth", name) for name in groups("synth")}
+    return {
+        "agents": [
+            name
+            for name, agent in agents.items()
+            if action in agent["actions"] and seen in agent["observations"]
+        ],
+        "synths": [name for name, synth in synths.items() if seen in synth["observations"]],
+    }
+
+
+@pytest.mark.parametrize("task", groups("task"))
+def test_every_pair_is_accepted_or_refused_with_its_reason(task: str) -> None:
+    """All agents and synthetic environments, one by one; JAX is not even imported for it."""
+    section = definition("task", task)
+    fitting = goes_with(section)
+    environments = {
+        name: {"synth": name, "meta": {"agents": fitting["agents"]}} for name in fitting["synths"]
+    }
+    every = {"agents": fitting["agents"], "tasks": {task: {}}, "environments": environments}
+    plan(**every).check("smoke")
+    for agent in set(groups("agent")) - set(fitting["agents"]):
+        with pytest.raises(ConfigError) as error:
+            check_pair(agent, section, "here")
+        assert re.fullmatch(
+            rf"here: {agent} needs \w+ (or \w+ )?(actions|observations); {task} has "
+            r"(\d+ (discrete|continuous) ones?|one_hot ones|vector ones)\. Use [\w, ]+\.",
+            str(error.value),
+        )
+    for synth in set(groups("synth")) - set(fitting["synths"]):
+        sentence = refusal(**every | {"environments": {"e": {"synth": synth}}})
+        assert f"{synth} puts out vector observations; {task} has one_hot ones" in sentence
+
+
+@pytest.mark.parametrize("task", groups("task"))
+def test_settings_tuned_for_a_task_are_settings_of_the_agents(task: str) -> None:
+    train = list(definition("task", task)["tuned"])
+    if train:
+        plan(experts={task: {"train": train}}).check("smoke")
+
+
+def test_experts_have_the_settings_tuned_for_the_task() -> None:
+    tuned = definition("task", "cartpole")["tuned"]["ppo"]
+    default = definition("agent", "ppo")
+    planned = plan(experts={"cartpole": {"train": ["ppo"]}}, common__expert={})
+    config = planned.resolve("smoke", "cartpole", expert="ppo")
+    assert config["expert"]["steps"] == tuned["steps"]
+    agent = config["agents"]["ppo"]
+    assert agent["static"] == {**default["static"], **tuned["static"]}
+    assert agent["hyperparameters"] == {**default["hyperparameters"], **tuned["hyperparameters"]}
+    assert list(config["agents"]) == ["ppo"]
+    assert "tuned" not in config["task"]
+    shorter = plan(experts={"cartpole": {"train": ["ppo"], "expert": {"steps": 500}}})
+    assert shorter.resolve("smoke", "cartpole", expert="ppo")["expert"]["steps"] == 500
+    by_hand = shorter.resolve("smoke", "cartpole", expert="ppo", overrides=["expert.draws=7"])
+    assert by_hand["expert"]["draws"] == 7
+
+
+@pytest.mark.parametrize(
+    ("experts", "sentence"),
+    [
+        ({"cartpol": {"train": ["ppo"]}}, "cartpol: no task is named cartpol in conf/task; do "),
+        ({"cartpole": ["ppo"]}, "cartpole: must be such as {train: [ppo]}, not ['ppo']."),
+        ({"cartpole": {"train": ["pop"]}}, "cartpole.train: no agent is named pop"),
+        ({"pendulum": {"train": ["dqn"]}}, "pendulum.train: dqn needs discrete actions; pendulum "),
+        ({"cartpole": {"train": ["ppo"], "expert": {"draw": 3}}}, "cartpole.expert.draw: unknown"),
+    ],
+)
+def test_nonsense_about_experts_is_refused(experts: Any, sentence: str) -> None:
+    assert refusal(experts=experts).startswith(f"scales.smoke.experts.{sentence}")
 
 
 def test_the_more_special_setting_wins() -> None:
@@ -240,13 +309,12 @@ def test_numbers_with_an_exponent_are_numbers() -> None:
         ),
         (
             {"tasks__pendulum": {}},
-            "scales.smoke.agents: dqn needs discrete actions; pendulum has 1 continuous one. "
-            "Use ppo.",
+            "scales.smoke.agents: dqn needs discrete actions; pendulum has 1 continuous one. Use ",
         ),
         (
             {"tasks__pendulum": {"only": {"agents": ["ppo"]}}},
             "scales.smoke.environments.mdp_dqn.meta.agents: dqn needs discrete actions; pendulum "
-            "has 1 continuous one. Use ppo.",
+            "has 1 continuous one. Use ",
         ),
         (
             {
@@ -288,8 +356,8 @@ def test_numbers_with_an_exponent_are_numbers() -> None:
             "scales.smoke.common.agents.ppo.search.gamma.log_uniform: must begin above 0, ",
         ),
         (
-            {"common__agents": {"sac": {}}},
-            "scales.smoke.common.agents.sac: no agent is named sac in conf/agent; there is dqn, ",
+            {"common__agents": {"reinforce": {}}},
+            "scales.smoke.common.agents.reinforce: no agent is named reinforce in conf/agent; ",
         ),
     ],
 )
@@ -300,7 +368,7 @@ def test_nonsense_is_refused_in_a_sentence_that_names_the_place(
 
 
 def test_steps_must_be_given_for_every_agent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("synthbench.config._plain", _without_steps_of_dqn)
+    monkeypatch.setattr("synthbench.config.plain", _without_steps_of_dqn)
     assert refusal() == "conf.meta.steps: lacks dqn, which is among meta.agents."
 
 

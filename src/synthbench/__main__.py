@@ -15,25 +15,31 @@ STAGES = {
     "metatrain": "meta-train a synthetic environment with an evolution strategy",
     "transfer": "train agents in a synthetic environment, judge them on the real task",
     "baseline": "train and judge agents on the real task",
+    "expert": "train and judge agents on the real task, with the settings tuned for it",
     "behaviour": "record what agents see and get, for histograms and the reward surface",
     "figures": "draw the figures of a task",
     "summary": "put the numbers of a scale together",
+    "experts": "put the numbers of the experts of a scale together, and draw their learning curves",
 }
 OPTIONS = {  # what says which job it is, besides the scale
     "metatrain": ["task", "environment"],
     "transfer": ["task", "environment", "agent"],
     "baseline": ["task", "agent"],
+    "expert": ["task", "expert"],
     "behaviour": ["task", "environment"],
     "figures": ["task"],
     "summary": [],
+    "experts": [],
 }
 EXAMPLES = {
     "metatrain": "--task cartpole --environment bandit_ppo --out outputs/try meta.population=32",
     "transfer": "--task cartpole --environment bandit_ppo --agent dqn --out outputs/try seed=3",
     "baseline": "--task cartpole --agent dqn --out outputs/try baseline.draws=5",
+    "expert": "--task cartpole --expert ppo --out outputs/try expert.draws=5",
     "behaviour": "--task cartpole --environment bandit_ppo --out outputs/try behaviour.agents=5",
     "figures": "--spec work/results/quick/figures/cartpole/spec.json",
     "summary": "--spec work/results/quick/spec.json",
+    "experts": "--spec work/results/quick/experts/spec.json",
 }
 SETTINGS = """
 Settings are written as in Hydra, section.name=value, and win over params.yaml. `synthbench
@@ -125,7 +131,7 @@ def _by_hand(arguments: argparse.Namespace, settings: Sequence[str]) -> dict[str
     job = {"scale": _chosen("scale", arguments.scale or plan.scale, plan.scales)}
     plan.check(job["scale"])
     for option in OPTIONS[verb]:
-        there = getattr(plan, f"{option}s")(*job.values() if option == "task" else _task(job))
+        there = _there(plan, verb, option, job)
         job[option] = _chosen(option, getattr(arguments, option), there)
     if not arguments.out:
         raise ConfigError(f"{verb} needs --out, a directory for its results.")
@@ -144,8 +150,14 @@ def _by_hand(arguments: argparse.Namespace, settings: Sequence[str]) -> dict[str
     }
 
 
-def _task(job: dict[str, str]) -> tuple[str, str]:
-    return job["scale"], job["task"]
+def _there(plan: Any, verb: str, option: str, job: dict[str, str]) -> Sequence[str]:
+    """The names that an option can have, given those before it."""
+    if verb == "expert":
+        experts = plan.experts(job["scale"])
+        return list(experts) if option == "task" else experts[job["task"]]
+    if option == "task":
+        return plan.tasks(job["scale"])
+    return getattr(plan, f"{option}s")(job["scale"], job["task"])
 
 
 def _chosen(option: str, name: str | None, there: Sequence[str]) -> str:
@@ -185,19 +197,23 @@ def _check(arguments: argparse.Namespace) -> None:
     scale = _chosen("scale", arguments.scale or plan.scale, plan.scales)
     for name in plan.scales:
         plan.check(name)
-    jobs = {task: _jobs(plan, scale, task) for task in plan.tasks(scale)}
+    tasks = dict.fromkeys([*plan.tasks(scale), *plan.experts(scale)])
+    jobs = {task: _jobs(plan, scale, task) for task in tasks}
     rows = [[task, *row.values()] for task, row in jobs.items()]
     rows.append(["all", *(sum(column) for column in zip(*(row[1:] for row in rows), strict=True))])
     print(f"params.yaml is in order: {', '.join(plan.scales)}.")
-    print(f"Jobs of {scale}, besides its summary:\n")
+    print(f"Jobs of {scale}, besides its tables:\n")
     print(tabulate(rows, ["task", *next(iter(jobs.values()))]))
 
 
 def _jobs(plan: Any, scale: str, task: str) -> dict[str, int]:
-    agents = len(plan.agents(scale, task))
-    runs = len(plan.environments(scale, task)) * len(plan.seeds(scale))
-    jobs = {"metatrain": runs, "transfer": runs * agents, "behaviour": runs}
-    return {**jobs, "baseline": agents, "figures": 1}
+    agents = runs = 0
+    if task in plan.tasks(scale):
+        agents = len(plan.agents(scale, task))
+        runs = len(plan.environments(scale, task)) * len(plan.seeds(scale))
+    jobs = {"metatrain": runs, "transfer": runs * agents, "behaviour": runs, "baseline": agents}
+    experts = len(plan.experts(scale).get(task, []))
+    return {**jobs, "figures": int(task in plan.tasks(scale)), "expert": experts}
 
 
 def _settings(_: argparse.Namespace) -> None:

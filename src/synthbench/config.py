@@ -1,12 +1,12 @@
 """What is each job given? params.yaml and conf/, checked and merged into one configuration.
 
 Precedence: schema.py < conf/ groups < scales.S.common < scales.S.tasks.T
-< scales.S.environments.E < scales.S.tasks.T.environments.E < command line.
+< scales.S.environments.E < scales.S.tasks.T.environments.E < command line. Experts: conf/ groups
+< `tuned` in conf/task/T.yaml < scales.S.common < scales.S.experts.T < command line.
 """
 
-import re
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +15,33 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue
 
-from synthbench.codehash import module_file
+from synthbench.compatibility import (
+    REAL,
+    check_environment,
+    check_identifier,
+    check_pair,
+    check_whole,
+)
+from synthbench.layers import (
+    Layers,
+    Values,
+    expanded,
+    merged,
+    numbers,
+    plain,
+    tidy_agents,
+    where_set,
+)
 from synthbench.schema import (
     CONF,
-    SEARCHES,
     Config,
     ConfigError,
     Only,
     Params,
     Scale,
-    Task,
     check,
-    check_agent,
     check_known,
     check_names,
     check_unique,
@@ -39,17 +51,12 @@ from synthbench.schema import (
     short,
 )
 
-REAL = "real"  # stands where the name of a synthetic environment would: the task itself
-RESERVED = {REAL: "it means the task itself", "figures": "it is a directory of results/"}
-Values = dict[str, Any]
-Layers = list[tuple[str, Values]]  # (place, sections of the configuration), in order of precedence
-
 
 class Plan:
     """params.yaml: what there is to do, and the configuration of each job."""
 
     def __init__(self, params: Mapping[str, Any]):
-        self.params = _numbers(params)
+        self.params = numbers(params)
         if isinstance(self.params, dict) and self.params.get("accept_code") in ("true", "false"):
             self.params["accept_code"] = self.params["accept_code"] == "true"  # from `--config`
         check(self.params, Params, "", complete=("scale", "scales"))
@@ -93,20 +100,28 @@ class Plan:
         """The synthetic environments of a task."""
         return self._of_task(scale, task, "environments")
 
+    def experts(self, scale: str) -> dict[str, list[str]]:
+        """Task -> agents that are trained in the task itself with settings tuned for it."""
+        tasks = self.params["scales"][scale].get("experts") or {}
+        return {task: list(values["train"]) for task, values in tasks.items()}
+
     def check(self, scale: str) -> None:
         """Refuse whatever is wrong with a scale, by a ConfigError."""
         here, plan = f"scales.{scale}", self.params["scales"][scale]
         check_names(plan["agents"], "agent", f"{here}.agents")
         check_unique(plan["seeds"], f"{here}.seeds")
         check(plan.get("common") or {}, Config, f"{here}.common")
+        self._check_experts(scale)
         for environment, values in plan["environments"].items():
-            _check_identifier(environment, f"{here}.environments.{environment}")
-            _check_environment(values, f"{here}.environments.{environment}", complete=True)
+            check_identifier(environment, f"{here}.environments.{environment}")
+            check_environment(values, f"{here}.environments.{environment}", complete=True)
         for task in plan["tasks"]:
             self._check_task(scale, task)
         for task in plan["tasks"]:
             for environment in [REAL, *self.environments(scale, task)]:
                 self.config(scale, task, environment)
+        for task in self.experts(scale):
+            self.expert(scale, task)
 
     def config(
         self, scale: str, task: str, environment: str = REAL, overrides: Sequence[str] = ()
@@ -115,9 +130,30 @@ class Plan:
         key = (scale, task, environment, *overrides)
         if key not in self._composed:
             layers = self._layers(scale, task, environment)
-            choices, values = _command_line(overrides)
-            layers.append(("command line", values))
-            self._composed[key] = self._compose(scale, task, environment, layers, choices)
+            agents = self.agents(scale, task)
+            self._composed[key] = self._compose(
+                f"scales.{scale}", agents, task, environment, layers, overrides
+            )
+        return self._composed[key]
+
+    def expert(self, scale: str, task: str, overrides: Sequence[str] = ()) -> Values:
+        """The same for the experts of a task: their settings are those tuned for it."""
+        key = (scale, task, "experts", *overrides)
+        if key not in self._composed:
+            plan, here = self.params["scales"][scale], f"scales.{scale}.experts.{task}"
+            values = dict(plan["experts"][task])
+            agents, file = values.pop("train"), f"conf/task/{task}.yaml"
+            tuned = definition("task", task)["tuned"]
+            for agent in agents:
+                check_pair(agent, definition("task", task), f"{here}.train")
+                check_known(agent, tuned, "agent", f"{here}.train", f"`tuned` of {file}")
+            settings = {
+                name: {k: v for k, v in tuned[name].items() if k != "steps"} for name in agents
+            }
+            layers: Layers = [(f"{file}: tuned", {"agents": settings})]
+            common = f"scales.{scale}.common"
+            layers += [(common, expanded(plan.get("common") or {})), (here, expanded(values))]
+            self._composed[key] = self._compose(here, agents, task, REAL, layers, overrides)
         return self._composed[key]
 
     def resolve(
@@ -127,24 +163,47 @@ class Plan:
         environment: str = REAL,
         seed: int | str | None = None,
         agent: str | None = None,
+        expert: str | None = None,
         overrides: Sequence[str] = (),
     ) -> Values:
         """The configuration of one job, from the wildcards of its path.
 
         A job that is about one agent sees only that one; every other, those that its environment
-        is meta-trained with. A job about no task in particular sees `tasks`: name -> task.
+        is meta-trained with. A job about no task in particular sees `tasks`: name -> task; what is
+        about experts, `experts`: task -> agent -> steps of training.
         """
+        if expert is not None and task is not None:
+            return self._resolve_expert(scale, task, expert, seed, overrides)
         if task is None:
             tasks = {name: self.resolve(scale, name)["task"] for name in self.tasks(scale)}
-            return {"scale": scale, "tasks": tasks}
+            expert_tasks = {
+                name: _untuned(self.expert(scale, name)["task"]) for name in self.experts(scale)
+            }
+            return {"scale": scale, "tasks": tasks, "expert_tasks": expert_tasks}
         config = dict(self.config(scale, task, environment, overrides))
-        config["task"] = {k: v for k, v in config["task"].items() if k != "tuned"}
+        config["task"] = _untuned(config["task"])
         if "meta" in config:
             steps = {name: config["meta"]["steps"][name] for name in config["meta"]["agents"]}
             config["meta"] = {**config["meta"], "steps": steps}
+        for study in ("transfer", "baseline"):
+            config[study] = _with_level(config[study], config["task"])
         names = [agent] if agent else config.get("meta", {}).get("agents", [])
         config["agents"] = {name: config["agents"][name] for name in names}
         return {**config, "scale": scale, "seed": config["seed"] if seed is None else int(seed)}
+
+    def _resolve_expert(
+        self, scale: str, task: str, expert: str, seed: int | str | None, overrides: Sequence[str]
+    ) -> Values:
+        config = dict(self.expert(scale, task, overrides))
+        steps = config["expert"]["steps"] or config["task"]["tuned"][expert]["steps"]
+        return {
+            **config,
+            "scale": scale,
+            "seed": config["seed"] if seed is None else int(seed),
+            "task": _untuned(config["task"]),
+            "agents": {expert: config["agents"][expert]},
+            "expert": {**_with_level(config["expert"], config["task"]), "steps": steps},
+        }
 
     def _of_task(self, scale: str, task: str, kind: str) -> list[str]:
         every = self.params["scales"][scale][kind]
@@ -160,7 +219,7 @@ class Plan:
 
     def _check_task(self, scale: str, task: str) -> None:
         here, plan = f"scales.{scale}.tasks.{task}", self.params["scales"][scale]
-        _check_identifier(task, here)
+        check_identifier(task, here)
         check_known(task, groups("task"), "task", here, "conf/task")
         values = dict(self._task(scale, task))
         only, environments = values.pop("only", {}), values.pop("environments", {})
@@ -173,8 +232,19 @@ class Plan:
             for name in names:
                 check_known(name, plan[kind], kind[:-1], place, f"scales.{scale}.{kind}")
         for name, differences in environments.items():
-            _check_environment(differences, f"{here}.environments.{name}")
+            check_environment(differences, f"{here}.environments.{name}")
         check(values, Config, here)
+
+    def _check_experts(self, scale: str) -> None:
+        here = f"scales.{scale}.experts"
+        for task, values in (self.params["scales"][scale].get("experts") or {}).items():
+            check_known(task, groups("task"), "task", f"{here}.{task}", "conf/task")
+            if not isinstance(values, dict) or not isinstance(values.get("train"), list):
+                raise ConfigError(
+                    f"{here}.{task}: must be such as {{train: [ppo]}}, not {short(values)}."
+                )
+            check_names(values["train"], "agent", f"{here}.{task}.train")
+            check({k: v for k, v in values.items() if k != "train"}, Config, f"{here}.{task}")
 
     def _layers(self, scale: str, task: str, environment: str) -> Layers:
         here, plan = f"scales.{scale}", self.params["scales"][scale]
@@ -186,36 +256,44 @@ class Plan:
             layers.append((place, plan["environments"][environment]))
             place = f"{here}.tasks.{task}.environments.{environment}"
             layers.append((place, own.get(environment)))
-        return [(place, _expanded(values or {})) for place, values in layers]
+        return [(place, expanded(values or {})) for place, values in layers]
 
     def _compose(
-        self, scale: str, task: str, environment: str, layers: Layers, choices: list[str]
+        self,
+        here: str,
+        agents: list[str],
+        task: str,
+        environment: str,
+        layers: Layers,
+        overrides: Sequence[str],
     ) -> Values:
-        values: Values = {}
+        choices, values = command_line(overrides)
+        layers = [*layers, ("command line", values)]
+        values = {}
         for _, layer in layers:
-            values = _merged(values, layer)
+            values = merged(values, layer)
         synth = values.get("synth", {}).pop("name", None)
-        agents = [*self.agents(scale, task), *values.get("agents", {})]
+        every = [*agents, *values.get("agents", {})]
         if environment != REAL:
-            agents += values.get("meta", {}).get("agents", definition("meta", "snes")["agents"])
+            every += values.get("meta", {}).get("agents", definition("meta", "snes")["agents"])
             choices = [f"synth={synth}", *choices]
-        check_names(list(dict.fromkeys(agents)), "agent", f"{_place(layers, 'meta', 'agents')}")
+        check_names(list(dict.fromkeys(every)), "agent", where_set(layers, "meta", "agents"))
         store = ConfigStore.instance()
         store.store(name="schema", node=Config)
         store.store(group="plan", name="chosen", node=values, package="_global_")
         choices = [f"task={task}", *choices]
-        choices += [f"+agent@agents.{name}={name}" for name in dict.fromkeys(agents)]
+        choices += [f"+agent@agents.{name}={name}" for name in dict.fromkeys(every)]
         try:
             with initialize_config_dir(str(CONF), version_base="1.3"):
                 composed = compose("config", overrides=[*choices, "+plan=chosen"])
-            config = _plain(composed, absent={"synth", "meta"} if environment == REAL else set())
+            config = plain(composed, absent={"synth", "meta"} if environment == REAL else set())
         except (HydraException, MissingMandatoryValue) as error:
-            where = f"scales.{scale}, task {task}, environment {environment}"
+            where = f"{here}, task {task}, environment {environment}"
             raise ConfigError(f"{where}: {' '.join(str(error).split())}.") from None
-        _tidy_agents(config["agents"])
-        _check_whole(config, layers)
-        for agent in self.agents(scale, task):
-            _check_pair(agent, config["task"], f"scales.{scale}.agents")
+        tidy_agents(config["agents"])
+        check_whole(config, layers)
+        for agent in agents:
+            check_pair(agent, config["task"], f"{here}.agents")
         return config
 
 
@@ -243,39 +321,18 @@ def typed(config: Any) -> Any:
     return tuple(typed(item) for item in config) if isinstance(config, list | tuple) else config
 
 
-def _numbers(value: Any) -> Any:
-    """Numbers such as 1e-3, which Snakemake's YAML 1.1 takes for words, unlike Hydra and DVC."""
-    if isinstance(value, Mapping):
-        return {str(key): _numbers(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_numbers(item) for item in value]
-    if isinstance(value, str) and re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+", value):
-        return float(value)
-    return value
+def _with_level(study: Values, task: Values) -> Values:
+    """The settings of a study with the return at which it stops, where it does so."""
+    level = task["solved"] if study["solved"] is None else study["solved"]
+    return {**study, "solved": level if study["stop"] == "solved" else None}
 
 
-def _expanded(layer: Values) -> Values:
-    """`synth: bandit` is short for `synth: {name: bandit}`; a search replaces one of other kind."""
-    layer = dict(layer)
-    if isinstance(layer.get("synth"), str):
-        layer["synth"] = {"name": layer["synth"]}
-    for name, agent in (layer.get("agents") or {}).items():
-        nothing = dict.fromkeys(SEARCHES)
-        search = {key: {**nothing, **(how or {})} for key, how in agent.get("search", {}).items()}
-        layer["agents"] = {
-            **layer["agents"],
-            name: {**agent, **({"search": search} if search else {})},
-        }
-    return layer
+def _untuned(task: Values) -> Values:
+    """A task without settings that only a plan can see."""
+    return {name: value for name, value in task.items() if name != "tuned"}
 
 
-def _merged(old: Any, new: Any) -> Any:
-    if isinstance(old, dict) and isinstance(new, dict):
-        return {**old, **{key: _merged(old.get(key), value) for key, value in new.items()}}
-    return new
-
-
-def _command_line(overrides: Sequence[str]) -> tuple[list[str], Values]:
+def command_line(overrides: Sequence[str]) -> tuple[list[str], Values]:
     """Hydra overrides -> (choices of groups, values by section)."""
     choices: list[str] = []
     values: Values = {}
@@ -295,116 +352,6 @@ def _command_line(overrides: Sequence[str]) -> tuple[list[str], Values]:
             value = {name: value}
         if path == ["synth"] and isinstance(value, str):
             value = {"name": value}
-        values = _merged(values, {path[0]: value})
-    _check_environment(values, "command line")
-    return choices, _expanded(values)
-
-
-def _plain(composed: Any, absent: set[str]) -> Values:
-    """What Hydra composed, as plain dictionaries, without the sections that are `absent`."""
-    return {
-        str(name): OmegaConf.to_container(part, resolve=True, throw_on_missing=True)
-        if OmegaConf.is_config(part)
-        else part
-        for name, part in composed.items_ex(resolve=True)
-        if name not in absent
-    }
-
-
-def _tidy_agents(agents: Values) -> None:
-    """Numbers of the type of their default (1 -> 1.0); no trace of searches that were replaced."""
-    for name, agent in agents.items():
-        for key, default in definition("agent", name)["hyperparameters"].items():
-            value = agent["hyperparameters"][key]
-            if (
-                isinstance(default, float)
-                and isinstance(value, int)
-                and not isinstance(value, bool)
-            ):
-                agent["hyperparameters"][key] = float(value)
-        kept = {
-            key: {kind: values for kind, values in (how or {}).items() if values is not None}
-            for key, how in agent["search"].items()
-        }
-        agent["search"] = {key: how for key, how in kept.items() if how}
-
-
-def _check_identifier(name: str, place: str) -> None:
-    if name in RESERVED:
-        raise ConfigError(f"{place}: nothing may be named {name}, because {RESERVED[name]}.")
-    if not re.fullmatch("[a-z][a-z0-9_]*", name):
-        raise ConfigError(f"{place}: a name consists of a-z, 0-9 and _, and begins with a letter.")
-
-
-def _check_environment(values: Any, place: str, complete: bool = False) -> None:
-    """The differences of an environment: sections of the configuration; `synth` may be a name."""
-    values = {} if values is None and not complete else values
-    check(values, dict[str, Any], place)
-    synth = values.get("synth")
-    name = synth.get("name") if isinstance(synth, dict) else synth
-    if name is not None:
-        check_known(name, groups("synth"), "synth", f"{place}.synth", "conf/synth")
-    elif complete:
-        raise ConfigError(f"{place}: must say which synth, one of {listed(groups('synth'))}.")
-    check({k: v for k, v in values.items() if k != "synth" or isinstance(v, dict)}, Config, place)
-
-
-def _check_whole(config: Values, layers: Layers) -> None:
-    """What the settings must be to each other."""
-    if "meta" in config:
-        _check_meta(config["meta"], config["task"], layers)
-    for name, agent in config["agents"].items():
-        check_agent(agent, name, f"conf/agent/{name}.yaml")
-    task = config["task"]
-    file = f"conf/task/{task['name']}.yaml"
-    check(task, Task, file)
-    names = task["observation_names"]
-    if len(names) != task["observation_size"]:
-        raise ConfigError(f"{file}: must have {task['observation_size']} observation_names.")
-    if len(task["surface"]) not in (0, 2) or set(task["surface"]) - set(names):
-        place = _place(layers, "task", "surface")
-        raise ConfigError(f"{place}: must be two of observation_names, or empty.")
-    for module in _modules(config):
-        if not module_file(module):
-            raise ConfigError(f"conf: there is no module {module}.")
-
-
-def _check_meta(meta: Values, task: Values, layers: Layers) -> None:
-    check_names(meta["agents"], "agent", _place(layers, "meta", "agents"))
-    check_names(list(meta["steps"]), "agent", _place(layers, "meta", "steps"))
-    for agent in meta["agents"]:
-        _check_pair(agent, task, _place(layers, "meta", "agents"))
-        if agent not in meta["steps"]:
-            place = _place(layers, "meta", "steps")
-            raise ConfigError(f"{place}: lacks {agent}, which is among meta.agents.")
-
-
-def _check_pair(agent: str, task: Values, place: str) -> None:
-    """Refuse an agent in a task with actions that are not for it."""
-    action, can = task["action"], definition("agent", agent)["actions"]
-    if action["kind"] not in can:
-        number = f"{action['size']} {action['kind']} {'one' if action['size'] == 1 else 'ones'}"
-        needs = f"{agent} needs {' or '.join(can)} actions; {task['name']} has {number}"
-        fit = [n for n in groups("agent") if action["kind"] in definition("agent", n)["actions"]]
-        use = " or ".join(filter(None, [", ".join(fit[:-1]), *fit[-1:]]))
-        raise ConfigError(f"{place}: {needs}. Use {use or 'another task'}.")
-
-
-def _place(layers: Layers, *path: str) -> str:
-    """Where a setting was made: in the last layer that has it, or else in conf/."""
-    for place, layer in reversed(layers):
-        found: Any = layer
-        for name in path:
-            found = found.get(name) if isinstance(found, dict) else None
-        if found is not None:
-            return ".".join([place, *path])
-    return ".".join(["conf", *path])
-
-
-def _modules(config: Any) -> Iterator[str]:
-    if isinstance(config, dict):
-        for name, value in config.items():
-            if name == "module":
-                yield value
-            else:
-                yield from _modules(value)
+        values = merged(values, {path[0]: value})
+    check_environment(values, "command line")
+    return choices, expanded(values)

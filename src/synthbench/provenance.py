@@ -46,6 +46,7 @@ STAGES = {
         f"{PACKAGE}.evaluation.transfer", ("seed", *TASK, "synth", "transfer", "agents")
     ),
     "baseline": Stage(f"{PACKAGE}.evaluation.baseline", ("seed", *TASK, "baseline", "agents")),
+    "expert": Stage(f"{PACKAGE}.evaluation.expert", ("seed", *TASK, "expert", "agents")),
     "behaviour": Stage(
         f"{PACKAGE}.evaluation.behaviour",
         (
@@ -60,6 +61,7 @@ STAGES = {
         ),
     ),
     "figures": Stage(f"{PACKAGE}.analysis.figures", ("scale", "task"), True),
+    "experts": Stage(f"{PACKAGE}.analysis.experts", ("scale", "expert_tasks"), True),
     "summary": Stage(f"{PACKAGE}.analysis.summary", ("scale", "tasks"), True),
 }
 

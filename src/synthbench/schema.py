@@ -86,6 +86,9 @@ class Task:
     horizon: int = setting("when an episode is truncated", "steps", low=1)
     solved: float | None = setting("counts as solved from here on, or null", "return per episode")
     reference: Reference = section(Reference)
+    published: dict[str, Any] = setting(
+        "agent -> published return on this task: {real: trained in it, synthetic: not in it}"
+    )
     options: dict[str, Any] = setting("what else the module is to know")
     surface: list[str] = setting("two observations over which to draw a bandit's reward, or none")
     tuned: dict[str, Any] = setting("agent -> settings tuned for the real task; no job sees them")
@@ -97,6 +100,7 @@ class Synth:
 
     name: str = setting("as in conf/synth/<name>.yaml")
     module: str = setting("the module that provides it")
+    observations: list[str] = setting("kinds it puts out", among=KINDS_OF_OBSERVATION)
     horizon: int = setting("when an episode is truncated; 1: contextual bandit", "steps", low=1)
     hidden: list[int] = setting("widths of the hidden layers of each network", "units", low=1)
     activation: str = setting("between layers")
@@ -137,10 +141,18 @@ class Study:
     """Agents trained somewhere and judged on the real task."""
 
     draws: int = setting("each with its own hyperparameters and first parameters", "agents", low=1)
-    steps: int = setting("length of a training", "environment steps", low=1)
+    steps: int | None = setting(
+        "length of a training; null, for experts: as tuned for the task", "environment steps", low=1
+    )
     episodes: int = setting("real test in each evaluation", "episodes", low=1)
     evaluations: int = setting("per training, evenly spaced, the last at its end", low=1)
     hyperparameters: str = HYPERPARAMETERS
+    stop: str = setting(
+        "before `steps`: never, at a mean return of `solved` over the last 10 training episodes, "
+        "or when that of the last 10 differs from that of the 10 before by less than 1 %",
+        among=["never", "solved", "converged"],
+    )
+    solved: float | None = setting("for `stop: solved`; null: as the task says", "return")
 
 
 @dataclasses.dataclass
@@ -164,6 +176,7 @@ class Config:
     agents: dict[str, Agent] = section(dict)
     transfer: Study = section(Study)
     baseline: Study = section(Study)
+    expert: Study = section(Study)
     behaviour: Behaviour = section(Behaviour)
 
 
@@ -184,6 +197,9 @@ class Scale:
     common: dict[str, Any] = setting("sections of the configuration, for all tasks")
     environments: dict[str, Any] = setting("name -> what differs in this environment")
     tasks: dict[str, Any] = setting("name -> what differs for this task; `only`; `environments`")
+    experts: dict[str, Any] = setting(
+        "task -> `train`: agents trained in the task itself, with settings tuned for it"
+    )
 
 
 @dataclasses.dataclass

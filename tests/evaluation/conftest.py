@@ -12,7 +12,14 @@ from synthbench import checkpoint
 from synthbench.config import typed
 from synthbench.synth import env as synth
 
-STUDY = {"steps": 64, "episodes": 3, "evaluations": 2, "hyperparameters": "sampled"}
+STUDY = {
+    "steps": 64,
+    "episodes": 3,
+    "evaluations": 2,
+    "hyperparameters": "sampled",
+    "stop": "never",
+    "solved": None,
+}
 
 
 def job(kind: str, **changes: Any) -> Any:
@@ -25,6 +32,7 @@ def job(kind: str, **changes: Any) -> Any:
         "agents": {"learner": learners.section("learner", "extra")},
         "transfer": STUDY | {"draws": 3},
         "baseline": STUDY | {"draws": 2},
+        "expert": STUDY | {"draws": 2, "hyperparameters": "default"},
         "behaviour": {"agents": 2, "steps": 64, "episodes": 3, "samples": 25},
     }
     return typed({**values, **changes})

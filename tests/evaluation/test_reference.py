@@ -16,6 +16,7 @@ CLASSIC = [
     *("cartpole", "cartpole_v0", "acrobot", "mountain_car", "mountain_car_continuous"),
     *("pendulum", "cliff"),
 ]
+BRAX = ["hopper", "halfcheetah", "walker2d", "swimmer", "humanoidstandup", "ant", "reacher"]
 
 
 def compare(name: str, committed: int, episodes: int) -> None:
@@ -30,6 +31,12 @@ def compare(name: str, committed: int, episodes: int) -> None:
 @pytest.mark.parametrize("name", CLASSIC)
 def test_random_actions_earn_what_the_file_says(name: str) -> None:
     compare(name, 1000, episodes=4000)  # MountainCarContinuous is solved in 1 of 500
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BRAX)
+def test_random_torques_earn_what_the_file_says(name: str) -> None:
+    compare(name, 100, episodes=100)
 
 
 def test_mean_and_error_are_those_of_the_textbook() -> None:

@@ -10,7 +10,7 @@ import pytest
 import learners
 from probes import PROBES, table
 from synthbench.config import typed
-from synthbench.evaluation import baseline, study, transfer
+from synthbench.evaluation import baseline, expert, study, transfer
 
 LEARNER = learners.section("learner", "extra")
 ENV = PROBES["action by observation"]
@@ -25,7 +25,9 @@ NAMES = [f"hp_{name}" for name in LEARNER.hyperparameters]
 
 def studied(env: Any, seed: int = 0, **changes: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     values = {"draws": 5, "steps": 8, "episodes": 3, "evaluations": 2}
-    settings = typed({**values, "hyperparameters": "sampled", **changes})
+    settings = typed(
+        {**values, "hyperparameters": "sampled", "stop": "never", "solved": None, **changes}
+    )
     return study.study(LEARNER, env, TASK, settings, seed, "a study")
 
 
@@ -98,6 +100,26 @@ def test_transfer_and_baseline_write_tables_of_the_same_kind(
         assert (episodes.return_ == episodes.length).all()
         settings.append(curves[NAMES].head(2 * 2))
     pd.testing.assert_frame_equal(*settings)
+
+
+def test_experts_are_agents_with_their_default_settings_in_the_real_task(
+    trained: Any, tmp_path: Path
+) -> None:
+    """The plan has made those tuned for the task the defaults of the job."""
+    config = trained[0]
+    assert expert.run(config, {}, tmp_path, tmp_path) == FILES
+    curves, episodes = (pd.read_parquet(tmp_path / file) for file in FILES)
+    for table_ in (curves, episodes):
+        assert table_[PLACE].drop_duplicates().to_numpy().tolist() == [["cartpole", "real", -1]]
+    assert (curves.hp_rate == 1.0).all()
+    assert curves.draw.nunique() == config.expert.draws
+
+
+def test_a_study_stops_agents_that_have_learnt_enough() -> None:
+    """With 4 environments and episodes of one step, 10 episodes end in 3 iterations."""
+    curves, _ = studied(ENV, steps=32, stop="solved", solved=-10.0)
+    assert curves.step.tolist() == [12, 12] * 5
+    assert studied(ENV, steps=32)[0].step.tolist() == [16, 32] * 5
 
 
 def test_an_environment_by_hand_is_called_by_its_file() -> None:

@@ -30,6 +30,7 @@ wildcard_constraints:
     environment="(?!real/)[a-z][a-z0-9_]*",
     seed="[0-9]+",
     agent="[a-z][a-z0-9_]*",
+    expert="[a-z][a-z0-9_]*",
 
 
 def checked_plan():

@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from synthbench.agents.stopping import Episodes, Stop
 from synthbench.rng import stream
 from synthbench.tasks.base import step_and_reset
 from synthbench.types import (
@@ -72,11 +73,13 @@ def train_with_tests(
     num_steps: int,
     num_tests: int,
     test: Any,
+    stop: Stop | None = None,
 ) -> tuple[PyTree, Curve]:
     """As `train`, with `test(key, params)` after each of `num_tests` equal parts.
 
     Tests change nothing about the training: without them the same agent comes out, where
-    `num_tests` divides the number of iterations.
+    `num_tests` divides the number of iterations. Where `stop` holds after an iteration the agent
+    stays as it is, and later tests are of that agent.
     """
     key_init, key_loop, key_test = stream(key, "init"), stream(key, "loop"), stream(key, "test")
     num_iterations = iterations(agent, num_steps, num_tests)
@@ -85,16 +88,53 @@ def train_with_tests(
 
     def iterate(state, i):
         key_i = jax.random.fold_in(key_loop, i)
-        return agent.iterate(key_i, state, env, hyperparameters, total)[0], None
+        return agent.iterate(key_i, state, env, hyperparameters, total)
 
-    def part(state, part_indices):
-        state, _ = jax.lax.scan(iterate, state, part_indices)
+    advance = _until(iterate, stop) if stop else _all(iterate)
+    episodes = stop.no_episodes(_num_envs(iterate, state)) if stop else None
+
+    def part(carry, part_indices):
+        state, episodes = advance(carry, part_indices)
         result = test(jax.random.fold_in(key_test, part_indices[0]), state.params)
-        return state, Curve(state.step, state.episodes, result)
+        return (state, episodes), Curve(state.step, state.episodes, result)
 
     parts = jnp.arange(num_iterations).reshape(num_tests, -1)
-    state, curve = jax.lax.scan(part, state, parts)
+    (state, _), curve = jax.lax.scan(part, (state, episodes), parts)
     return state.params, curve
+
+
+def _all(iterate: Any) -> Any:
+    """Iterations with these indices."""
+
+    def advance(carry: tuple[Any, None], indices: Int[Array, " I"]) -> tuple[Any, None]:
+        state, episodes = carry
+        state, _ = jax.lax.scan(lambda state, i: (iterate(state, i)[0], None), state, indices)
+        return state, episodes
+
+    return advance
+
+
+def _until(iterate: Any, stop: Stop) -> Any:
+    """The same, until the rule holds; in a batch of agents, until it holds for all."""
+
+    def advance(carry: tuple[Any, Episodes], indices: Int[Array, " I"]) -> tuple[Any, Episodes]:
+        def goes_on(loop: tuple[Any, Any, Episodes]) -> Bool[Array, ""]:
+            i, _, episodes = loop
+            return (i < len(indices)) & ~stop.holds(episodes)
+
+        def once(loop: tuple[Any, Any, Episodes]) -> tuple[Any, Any, Episodes]:
+            i, state, episodes = loop
+            state, transitions = iterate(state, indices[i])
+            return i + 1, state, stop.seen(episodes, transitions)
+
+        _, state, episodes = jax.lax.while_loop(goes_on, once, (jnp.int32(0), *carry))
+        return state, episodes
+
+    return advance
+
+
+def _num_envs(iterate: Any, state: Any) -> int:
+    return jax.eval_shape(iterate, state, jnp.int32(0))[1].reward.shape[1]
 
 
 class Translated(struct.PyTreeNode):

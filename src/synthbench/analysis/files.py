@@ -37,7 +37,10 @@ def place(path: Path) -> tuple[str, str, int]:
 
 
 def _placed(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    for name, value in zip(("task", "environment", "environment_seed"), place(path), strict=True):
+    names = ("task", "environment", "environment_seed")
+    if set(names) <= set(table):
+        return table
+    for name, value in zip(names, place(path), strict=True):
         if name not in table:
             table[name] = value
     return table

@@ -74,6 +74,11 @@ def colours(environments: Iterable[str]) -> dict[str, str]:
     }
 
 
+def line(i: int) -> dict[str, Any]:
+    """The look of the `i`-th of many lines: seven colours, then the same dashed."""
+    return {"color": ACTIONS[i % len(ACTIONS)], "ls": ("-", "--")[i // len(ACTIONS) % 2], "lw": 1.3}
+
+
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     """Draw in the common style."""
 

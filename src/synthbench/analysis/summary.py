@@ -66,7 +66,7 @@ def summarise(
         summary["steps_to_solve"][task] = to_solve(c, solved, "step")
         summary["episodes_to_solve"][task] = to_solve(c, solved, "episode")
         summary["meta_training"][task] = meta_training(p, v, solved)
-    return _rounded(summary)
+    return rounded(summary)
 
 
 def final_returns(
@@ -172,11 +172,12 @@ def _estimate(rows: pd.DataFrame, column: str) -> Numbers:
     return numbers | {"level": LEVEL}
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
+    """Numbers with as many digits as are kept, in plain lists and mappings."""
     if isinstance(value, Mapping):
-        return {str(name): _rounded(below) for name, below in value.items()}
+        return {str(name): rounded(below) for name, below in value.items()}
     if isinstance(value, list):
-        return [_rounded(below) for below in value]
+        return [rounded(below) for below in value]
     if isinstance(value, float):
         return float(f"{value:.{DIGITS}g}")
     return int(value) if isinstance(value, np.integer) else value

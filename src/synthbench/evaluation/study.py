@@ -1,6 +1,7 @@
 """A study: many agents of one algorithm, each with its own settings, tested on the real task."""
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -9,8 +10,9 @@ import pandas as pd
 from jaxtyping import PyTree
 
 from synthbench.agents import base as agents
-from synthbench.agents import spaces
+from synthbench.agents import spaces, stopping
 from synthbench.display import Work
+from synthbench.io import write_table
 from synthbench.parallel import devices_for, spread
 from synthbench.rng import root, stream
 from synthbench.tasks.rollout import episode_returns
@@ -34,17 +36,20 @@ def study(
         stream(key, "hyperparameters"), agent_config, settings.draws, settings.hyperparameters
     )
     keys = jax.random.split(stream(key, "agents"), settings.draws)
+    learns_after = getattr(agent, "warmup_episodes", 0)
+    stop = stopping.rule(settings.stop, settings.solved, begin=learns_after)
 
     def one(env, hyperparameters, key):
         def test(key, params):
             return episode_returns(key, task, partial(agent.act, params), settings.episodes)
 
         _, curve = agents.train_with_tests(
-            agent, env, hyperparameters, key, settings.steps, settings.evaluations, test
+            *(agent, env, hyperparameters, key, settings.steps, settings.evaluations, test), stop
         )
         return curve
 
-    chunk = min(CHUNK * len(jax.devices()), settings.draws)
+    devices = len(jax.devices())
+    chunk = devices * min(CHUNK, -(-settings.draws // devices))
     train = spread(jax.vmap(one, (None, 0, 0)), devices_for(chunk), (False, True, True))
     curves = []
     with Work(title, settings.draws, "agent") as work:
@@ -57,6 +62,19 @@ def study(
             work.done(end, f"return {curves[-1].result[0][:, -1].mean():.1f}")
     curve = jax.tree.map(lambda *x: np.concatenate(x), *curves)
     return _curves(agent.name, curve, drawn), _episodes(agent.name, curve)
+
+
+def write(
+    out: Path, tables: tuple[pd.DataFrame, pd.DataFrame], task: str, environment: str, seed: int
+) -> list[str]:
+    """Write curves.parquet and episodes.parquet, with where the agents were trained."""
+    names = ["curves.parquet", "episodes.parquet"]
+    for table, name in zip(tables, names, strict=True):
+        table.insert(0, "task", task)
+        table.insert(1, "environment", environment)
+        table.insert(2, "environment_seed", seed)
+        write_table(out / name, table)
+    return names
 
 
 def _rows(tree: PyTree, which: Any) -> PyTree:

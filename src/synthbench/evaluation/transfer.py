@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from synthbench.evaluation.study import study
-from synthbench.io import write_table
+from synthbench.evaluation.study import study, write
 from synthbench.synth import env as synth
 from synthbench.tasks import base as tasks
 
@@ -16,7 +15,7 @@ def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Pa
     env = synth.load(path, config.synth, config.task)
     (agent,) = config.agents.values()
     where = f"{config.task.name} {config.synth.name} seed {config.seed}"
-    curves, episodes = study(
+    tables = study(
         agent,
         env,
         tasks.load(config.task),
@@ -24,14 +23,7 @@ def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Pa
         config.seed,
         title=f"{agent.name} in {where}",
     )
-    name = _environment(path)
-    for table in (curves, episodes):
-        table.insert(0, "task", config.task.name)
-        table.insert(1, "environment", name)
-        table.insert(2, "environment_seed", config.seed)
-    write_table(out / "curves.parquet", curves)
-    write_table(out / "episodes.parquet", episodes)
-    return ["curves.parquet", "episodes.parquet"]
+    return write(out, tables, config.task.name, _environment(path), config.seed)
 
 
 def _environment(path: Path) -> str:

@@ -1,0 +1,125 @@
+"""Do agents, tasks and synthetic environments go together? Refused before anything compiles."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from synthbench.codehash import module_file
+from synthbench.layers import Layers, Values, where_set
+from synthbench.schema import (
+    Config,
+    ConfigError,
+    Task,
+    check,
+    check_agent,
+    check_known,
+    check_names,
+    definition,
+    groups,
+    listed,
+)
+
+REAL = "real"  # stands where the name of a synthetic environment would: the task itself
+RESERVED = {
+    REAL: "it means the task itself",
+    "figures": "it is a directory of results/",
+    "experts": "it is a directory of results/",
+}
+
+
+def check_identifier(name: str, place: str) -> None:
+    """Refuse what cannot be the name of an environment or task of a plan."""
+    if name in RESERVED:
+        raise ConfigError(f"{place}: nothing may be named {name}, because {RESERVED[name]}.")
+    if not re.fullmatch("[a-z][a-z0-9_]*", name):
+        raise ConfigError(f"{place}: a name consists of a-z, 0-9 and _, and begins with a letter.")
+
+
+def check_environment(values: Any, place: str, complete: bool = False) -> None:
+    """The differences of an environment: sections of the configuration; `synth` may be a name."""
+    values = {} if values is None and not complete else values
+    check(values, dict[str, Any], place)
+    synth = values.get("synth")
+    name = synth.get("name") if isinstance(synth, dict) else synth
+    if name is not None:
+        check_known(name, groups("synth"), "synth", f"{place}.synth", "conf/synth")
+    elif complete:
+        raise ConfigError(f"{place}: must say which synth, one of {listed(groups('synth'))}.")
+    check({k: v for k, v in values.items() if k != "synth" or isinstance(v, dict)}, Config, place)
+
+
+def check_whole(config: Values, layers: Layers) -> None:
+    """What the settings must be to each other."""
+    if "synth" in config:
+        place = where_set(layers, "synth")
+        check_synth(config["synth"], config["task"], place)
+    if "meta" in config:
+        _check_meta(config["meta"], config["task"], layers)
+    for name, agent in config["agents"].items():
+        check_agent(agent, name, f"conf/agent/{name}.yaml")
+    task = config["task"]
+    file = f"conf/task/{task['name']}.yaml"
+    check(task, Task, file)
+    names = task["observation_names"]
+    if len(names) != task["observation_size"]:
+        raise ConfigError(f"{file}: must have {task['observation_size']} observation_names.")
+    if len(task["surface"]) not in (0, 2) or set(task["surface"]) - set(names):
+        place = where_set(layers, "task", "surface")
+        raise ConfigError(f"{place}: must be two of observation_names, or empty.")
+    for module in _modules(config):
+        if not module_file(module):
+            raise ConfigError(f"conf: there is no module {module}.")
+
+
+def _check_meta(meta: Values, task: Values, layers: Layers) -> None:
+    check_names(meta["agents"], "agent", where_set(layers, "meta", "agents"))
+    check_names(list(meta["steps"]), "agent", where_set(layers, "meta", "steps"))
+    for agent in meta["agents"]:
+        check_pair(agent, task, where_set(layers, "meta", "agents"))
+        if agent not in meta["steps"]:
+            place = where_set(layers, "meta", "steps")
+            raise ConfigError(f"{place}: lacks {agent}, which is among meta.agents.")
+
+
+def check_pair(agent: str, task: Values, place: str) -> None:
+    """Refuse an agent in a task whose actions or observations are not for it."""
+    complaint = _unfit(definition("agent", agent), task)
+    if complaint:
+        fit = [name for name in groups("agent") if not _unfit(definition("agent", name), task)]
+        use = " or ".join(filter(None, [", ".join(fit[:-1]), *fit[-1:]]))
+        raise ConfigError(f"{place}: {agent} {complaint}. Use {use or 'another task'}.")
+
+
+def check_synth(synth: Values, task: Values, place: str) -> None:
+    """Refuse a synthetic environment that cannot stand in for a task."""
+    kind = _kind_of_observation(task)
+    if kind not in synth["observations"]:
+        raise ConfigError(
+            f"{place}: {synth['name']} puts out {listed(synth['observations'])} observations; "
+            f"{task['name']} has {kind} ones."
+        )
+
+
+def _unfit(agent: Values, task: Values) -> str | None:
+    """What an agent needs and a task does not have; None where they fit."""
+    action, kind = task["action"], _kind_of_observation(task)
+    if action["kind"] not in agent["actions"]:
+        number = f"{action['size']} {action['kind']} {'one' if action['size'] == 1 else 'ones'}"
+        return f"needs {' or '.join(agent['actions'])} actions; {task['name']} has {number}"
+    if kind not in agent["observations"]:
+        needed = " or ".join(agent["observations"])
+        return f"needs {needed} observations; {task['name']} has {kind} ones"
+    return None
+
+
+def _kind_of_observation(task: Values) -> str:
+    return "one_hot" if task["num_states"] else "vector"
+
+
+def _modules(config: Any) -> Iterator[str]:
+    if isinstance(config, dict):
+        for name, value in config.items():
+            if name == "module":
+                yield value
+            else:
+                yield from _modules(value)

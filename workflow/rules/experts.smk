@@ -1,0 +1,75 @@
+EXPERT = "results/{scale}/experts/{task}/{expert}"  # tuned for the task, trained in it
+
+
+def experts_of(table):
+    """All files of a table that the experts of a scale have."""
+
+    def files(wildcards):
+        return [
+            f"results/{wildcards['scale']}/experts/{task}/{agent}/{table}.parquet"
+            for task, agents in PLAN.experts(wildcards["scale"]).items()
+            for agent in agents
+        ]
+
+    return files
+
+
+rule expert:
+    input:
+        unpack(job("expert", EXPERT)),
+    output:
+        update(f"{EXPERT}/manifest.json"),
+        update(f"{EXPERT}/curves.parquet"),
+        update(f"{EXPERT}/episodes.parquet"),
+    log:
+        f"work/{EXPERT}/log",
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=3000,
+    message:
+        title(EXPERT)
+    shell:
+        "python -m synthbench expert --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+
+
+rule experts:
+    input:
+        unpack(
+            job(
+                "experts",
+                "results/{scale}/experts",
+                curves=experts_of("curves"),
+                episodes=experts_of("episodes"),
+            )
+        ),
+    output:
+        update("results/{scale}/experts/manifest.json"),
+        update("results/{scale}/experts/summary.json"),
+        report(
+            update("results/{scale}/experts/table.md"),
+            caption="../report/experts.rst",
+            category="experts",
+            labels={"figure": "Table", "scale": "{scale}"},
+        ),
+        report(
+            update("results/{scale}/experts/learning_curves.png"),
+            caption="../report/experts.rst",
+            category="experts",
+            labels={"figure": "Learning curves", "scale": "{scale}"},
+        ),
+    log:
+        "work/results/{scale}/experts/log",
+    resources:
+        mem_mb=1000,
+    message:
+        title("results/{scale}/experts")
+    shell:
+        "python -m synthbench experts --spec {input.spec} 2>&1 | tee {log}"
+
+
+rule all_experts:
+    input:
+        f"results/{SCALE}/experts/summary.json" if PLAN.experts(SCALE) else [],
+    message:
+        f"the experts of scale {SCALE}"
