@@ -158,9 +158,13 @@ def task_section(**changes: Any) -> Any:
         "module": "probes",
         "observation_size": 1,
         "observation_names": ["what is seen"],
+        "num_states": 0,
         "action": {"kind": "discrete", "size": 2, "low": -1.0, "high": 1.0},
         "horizon": 1,
         "solved": 1.0,
+        "reference": {"random": 0.0, "expert": None},
+        "published": {},
+        "options": {},
         "surface": [],
         "tuned": {},
     }
@@ -183,6 +187,15 @@ TINY = {
         }
     },
     "dqn": {
+        "static": {
+            "num_envs": 4,
+            "buffer_size": 64,
+            "warmup": 16,
+            "batch_size": 8,
+            "hidden": [8, 8],
+        }
+    },
+    "sac": {
         "static": {
             "num_envs": 4,
             "buffer_size": 64,

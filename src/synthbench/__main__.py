@@ -5,6 +5,7 @@ Imports lazily: help and plan need no jax.
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -99,6 +100,8 @@ def _parser() -> argparse.ArgumentParser:
         stage.add_argument(
             "--threads", type=int, metavar="N", help="cores (default: NPROC, or all)"
         )
+        chunk = "agents trained at a time on each core or GPU (default: as many as fit)"
+        stage.add_argument("--chunk", type=int, metavar="N", help=chunk)
     check = verbs.add_parser("check", help="check params.yaml and show the plan: jobs per stage")
     check.add_argument("--scale", help="which to show (default: the one params.yaml names)")
     verbs.add_parser("settings", help="list all settings with their meaning, unit and range")
@@ -115,6 +118,8 @@ def _stage(arguments: argparse.Namespace, settings: Sequence[str]) -> None:
     else:
         spec = _by_hand(arguments, settings)
     prepare_devices(arguments.threads)
+    if arguments.chunk is not None:
+        os.environ["SYNTHBENCH_CHUNK"] = str(arguments.chunk)
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # progress is to be seen while it is news
     execute(spec)

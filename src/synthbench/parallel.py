@@ -1,5 +1,9 @@
-"""Independent work on several devices: cores of one CPU, or GPUs, by the same code."""
+"""Independent work on several devices: cores of one CPU, or GPUs, by the same code.
 
+And on each device so much at a time as fits: into a core's cache, or a GPU's memory.
+"""
+
+import os
 from typing import Any
 
 import jax
@@ -24,3 +28,32 @@ def spread(function: Any, mesh: Mesh, batched: tuple[bool, ...]) -> Any:
     return jax.jit(
         jax.shard_map(function, mesh=mesh, in_specs=specs, out_specs=axis, check_vma=False)
     )
+
+
+CACHE = 2 * 1024**2  # bytes that a CPU's core reaches fast
+SHARE = 0.4  # of a device's memory that agents in training may take; the rest is for temporaries
+CHUNK = "SYNTHBENCH_CHUNK"  # environment variable: that many at a time, whatever fits
+
+
+def chunk(working: int, total: int, count: int) -> int:
+    """How many agents to train at a time on one device, of `count`.
+
+    `working`: bytes of an agent that every update touches, which on a CPU should stay in its
+    cache; `total`: all bytes of an agent in training. Raises ValueError where CHUNK is no number.
+    """
+    if chosen := os.environ.get(CHUNK):
+        if not chosen.isdigit() or int(chosen) < 1:
+            raise ValueError(f"{CHUNK} must be a whole number above 0, not {chosen!r}.")
+        return min(int(chosen), count)
+    device = jax.devices()[0]
+    fits = int(SHARE * _memory(device)) // total
+    if device.platform == "cpu":
+        fits = min(fits, CACHE // working)
+    return max(1, min(fits, count))
+
+
+def _memory(device: Any) -> int:
+    """Bytes, of the share of one device."""
+    if limit := (device.memory_stats() or {}).get("bytes_limit"):
+        return int(limit)
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // len(jax.devices())

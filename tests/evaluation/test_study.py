@@ -35,7 +35,7 @@ def studied(env: Any, seed: int = 0, **changes: Any) -> tuple[pd.DataFrame, pd.D
 def tables() -> Any:
     """In chunks of 2 agents, on two devices."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(study, "CHUNK", 1)
+        patch.setattr(study, "AT_A_TIME", 1)
         return studied(ENV)
 
 

@@ -46,6 +46,23 @@ def iterations(agent: Agent, num_steps: int, num_tests: int = 1) -> int:
     return -(-num_steps // per_part) * num_tests
 
 
+def footprint(
+    agent: Agent, env: Env, hyperparameters: Hyperparameters, num_steps: int
+) -> tuple[int, int]:
+    """Bytes of an agent in training: those that every update touches, and all."""
+
+    def begin(key):
+        return agent.init(key, env, hyperparameters, num_steps)
+
+    state = jax.eval_shape(begin, jax.random.key(0))
+    everything = _bytes(state)
+    return everything - _bytes(getattr(state, "experience", None)), everything
+
+
+def _bytes(tree: PyTree) -> int:
+    return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(tree))
+
+
 def train(
     agent: Agent, env: Env, hyperparameters: Hyperparameters, key: PRNGKey, num_steps: int
 ) -> tuple[PyTree, Transition]:

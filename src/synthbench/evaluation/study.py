@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import PyTree
 
+from synthbench import parallel
 from synthbench.agents import base as agents
 from synthbench.agents import spaces, stopping
 from synthbench.display import Work
@@ -18,7 +19,7 @@ from synthbench.rng import root, stream
 from synthbench.tasks.rollout import episode_returns
 from synthbench.types import Env
 
-CHUNK = 5  # agents trained at a time on one device
+AT_A_TIME = 5  # agents on one device, even if more would fit: so that progress is seen
 
 
 def study(
@@ -48,8 +49,9 @@ def study(
         )
         return curve
 
-    devices = len(jax.devices())
-    chunk = devices * min(CHUNK, -(-settings.draws // devices))
+    devices, first = len(jax.devices()), _rows(drawn, 0)
+    fits = parallel.chunk(*agents.footprint(agent, env, first, settings.steps), count=AT_A_TIME)
+    chunk = devices * min(fits, -(-settings.draws // devices))
     train = spread(jax.vmap(one, (None, 0, 0)), devices_for(chunk), (False, True, True))
     curves = []
     with Work(title, settings.draws, "agent") as work:

@@ -31,11 +31,6 @@ from synthbench.synth import env as synth
 from synthbench.tasks import base as tasks
 from synthbench.types import PRNGKey
 
-# Candidates trained at a time on one device: 9,000 agent parameters each, with Adam's, fit 2 MiB of
-# cache.
-CHUNK = 16
-
-
 PROGRESS = (
     *("generation", "agent", "fitness_mean", "fitness_std", "fitness_min", "fitness_max"),
     *("sigma_mean", "seconds", "synthetic_steps", "real_steps", "updates"),
@@ -79,13 +74,12 @@ class Search:
         self.trials = {name: self._trial(name) for name in self.meta.agents}
         population = devices_for(self.meta.population)
         draws = devices_for(self.meta.evaluate_draws)
-        self.try_population = {
-            name: fitness.over_population(trial, CHUNK, population)
-            for name, trial in self.trials.items()
-        }
-        self.try_mean = {
-            name: fitness.over_draws(trial, CHUNK, draws) for name, trial in self.trials.items()
-        }
+        self.try_population, self.try_mean = {}, {}
+        for name, trial in self.trials.items():
+            setting = jax.tree.map(lambda x: x[0], self._draw(self.key, name, 1))
+            chunk = fitness.chunk(trial, self.env.replace(theta=theta), setting)
+            self.try_population[name] = fitness.over_population(trial, chunk, population)
+            self.try_mean[name] = fitness.over_draws(trial, chunk, draws)
 
     def _trial(self, name: str) -> fitness.Trial:
         agent = agents.load(self.config.agents[name], self.env.spec)

@@ -1,5 +1,6 @@
 """Fitness of a synthetic environment: the return on the real task of an agent trained in it."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -9,7 +10,8 @@ import jax
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, PyTree
 
-from synthbench.agents.base import train
+from synthbench import parallel
+from synthbench.agents.base import footprint, train
 from synthbench.parallel import spread
 from synthbench.rng import stream
 from synthbench.tasks.rollout import episode_returns
@@ -40,6 +42,12 @@ class Trial:
             stream(key, "test"), self.task, policy, self.num_episodes
         )
         return Evaluation(returns.mean(), lengths.sum())
+
+
+def chunk(trial: Trial, env: Env, hyperparameters: Hyperparameters) -> int:
+    """How many such agents to train at a time on one device."""
+    sizes = footprint(trial.agent, env, hyperparameters, trial.num_steps)
+    return parallel.chunk(*sizes, count=sys.maxsize)
 
 
 def over_population(
