@@ -60,11 +60,13 @@ class DiscreteTD3(TD3):
         temperature = jnp.asarray(hyperparameters["temperature_start"], jnp.float32)
         return DiscretePolicy(actor, hyperparameters["noise"], temperature)
 
-    def _mode(self, policy: Any, observation: Float[Array, "*b o"]) -> Action:
+    def _mode(self, policy: Any, observation: Float[Array, "*b o"]) -> Float[Array, "*b a"]:
         """The logits: their largest is the likeliest."""
         return self._actor.apply(policy.actor, observation)
 
-    def _propose(self, policy: Any, key: PRNGKey, observation: Float[Array, "*b o"]) -> Action:
+    def _propose(
+        self, policy: Any, key: PRNGKey, observation: Float[Array, "*b o"]
+    ) -> Float[Array, "*b a"]:
         """A sample of the Gumbel-softmax distribution."""
         logits = self._actor.apply(policy.actor, observation)
         soft = jax.nn.softmax((logits + jax.random.gumbel(key, logits.shape)) / policy.temperature)
@@ -77,7 +79,7 @@ class DiscreteTD3(TD3):
         index = jax.random.randint(key, (), 0, self.spec.num_actions)
         return jax.nn.one_hot(index, self.spec.num_actions)
 
-    def _within_bounds(self, action: Action) -> Action:
+    def _within_bounds(self, action: Float[Array, "*b a"]) -> Float[Array, "*b a"]:
         """As published: noise may lead out of the simplex."""
         return action
 

@@ -14,7 +14,7 @@ from flax import struct
 from jaxtyping import Array, Float, Int, PyTree
 
 from synthbench.agents import losses
-from synthbench.agents.base import adam, bounded
+from synthbench.agents.base import adam
 from synthbench.agents.networks import MLP, check_word
 from synthbench.agents.off_policy import OffPolicy, Progress, static_settings
 from synthbench.types import Action, EnvSpec, Hyperparameters, Observation, PRNGKey, Transition
@@ -219,13 +219,15 @@ class TD3(OffPolicy):
         unit = self._half_width if self.noise_unit == "bounds" else 1.0
         return Policy(actor, unit * hyperparameters["noise"])
 
-    def _mode(self, policy: Any, observation: Float[Array, "*b o"]) -> Action:
+    def _mode(self, policy: Any, observation: Float[Array, "*b o"]) -> Float[Array, "*b a"]:
         """What the actor does when nothing is random."""
         squashed = jnp.tanh(self._actor.apply(policy.actor, observation))
         middle = (self.spec.action_high + self.spec.action_low) / 2
         return middle + self._half_width * squashed
 
-    def _propose(self, policy: Any, key: PRNGKey, observation: Float[Array, "*b o"]) -> Action:
+    def _propose(
+        self, policy: Any, key: PRNGKey, observation: Float[Array, "*b o"]
+    ) -> Float[Array, "*b a"]:
         """What the actor does, before any noise; its gradient is that of the policy."""
         return self._mode(policy, observation)
 
@@ -233,8 +235,8 @@ class TD3(OffPolicy):
         low, high = self.spec.action_low, self.spec.action_high
         return jax.random.uniform(key, (self._action_size,), minval=low, maxval=high)
 
-    def _within_bounds(self, action: Action) -> Action:
-        return bounded(action, self.spec)
+    def _within_bounds(self, action: Float[Array, "*b a"]) -> Float[Array, "*b a"]:
+        return jnp.clip(action, self.spec.action_low, self.spec.action_high)
 
     @property
     def _half_width(self) -> float:
