@@ -61,7 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.verb in STAGES:
             _stage(arguments, settings)
         else:
-            {"check": _check, "settings": _settings, "readme": _readme}[arguments.verb](arguments)
+            others = {"check": _check, "settings": _settings, "readme": _readme}
+            (others | {"reference": _reference})[arguments.verb](arguments)
     except ValueError as error:
         if arguments.verb in STAGES and not isinstance(error, ConfigError):
             raise  # where it happened is worth knowing
@@ -107,6 +108,12 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("settings", help="list all settings with their meaning, unit and range")
     readme = verbs.add_parser("readme", help="put the results of a scale into README.md")
     readme.add_argument("--scale", help="whose results (default: the one params.yaml names)")
+    reference = verbs.add_parser(
+        "reference", help="measure what random actions earn in a task, for conf/task/"
+    )
+    reference.add_argument("--task", required=True, help="as in conf/task/<name>.yaml")
+    reference.add_argument("--episodes", type=int, default=1000, help="default: 1000")
+    reference.add_argument("--seed", type=int, default=0, help="default: 0")
     return parser
 
 
@@ -227,6 +234,22 @@ def _settings(_: argparse.Namespace) -> None:
     from synthbench.schema import described
 
     print(tabulate(described(), ["setting", "type", "meaning", "range and unit"], tablefmt="plain"))
+
+
+def _reference(arguments: argparse.Namespace) -> None:
+    from synthbench.config import typed
+    from synthbench.schema import check_known, definition, groups
+
+    name = arguments.task
+    check_known(name, groups("task"), "task", "--task", "conf/task")
+    from synthbench.evaluation.reference import mean_and_error, random_returns
+    from synthbench.tasks.base import load
+
+    task = load(typed(definition("task", name)))
+    mean, error = mean_and_error(random_returns(task, arguments.episodes, arguments.seed))
+    episodes = f"{arguments.episodes:,} episodes, seed {arguments.seed}"
+    print(f"{name}: random actions earn {mean:.4g} ± {error:.2g} per episode")
+    print(f"(mean and its standard error; undiscounted return of {episodes})")
 
 
 def _readme(arguments: argparse.Namespace) -> None:

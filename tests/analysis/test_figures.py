@@ -273,3 +273,21 @@ def test_surface_of_several_seeds_is_that_of_the_first() -> None:
     )
     assert figure.axes[0].get_title(loc="left") == "bandit, seed 0"
     assert np.array_equal(np.asarray(figure.axes[0].collections[0].get_array())[0], [1, 2, 3])
+
+
+@pytest.mark.parametrize("name", ["meta_training", "returns", "effort"])
+def test_a_task_without_a_level_has_no_line_for_it(
+    results_of: Callable[[str], Any], name: str
+) -> None:
+    results = results_of("one environment")
+    tables = results.tables
+    trained_with = runs.meta_agents(tables["progress"])
+    arguments = {
+        "meta_training": (tables["progress"], tables["evaluations"]),
+        "returns": (tables["curves"], tables["episodes"], trained_with),
+        "effort": (tables["curves"], trained_with),
+    }[name]
+    task = {**results.world.task, "solved": None}
+    written = " ".join(texts(getattr(figures, name)(*arguments, task=task, scale="quick")))
+    assert "solved (" not in written
+    assert ("Nobody has agreed" in written.replace("\n", " ")) == (name == "effort")

@@ -238,3 +238,19 @@ def test_n_is_in_the_cells_where_it_differs(results_of: Callable[[str], Any]) ->
     assert "n = 8 to 16 agents per cell" in table
     assert "(n = 8)" in table
     assert "(n = 16)" in table
+
+
+def test_a_task_may_have_no_return_at_which_it_counts_as_solved(
+    results_of: Callable[[str], Any],
+) -> None:
+    results = results_of("one environment")
+    config = results.world.config()
+    tables = {name: results.tables[name] for name in summary.INPUTS}
+    open_ended = {"cartpole": {**config["tasks"]["cartpole"], "solved": None}}
+    numbers = summary.summarise("quick", open_ended, **tables)
+    assert numbers["steps_to_solve"]["cartpole"]["bandit_ppo"]["ppo"]["n"] == 0
+    assert numbers["transfer"] == summarise(results)["transfer"]
+    text = report.markdown(numbers)
+    assert "Nobody has agreed from which return" in text
+    assert "**" not in report.returns_table(numbers, "cartpole")
+    assert "inf" not in text.replace("interquartile", "")

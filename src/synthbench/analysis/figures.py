@@ -24,6 +24,7 @@ INPUTS = ("curves", "episodes", "progress", "evaluations", "values", "surface")
 INTERVAL = f"{LEVEL:.0%} interval"
 UNSEEN = "† unseen: this agent took no part in that environment's meta-training"
 RETURN = "return per episode on the real task"
+SOLVED: dict[str, Any] = {"color": "black", "ls": "--", "lw": 0.9, "zorder": 1}
 BINS = 40
 NOTE_WIDTH = 125  # characters
 SHOWN = 0.998  # central part of each source that spans the axis of a behaviour histogram
@@ -71,7 +72,8 @@ def meta_training(
         draws = evaluations[evaluations["environment"] == name]
         for i, ((agent,), rows) in enumerate(runs.by(draws, "agent")):
             _band(axes, rows, colour_of[name], marker="osD^v"[i % 5], label=agent)
-        axes.axhline(task["solved"], color="black", ls="--", lw=0.9)
+        if task["solved"] is not None:
+            axes.axhline(task["solved"], **SOLVED)
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
         minutes = log.groupby("environment_seed")["seconds"].sum().mean() / 60
         axes.set_title(f"{name}: {log['generation'].max()} generations, {minutes:,.1f} min")
@@ -85,7 +87,7 @@ def meta_training(
                 [], [], color="black", marker="o", ms=4, lw=1.6
             ),
             "population: mean fitness": Line2D([], [], color="black", lw=0.7),
-            f"solved ({task['solved']:g})": Line2D([], [], color="black", ls="--", lw=0.9),
+            **_solved_entry(task),
         },
         ["Return per episode on the real task, of agents trained in the environment."],
     )
@@ -142,7 +144,8 @@ def returns(
                 unseen = name != REAL and agent not in trained_with[name]
                 drawn = tested.loc[tested["agent"] == agent, "return_"]
                 _raincloud(axes, y, chosen, drawn, bins, colour_of[name], unseen)
-        axes.axvline(task["solved"], color="black", ls="--", lw=0.9, zorder=1)
+        if task["solved"] is not None:
+            axes.axvline(task["solved"], **SOLVED)
         axes.set_title(f"agent: {agent}")
         axes.set_yticks(range(len(places)), labels)
         axes.set_ylim(-0.45, len(places) - 0.4)
@@ -157,7 +160,7 @@ def returns(
                 [], [], color="black", marker="o", ms=3, ls="", alpha=0.6
             ),
             "test episodes of finished agents (scaled per row)": Patch(color="black", alpha=0.3),
-            f"solved ({task['solved']:g})": Line2D([], [], color="black", ls="--", lw=0.9),
+            **_solved_entry(task),
         },
         _unseen_note(trained_with, agents),
     )
@@ -206,7 +209,7 @@ def effort(
     height = 0.5 + 0.24 * len(places)
     figure = style.blank(1.3 + height * len(agents))
     panels = figure.subplots(len(agents), 2, sharex="col", sharey=True, squeeze=False)
-    solved = runs.first_solved(curves, task["solved"])
+    solved = runs.first_solved(curves, runs.level(task["solved"]))
     for column, unit in enumerate(("step", "episode")):
         limits = _log_limits(solved[unit], curves[unit])
         for axes, agent in zip(panels[:, column], agents, strict=True):
@@ -226,7 +229,9 @@ def effort(
     bandits = [name for (name,), rows in runs.by(curves, "environment") if _is_bandit(rows)]
     note = [
         f"Bars: interquartile mean with {INTERVAL}, over those agents that got to "
-        f"{task['solved']:g} at one of their evaluations.",
+        f"{task['solved']:g} at one of their evaluations."
+        if task["solved"] is not None
+        else "Nobody has agreed from which return on this task counts as solved.",
         *(["In a bandit every episode is one step."] if bandits else []),
         *_unseen_note(trained_with, agents),
     ]
@@ -422,6 +427,13 @@ def _below(figure: Figure, entries: Mapping[str, Any], notes: Iterable[str] = ()
         title="\n".join(fill(note, NOTE_WIDTH) for note in notes) or None,
         alignment="left",
     )
+
+
+def _solved_entry(task: Task) -> dict[str, Line2D]:
+    """The legend's entry for the return at which a task counts as solved, if there is one."""
+    if task["solved"] is None:
+        return {}
+    return {f"solved ({task['solved']:g})": Line2D([], [], **SOLVED)}
 
 
 def _unseen_note(trained_with: Mapping[str, list[str]], agents: Iterable[str]) -> list[str]:

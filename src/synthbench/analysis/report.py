@@ -6,6 +6,7 @@ from typing import Any
 from tabulate import tabulate
 
 from synthbench.analysis.files import REAL
+from synthbench.analysis.runs import level
 
 Numbers = Mapping[str, Any]
 UNSEEN = " † unseen: this agent took no part in that environment's meta-training."
@@ -54,16 +55,17 @@ def returns_table(summary: Numbers, task: str) -> str:
     cells = [cell for row in rows.values() for cell in row.values()]
     tested = _range(cell["test_episodes"] for cell in cells if "test_episodes" in cell)
     solved = summary["about"]["tasks"][task]["solved"]
+    threshold = "" if solved is None else f" (solved from {solved:g}, then **bold**)"
     sentence = (
-        f"Scale `{summary['about']['scale']}`: return per episode on the real task (solved from "
-        f"{solved:g}, then **bold**) of agents trained in the real task or in a synthetic "
-        f"environment, for the steps given; n = {_range(cell['n'] for cell in cells)} agents per "
+        f"Scale `{summary['about']['scale']}`: return per episode on the real task{threshold} of "
+        "agents trained in the real task or in a synthetic environment, for the steps given; "
+        f"n = {_range(cell['n'] for cell in cells)} agents per "
         f"cell, with {_range(cell['settings'] for cell in cells)} different settings of their "
         f"hyperparameters, each agent judged by {tested} test episodes."
         f"{UNSEEN if any(cell.get('unseen') for cell in cells) else ''}"
     )
     show_n = len({cell["n"] for cell in cells}) > 1
-    return f"{sentence}\n\n{_table(rows, lambda cell: _return_cell(cell, solved, show_n))}"
+    return f"{sentence}\n\n{_table(rows, lambda cell: _return_cell(cell, level(solved), show_n))}"
 
 
 def effort_table(summary: Numbers, task: str) -> str:
@@ -73,11 +75,14 @@ def effort_table(summary: Numbers, task: str) -> str:
         for experiment, unit in (("steps_to_solve", "steps"), ("episodes_to_solve", "episodes"))
         for name, row in _by_place(summary, experiment, task)
     }
+    solved = summary["about"]["tasks"][task]["solved"]
+    if solved is None:
+        return "Nobody has agreed from which return on this task counts as solved."
     sentence = (
         f"Scale `{summary['about']['scale']}`: training in the environment named until the first "
-        "evaluation on the real task with a mean return of at least "
-        f"{summary['about']['tasks'][task]['solved']:g}, over the agents that got there; k/n of "
-        "them did. The others enter no mean, so compare rows only where k is close to n."
+        f"evaluation on the real task with a mean return of at least {solved:g}, over the agents "
+        "that got there; k/n of them did. The others enter no mean, so compare rows only where k "
+        "is close to n."
     )
     return f"{sentence}\n\n{_table(rows, _effort_cell)}"
 

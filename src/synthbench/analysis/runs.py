@@ -40,6 +40,11 @@ def at_equal_steps(curves: pd.DataFrame) -> pd.DataFrame:
     return reached.loc[reached.groupby(RUN)["step"].idxmin()]
 
 
+def level(solved: float | None) -> float:
+    """The return at which a task counts as solved: out of reach where there is none."""
+    return float("inf") if solved is None else solved
+
+
 def first_solved(curves: pd.DataFrame, threshold: float) -> pd.DataFrame:
     """Of each run that ever got there, the first evaluation with `return_` >= `threshold`."""
     solved = curves[curves["return_"] >= threshold]

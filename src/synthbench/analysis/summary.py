@@ -56,7 +56,7 @@ def summarise(
         "meta_training": {},
     }
     for task in sorted(tasks):
-        section, solved = tasks[task], tasks[task]["solved"]
+        section, solved = tasks[task], runs.level(tasks[task]["solved"])
         c, e, p, v = (t[t["task"] == task] for t in (curves, episodes, progress, evaluations))
         if c.empty or p.empty:
             raise ValueError(f"{task} is in the plan, but no table of its agents or environments.")
