@@ -179,46 +179,11 @@ def test_the_tested_policy_is_greedy() -> None:
     assert actions == [[1] * 9, [0] * 9, [0] * 9]
 
 
-# Where every episode has one step.
-
-
-def bandit_runs(name: str, probe: str, bandit_path: bool, runs: int) -> Any:
-    env = one_hot(PROBES[probe], horizon=1)
-    config, agent = loaded(name, env.spec, num_envs=2)
-    agent = Tabular(env.spec, 2, agent.target, bandit_path, name)
-    settings = defaults(config, learning_rate=0.5, epsilon_start=0.5, count_bonus=0.2)
-
-    def train(key: Any) -> Any:
-        return base.train(agent, env, settings, key, 40)
-
-    params, seen = jax.jit(jax.vmap(train))(jax.random.split(jax.random.key(0), runs))
-    return np.asarray(params), jax.tree.map(lambda x: np.asarray(x[:, :, 0]), seen)
-
-
-def test_the_short_cut_of_bandits_changes_nothing() -> None:
-    """With one context all random numbers are the same."""
-    short, short_seen = bandit_runs("q_learning", "action", True, 4)
-    general, general_seen = bandit_runs("q_learning", "action", False, 4)
-    for one, other in zip(short_seen, general_seen, strict=True):
-        np.testing.assert_array_equal(one, other)
-    np.testing.assert_array_equal(short, general)
-    assert np.unique(short[:, 0, 1]).size > 1
-
-
-@pytest.mark.parametrize("name", ["q_learning", "sarsa"])
-def test_the_short_cut_of_bandits_has_the_same_distribution(name: str) -> None:
-    """Means of 128 runs, within four standard errors of their difference."""
-    short, general = (
-        bandit_runs(name, "action by observation", path, 128) for path in (True, False)
-    )
-    for one, other in [
-        (short[0][:, :2].reshape(128, -1), general[0][:, :2].reshape(128, -1)),
-        (short[1].action.mean((1, 2)), general[1].action.mean((1, 2))),
-        (short[1].reward.mean((1, 2)), general[1].reward.mean((1, 2))),
-        (short[1].observation.mean((1, 2)), general[1].observation.mean((1, 2))),
-    ]:
-        error = np.sqrt((one.var(0) + other.var(0)) / 128)
-        assert (np.abs(one.mean(0) - other.mean(0)) <= 4 * error + 1e-6).all()
+def test_in_a_bandit_an_action_is_worth_its_reward() -> None:
+    env = one_hot(PROBES["action by observation"], horizon=1)
+    params, seen = run("sarsa", env, 60, {}, epsilon_start=0.5)
+    assert seen.terminated.all()
+    np.testing.assert_array_equal(params, [[1.0, -1.0], [-1.0, 1.0], [0.0, 0.0]])
 
 
 @pytest.mark.parametrize(
@@ -235,7 +200,6 @@ def test_the_short_cut_of_bandits_has_the_same_distribution(name: str) -> None:
             "observations that are one-hot vectors of a state, not 4 numbers. Use dqn or ppo.",
         ),
         (MAZE.spec, {"target": "best"}, "must be one of greedy, taken, resampled, not 'best'"),
-        (MAZE.spec, {"bandit_path": True}, "bandit_path: only where every episode has one step"),
     ],
 )
 def test_what_makes_no_sense_is_refused(spec: EnvSpec, static: Any, reason: str) -> None:
