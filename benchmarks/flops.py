@@ -6,8 +6,13 @@ are left out.
 """
 
 from itertools import pairwise
+from typing import Any
+
+import jax
+import jax.numpy as jnp
 
 from benchmarks.cases import Case
+from synthbench.agents.networks import MLP, DuelingMLP
 
 Layers = list[tuple[int, int]]  # (inputs, outputs) of each
 
@@ -23,15 +28,10 @@ def of_generation(case: Case, updates: int, steps: int, test_steps: int) -> floa
     return case.population * each + test_steps * acting
 
 
-def mlp(inputs: int, hidden: tuple[int, ...], outputs: int) -> Layers:
-    """Layers of a plain network."""
-    return list(pairwise([inputs, *hidden, outputs]))
-
-
-def dueling(inputs: int, hidden: tuple[int, ...], outputs: int) -> Layers:
-    """Layers of agents/networks.py: the last hidden one is there twice."""
-    trunk = mlp(inputs, tuple(hidden[:-2]), hidden[-2])
-    return trunk + mlp(hidden[-2], hidden[-1:], 1) + mlp(hidden[-2], hidden[-1:], outputs)
+def layers(network: MLP | DuelingMLP, inputs: int) -> Layers:
+    """Those of a network of agents/networks.py, the first one first."""
+    params = jax.eval_shape(network.init, jax.random.key(0), jnp.zeros(inputs))
+    return [leaf.shape for leaf in jax.tree.leaves(params) if leaf.ndim == 2]
 
 
 def forward(layers: Layers) -> int:
@@ -68,25 +68,26 @@ def _update(case: Case, networks: dict[str, Layers]) -> float:
 
 def _networks(case: Case) -> dict[str, Layers]:
     spec, static = case.spec, case.agent.static
-    hidden, seen = tuple(static.hidden), spec.observation_size
-    kind = dueling if getattr(static, "dueling", False) else mlp
+    seen, outputs = spec.observation_size, spec.num_actions or spec.action_size
+    kind = DuelingMLP if getattr(static, "dueling", False) else MLP
+
+    def net(kind: Any, inputs: int, outputs: int) -> Layers:
+        return layers(kind(tuple(static.hidden), outputs, static.activation), inputs)
+
     if case.agent.name == "dqn":
-        return {"actor": kind(seen, hidden, spec.num_actions)}
-    outputs = spec.num_actions or spec.action_size
+        return {"actor": net(kind, seen, outputs)}
     if case.agent.name == "ppo":
-        return {"actor": mlp(seen, hidden, outputs), "critic": mlp(seen, hidden, 1)}
+        return {"actor": net(MLP, seen, outputs), "critic": net(MLP, seen, 1)}
     if spec.discrete:
-        return {"actor": mlp(seen, hidden, outputs), "critic": kind(seen, hidden, outputs)}
+        return {"actor": net(MLP, seen, outputs), "critic": net(kind, seen, outputs)}
     deviations = 2 if case.agent.name == "sac" else 1
-    pair = seen + spec.action_size
-    return {"actor": mlp(seen, hidden, deviations * outputs), "critic": mlp(pair, hidden, 1)}
+    critic = net(MLP, seen + spec.action_size, 1)
+    return {"actor": net(MLP, seen, deviations * outputs), "critic": critic}
 
 
 def _environment(case: Case) -> tuple[Layers, Layers]:
     """Initial state, and reward of a pair."""
-    spec, hidden = case.spec, case.bandit().hidden
-    size, pair = (
-        spec.observation_size,
-        spec.observation_size + (spec.num_actions or spec.action_size),
-    )
-    return mlp(size, hidden, size), mlp(pair, hidden, 1)
+    spec, widths = case.spec, case.bandit().hidden
+    size = spec.observation_size
+    pair = size + (spec.num_actions or spec.action_size)
+    return list(pairwise([size, *widths, size])), list(pairwise([pair, *widths, 1]))

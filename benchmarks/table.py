@@ -82,6 +82,8 @@ def _limits(name: str, result: Mapping[str, Any]) -> dict[str, str]:
             for runs in (ours, theirs)
         ]
         row[f"{title}: ours, rejax"] = ", ".join(said)
+    busy = [[run["core_seconds"] / run["seconds"] for run in runs] for runs in (ours, theirs)]
+    row["cores busy: ours, rejax"] = ", ".join(f"{median(x):.1f}" if x else "-" for x in busy)
     return row | {
         "products (TFLOP)": f"{ours[0]['flops'] / 1e12:.2f}",
         "ours (GFLOP/s)": f"{speed:.0f}",

@@ -18,6 +18,7 @@ SMALL = Case("dqn", population=2, steps=1100, episodes=2)
 def measured(seconds: dict[str, list[float]]) -> dict[str, Any]:
     """A file of results/ with one agent."""
     run = {"updates": 901, "test_steps": 1200, "return": 100.0, "flops": 4e9, "products": 8e9}
+    run["core_seconds"] = 0.5
     return {
         "machine": {"cpu": "Abacus", "cores": 2, "device": "cpu", "system": "Linux"},
         "agents": {
@@ -89,7 +90,7 @@ def test_operations_of_ppo_by_hand() -> None:
 
 def test_operations_through_a_critic_by_hand() -> None:
     """3-5-1, of whose inputs one is the action: forward 2 (15 + 5), then back 2 (5 + 5)."""
-    assert flops.through(flops.mlp(3, (5,), 1), 1) == 2 * (15 + 5) + 2 * (5 + 5)
+    assert flops.through([(3, 5), (5, 1)], 1) == 2 * (15 + 5) + 2 * (5 + 5)
 
 
 @pytest.mark.parametrize("name", PAIRS)
