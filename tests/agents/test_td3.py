@@ -90,7 +90,9 @@ def test_exploration_is_uniform_and_then_normal(
     """With the standard deviation `noise`; the actor is in the middle of the bounds, -3 and 1."""
     agent, settings = new("td3", **static)
     settings |= {"noise": jnp.float32(0.5)}
-    policy = agent._policy(jax.tree.map(jnp.zeros_like, fresh.policy.actor), settings)
+    policy = agent._policy(
+        jax.tree.map(jnp.zeros_like, fresh.policy.actor), fresh.policy.seed, settings
+    )
     progress = Progress(jnp.int32(step), jnp.int32(episodes), 1000)
 
     def explore(key: Any) -> Any:
@@ -109,12 +111,28 @@ def test_exploration_is_uniform_and_then_normal(
     assert scipy.stats.kstest(actions, expected.cdf).pvalue > 0.01
 
 
+def test_noise_is_held_for_some_steps(fresh: Any) -> None:
+    """Uniform actions of the warm-up too; other agents have other noise."""
+    agent, settings = new("td3", num_envs=1, noise_steps=4, warmup=8)
+
+    def explore(seed: Any, step: Any) -> Any:
+        policy = fresh.policy.replace(seed=seed, noise=jnp.float32(0.5))
+        key = jax.random.key(step)
+        return agent.explore(policy, key, SEEN, settings, Progress(step, jnp.int32(0), 16))[0]
+
+    steps = jnp.arange(16)
+    actions = [jax.vmap(explore, (None, 0))(jnp.uint32(seed), steps) for seed in (1, 2)]
+    held = np.asarray(actions).reshape(2, 4, 4)
+    assert (held == held[..., :1]).all()
+    assert len(np.unique(held[..., 0])) == 8
+
+
 @pytest.mark.parametrize(("test_policy", "deviation"), [("mode", 0.0), ("noisy", 0.5)])
 def test_only_a_noisy_policy_is_random_when_tested(
     fresh: Any, test_policy: str, deviation: float
 ) -> None:
-    agent, settings = new("td3", test_policy=test_policy)
-    policy = agent._policy(fresh.policy.actor, {**settings, "noise": jnp.float32(0.5)})
+    agent, _ = new("td3", test_policy=test_policy)
+    policy = fresh.policy.replace(noise=jnp.float32(0.5))
     keys = jax.random.split(jax.random.key(1), 4000)
     actions = jax.vmap(lambda key: agent.act((policy, None), key, SEEN))(keys)
     assert jnp.std(actions) == pytest.approx(deviation, abs=0.02)
@@ -201,7 +219,7 @@ def test_the_short_cut_for_bandits_is_no_other_algorithm(name: str) -> None:
     """
     at = jnp.linspace(-0.5, 0.5, 3)[:, None]
 
-    def know(short: bool) -> tuple[np.ndarray, Any]:
+    def know(short: bool) -> np.ndarray:
         static = {"bandit_path": short, "buffer_size": 32, "hidden": [8]}
         agent, settings = new(name, WIDE, **static)
         settings |= {"learning_rate": jnp.float32(0.01)}
@@ -237,6 +255,7 @@ def test_bandits_have_no_target_networks_and_delayed_work_is_not_done() -> None:
         ({"test_policy": "greedy"}, "test_policy must be one of mode, noisy, not 'greedy'"),
         ({"policy_delay": 0}, "policy_delay must be at least 1, not 0"),
         ({"num_critics": 0}, "num_critics must be at least 1, not 0"),
+        ({"noise_steps": 2}, "noise_steps: must be 1 where num_envs is not"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(static: Any, complaint: str) -> None:

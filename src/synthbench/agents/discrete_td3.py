@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, PyTree, UInt32
 
 from synthbench.agents import losses
 from synthbench.agents.networks import MLP
@@ -56,9 +56,11 @@ class DiscreteTD3(TD3):
     def _network(self, outputs: int, output_scale: float) -> MLP:
         return MLP(self.hidden, outputs, self.activation, output_scale, self.layer_norm)
 
-    def _policy(self, actor: PyTree, hyperparameters: Hyperparameters) -> Any:
+    def _policy(
+        self, actor: PyTree, seed: UInt32[Array, ""], hyperparameters: Hyperparameters
+    ) -> Any:
         temperature = jnp.asarray(hyperparameters["temperature_start"], jnp.float32)
-        return DiscretePolicy(actor, hyperparameters["noise"], temperature)
+        return DiscretePolicy(actor, hyperparameters["noise"], seed, temperature)
 
     def _mode(self, policy: Any, observation: Float[Array, "*b o"]) -> Float[Array, "*b a"]:
         """The logits: their largest is the likeliest."""
@@ -94,4 +96,4 @@ def make(agent: Any, spec: EnvSpec) -> DiscreteTD3:
             f"{agent.name} needs discrete actions, not {spec.action_size} continuous ones."
         )
     static = static_settings(agent, spec)
-    return checked(DiscreteTD3(**static, noise_unit="action", name=agent.name))
+    return checked(DiscreteTD3(**static, noise_unit="action", noise_steps=1, name=agent.name))

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Float, Int, PyTree, UInt32
 
 from synthbench.agents import losses
 from synthbench.agents.base import adam
@@ -32,6 +32,7 @@ class Policy(struct.PyTreeNode):
 
     actor: PyTree
     noise: Float[Array, ""]  # standard deviation
+    seed: UInt32[Array, ""]  # of noise that is held
 
 
 class Learner(struct.PyTreeNode):
@@ -54,20 +55,21 @@ class TD3(OffPolicy):
     policy_delay: int  # updates of the critics for each of the actor and the targets
     target_smoothing: bool  # noise on the action that targets are computed for
     noise_unit: str
+    noise_steps: int  # steps for which what is random about exploration is held
     test_policy: str
     hidden: tuple[int, ...]
     activation: str
     name: str
 
     def init_learner(self, key: PRNGKey, hyperparameters: Hyperparameters) -> Learner:
-        key_actor, key_critics = jax.random.split(key)
+        key_actor, key_critics, key_seed = jax.random.split(key, 3)
         actor = self._actor.init(key_actor, jnp.zeros(self.spec.observation_size))
         pair = jnp.zeros(self.spec.observation_size + self._action_size)
         keys = jax.random.split(key_critics, self.num_critics)
         critics = jax.vmap(self._critic.init, (0, None))(keys, pair)
         optimiser = self._optimiser(hyperparameters)
         return Learner(
-            policy=self._policy(actor, hyperparameters),
+            policy=self._policy(actor, jax.random.bits(key_seed), hyperparameters),
             critics=critics,
             target_actor=None if self.bandit_path else actor,
             target_critics=None if self.bandit_path else critics,
@@ -84,7 +86,12 @@ class TD3(OffPolicy):
         hyperparameters: Hyperparameters,
         progress: Progress,
     ) -> Action:
-        """Uniform during the warm-up; then what the actor does, with noise."""
+        """Uniform during the warm-up; then what the actor does, with noise.
+
+        Held for `noise_steps` steps, noise is correlated in time, as Lillicrap et al.'s is.
+        """
+        if self.noise_steps > 1:
+            key = jax.random.fold_in(jax.random.key(policy.seed), progress.step // self.noise_steps)
         key_random, key_noise = jax.random.split(key)
         warming_up = progress.step < self.warmup
         if self.warmup_episodes:
@@ -215,9 +222,11 @@ class TD3(OffPolicy):
     def _network(self, outputs: int, output_scale: float) -> MLP:
         return MLP(self.hidden, outputs, self.activation, output_scale)
 
-    def _policy(self, actor: PyTree, hyperparameters: Hyperparameters) -> Any:
+    def _policy(
+        self, actor: PyTree, seed: UInt32[Array, ""], hyperparameters: Hyperparameters
+    ) -> Any:
         unit = self._half_width if self.noise_unit == "bounds" else 1.0
-        return Policy(actor, unit * hyperparameters["noise"])
+        return Policy(actor, unit * hyperparameters["noise"], seed)
 
     def _mode(self, policy: Any, observation: Float[Array, "*b o"]) -> Float[Array, "*b a"]:
         """What the actor does when nothing is random."""
@@ -258,7 +267,9 @@ def checked(td3: TD3) -> Any:
     here = f"agents.{td3.name}.static"
     for setting, words in WORDS.items():
         check_word(getattr(td3, setting), words, f"{here}.{setting}")
-    for setting in ("num_critics", "policy_delay"):
+    for setting in ("num_critics", "policy_delay", "noise_steps"):
         if getattr(td3, setting) < 1:
             raise ValueError(f"{here}.{setting} must be at least 1, not {getattr(td3, setting)}.")
+    if td3.noise_steps > 1 and td3.num_envs > 1:
+        raise ValueError(f"{here}.noise_steps: must be 1 where num_envs is not.")
     return td3
