@@ -40,7 +40,7 @@ EXAMPLES = {
     "behaviour": "--task cartpole --environment bandit_ppo --out outputs/try behaviour.agents=5",
     "figures": "--spec work/results/quick/figures/cartpole/spec.json",
     "summary": "--spec work/results/quick/spec.json",
-    "experts": "--spec work/results/quick/experts/spec.json",
+    "experts": "--spec work/results/quick/expert_report/spec.json",
 }
 SETTINGS = """
 Settings are written as in Hydra, section.name=value, and win over params.yaml. `synthbench

@@ -357,7 +357,8 @@ def _check_scalar(value: Any, kind: Any, place: str, limits: Mapping[str, Any]) 
 
 
 def _check_like(value: Any, default: Any, place: str) -> None:
-    kind = list[type(default[0])] if isinstance(default, list) else type(default)  # type: ignore[misc]
+    widths = isinstance(default, list)  # of layers; there may be none
+    kind = list[int] if widths else type(default)
     check(value, kind, place)
 
 

@@ -55,7 +55,13 @@ def ppo() -> dict[str, Any]:
     return {
         name: (
             dict(zip(AT, agent._value(p[0], at), strict=True)),
-            dict(zip(AT, jnp.exp(agent._log_prob(p[0], at, jnp.ones(3, jnp.int32))), strict=True)),
+            dict(
+                zip(
+                    AT,
+                    jnp.exp(agent._log_prob(p[0], agent._policy(p[0], at), jnp.ones(3, jnp.int32))),
+                    strict=True,
+                )
+            ),
         )
         for name, p in zip(PROBES, params, strict=True)
     }

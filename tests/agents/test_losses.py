@@ -76,6 +76,12 @@ def test_the_value_loss_is_the_worse_of_both() -> None:
     np.testing.assert_allclose(loss, 0.5 * (1.0 + 6.25) / 2)
 
 
+def test_without_a_clip_the_value_loss_is_half_the_squared_error() -> None:
+    value, old, return_ = jnp.array([2.0, -1.0]), jnp.zeros(2), jnp.array([1.0, 3.0])
+    loss = losses.clipped_value_loss(value, old, return_, jnp.float32(jnp.inf))
+    np.testing.assert_allclose(loss, 0.5 * (1.0 + 16.0) / 2)
+
+
 def test_normalised_has_no_mean_and_one_deviation() -> None:
     # Mean 2, deviation sqrt((4 + 0 + 4) / 3).
     np.testing.assert_allclose(

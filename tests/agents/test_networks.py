@@ -35,7 +35,7 @@ def test_a_policy_begins_near_uniform() -> None:
 
 
 def test_advantages_are_centred_per_state_not_per_batch() -> None:
-    network = DuelingMLP((8, 8), 3, "tanh")
+    network = DuelingMLP((8,), 3, "tanh", head_hidden=(8,))
     observations = jax.random.normal(jax.random.key(1), (5, 4))
     params = network.init(jax.random.key(0), observations)
     # Without the advantage stream, what is left is the state value: the mean over actions.

@@ -47,13 +47,13 @@ def test_the_first_update_follows_the_policy_gradient() -> None:
     state = beginning(agent, settings)
     observation = jnp.array([[-1.0], [1.0], [1.0], [-1.0]])
     action, advantage = jnp.array([0, 1, 0, 1]), jnp.array([1.0, 2.0, 3.0, -4.0])
-    log_prob = agent._log_prob(state.networks, observation, action)
+    log_prob = agent._log_prob(state.networks, agent._policy(state.networks, observation), action)
     batch = ppo.Batch(observation, action, log_prob, jnp.zeros(4), advantage)
     learner = (state.networks, state.optimiser)
     (_, optimiser), _ = jax.jit(agent._update(settings))(learner, batch)
 
     def objective(params: Any) -> Any:
-        log_prob = agent._log_prob(params, observation, action)
+        log_prob = agent._log_prob(params, agent._policy(params, observation), action)
         return -(losses.normalised(advantage) * log_prob).mean()
 
     # After one gradient, Adam's mean is a tenth of it.
@@ -94,10 +94,14 @@ def test_the_density_of_an_action_is_that_of_a_gaussian(continuous: Any) -> None
     mean, deviation = agent._mode(params, observation), np.exp(params["log_std"][0])
     action = mean + 1.5 * deviation
     expected = scipy.stats.norm(mean[0], deviation).logpdf(action[0])
-    np.testing.assert_allclose(agent._log_prob(params, observation, action), expected, rtol=1e-4)
+    np.testing.assert_allclose(
+        agent._log_prob(params, agent._policy(params, observation), action), expected, rtol=1e-4
+    )
     # Entropy of a Gaussian: ln(deviation sqrt(2 pi e)).
     expected = np.log(deviation * np.sqrt(2 * np.pi * np.e))
-    np.testing.assert_allclose(agent._entropy(params, observation), expected, rtol=1e-5)
+    np.testing.assert_allclose(
+        agent._entropy(params, agent._policy(params, observation)), expected, rtol=1e-5
+    )
 
 
 def test_tested_actions_are_within_their_bounds(continuous: Any) -> None:
@@ -128,10 +132,10 @@ def test_a_discrete_policys_probabilities_and_entropy_are_those_of_its_logits() 
         "bias": jnp.log(jnp.array([0.2, 0.8])),
     }
     at = jnp.zeros((3, 1))
-    chances = jnp.exp(agent._log_prob(params, at, jnp.array([0, 1, 1])))
+    chances = jnp.exp(agent._log_prob(params, agent._policy(params, at), jnp.array([0, 1, 1])))
     np.testing.assert_allclose(chances, np.array([0.2, 0.8, 0.8]), rtol=1e-5)
     # -(0.2 ln 0.2 + 0.8 ln 0.8) = 0.5004
-    np.testing.assert_allclose(agent._entropy(params, at), 0.5004, rtol=1e-3)
+    np.testing.assert_allclose(agent._entropy(params, agent._policy(params, at)), 0.5004, rtol=1e-3)
 
 
 @pytest.mark.parametrize(

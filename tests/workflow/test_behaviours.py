@@ -30,6 +30,7 @@ CARTPOLE = {
     "tasks/cartpole/real/dqn",
 }
 REPORT = {"figures/acrobot", "figures/cartpole", "summary"}
+EXPERTS = {"experts/cartpole/ppo", "expert_report"}
 TRANSFER = {"tasks/acrobot/mdp_dqn/seed0/transfer/dqn"}
 ANALYSED = TRANSFER | {"figures/acrobot", "summary"}
 ACROBOT_META = ACROBOT - {"tasks/acrobot/real/dqn"} | {"figures/acrobot", "summary"}
@@ -42,7 +43,7 @@ GENERATIONS = ("params.yaml", "acrobot: {only", "acrobot: {meta: {generations: 4
 
 def test_the_whole_plan_is_computed_once_by_dvc(published: Clone) -> None:
     computed = published.computed()
-    assert set(computed) == ACROBOT | CARTPOLE | REPORT
+    assert set(computed) == ACROBOT | CARTPOLE | REPORT | EXPERTS
     assert set(computed.values()) == {3}
     assert published.stages("status") == set()
 
@@ -59,7 +60,7 @@ def test_environments_alone_are_enough_for_the_rest(published: Clone, tmp_path: 
     trained = [job for job in ACROBOT | CARTPOLE if job.endswith("metatrain")]
     clone.dvc("pull", "-q", *(f"results/{SCALE}/{job}" for job in trained))
     # Figures and summary came with git, and are made again with the tables that they show.
-    assert clone.planned() == (ACROBOT | CARTPOLE | REPORT) - set(trained)
+    assert clone.planned() == (ACROBOT | CARTPOLE | REPORT | EXPERTS) - set(trained)
 
 
 def test_one_number_of_one_task_names_what_depends_on_it(fresh: Clone) -> None:

@@ -44,8 +44,10 @@ def test_one_command_leaves_every_table_figure_and_number(smoke: Clone) -> None:
     for task in ("cartpole", "acrobot"):
         for figure in OUTPUTS["figures"]:
             assert (results / "figures" / task / figure).read_bytes().startswith(b"\x89PNG")
+    experts = json.loads((results / "expert_report/summary.json").read_text())["experts"]
+    assert experts["cartpole"]["ppo"]["n"] == 3
     manifests = list(results.rglob("manifest.json"))
-    assert len(manifests) == 13
+    assert len(manifests) == 15
     for path in manifests:
         manifest = json.loads(path.read_text())
         there = {p.name for p in path.parent.iterdir() if p.is_file() and p.name != ".gitignore"}

@@ -38,38 +38,38 @@ rule experts:
         unpack(
             job(
                 "experts",
-                "results/{scale}/experts",
+                "results/{scale}/expert_report",
                 curves=experts_of("curves"),
                 episodes=experts_of("episodes"),
             )
         ),
     output:
-        update("results/{scale}/experts/manifest.json"),
-        update("results/{scale}/experts/summary.json"),
+        update("results/{scale}/expert_report/manifest.json"),
+        update("results/{scale}/expert_report/summary.json"),
         report(
-            update("results/{scale}/experts/table.md"),
+            update("results/{scale}/expert_report/table.md"),
             caption="../report/experts.rst",
             category="experts",
             labels={"figure": "Table", "scale": "{scale}"},
         ),
         report(
-            update("results/{scale}/experts/learning_curves.png"),
+            update("results/{scale}/expert_report/learning_curves.png"),
             caption="../report/experts.rst",
             category="experts",
             labels={"figure": "Learning curves", "scale": "{scale}"},
         ),
     log:
-        "work/results/{scale}/experts/log",
+        "work/results/{scale}/expert_report/log",
     resources:
         mem_mb=1000,
     message:
-        title("results/{scale}/experts")
+        title("results/{scale}/expert_report")
     shell:
         "python -m synthbench experts --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule all_experts:
     input:
-        f"results/{SCALE}/experts/summary.json" if PLAN.experts(SCALE) else [],
+        f"results/{SCALE}/expert_report/summary.json" if PLAN.experts(SCALE) else [],
     message:
         f"the experts of scale {SCALE}"

@@ -44,6 +44,7 @@ class DQN(OffPolicy):
     """DQN; greedy when tested."""
 
     dueling: bool
+    head_hidden: tuple[int, ...]
     centred_over: str
     exploration: str
     target: str
@@ -112,8 +113,13 @@ class DQN(OffPolicy):
     def _network(self) -> MLP | DuelingMLP:
         if not self.dueling:
             return MLP(self.hidden, self.spec.num_actions, self.activation)
-        centred_over_batch = self.centred_over == "batch"
-        return DuelingMLP(self.hidden, self.spec.num_actions, self.activation, centred_over_batch)
+        return DuelingMLP(
+            self.hidden,
+            self.spec.num_actions,
+            self.activation,
+            self.head_hidden,
+            centred_over_batch=self.centred_over == "batch",
+        )
 
     def _optimiser(self, hyperparameters: Hyperparameters) -> Any:
         return adam(hyperparameters["learning_rate"], hyperparameters["max_grad_norm"])

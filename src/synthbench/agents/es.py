@@ -83,6 +83,9 @@ class ES:
         transitions = jax.vmap(self._act_out, (None, None, 0, None), out_axes=1)(
             key_act, env, policies, normaliser
         )
+        # Whatever episode goes on is cut: the next generation begins anew.
+        cut = ~transitions.terminated[-1]
+        transitions = transitions._replace(truncated=transitions.truncated.at[-1].set(cut))
         ended = transitions.terminated | transitions.truncated
         returns = jax.vmap(jax.vmap(first_return, 1), 1)(transitions.reward, ended).mean(1)
         # evosax minimises.

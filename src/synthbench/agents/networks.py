@@ -71,22 +71,23 @@ class MLP(nn.Module):
 class DuelingMLP(nn.Module):
     """Action values as state value plus advantage, centred per state (Wang et al. 2016, eq. 9).
 
-    `centred_over_batch`: by the mean over all states and actions instead, so that the values of a
-    state depend on what it is batched with (as in the code of Ferreira et al. 2022).
+    `head_hidden`: hidden layers of both heads, behind the common ones. `centred_over_batch`: by the
+    mean over all states and actions instead, so that the values of a state depend on what it is
+    batched with (as in the code of Ferreira et al. 2022).
     """
 
     hidden: Sequence[int]
     outputs: int
     activation: str
+    head_hidden: Sequence[int] = ()
     centred_over_batch: bool = False
 
     @nn.compact
     def __call__(self, x: Float[Array, "... i"]) -> Float[Array, "... k"]:
-        *trunk, last = self.hidden
-        for width in trunk:
+        for width in self.hidden:
             x = nn.Dense(width, kernel_init=orthogonal(2**0.5))(x)
             x = ACTIVATIONS[self.activation](x)
-        value = MLP([last], 1, self.activation)(x)
-        advantage = MLP([last], self.outputs, self.activation)(x)
+        value = MLP(self.head_hidden, 1, self.activation)(x)
+        advantage = MLP(self.head_hidden, self.outputs, self.activation)(x)
         axes = None if self.centred_over_batch else -1
         return value + advantage - advantage.mean(axes, keepdims=True)

@@ -273,7 +273,9 @@ def static_settings(agent: Any, spec: EnvSpec) -> dict[str, Any]:
 
     Raises ValueError for shapes that do not fit together, and an unknown activation.
     """
-    static = {"bandit_path": spec.bandit, **agent.static, "hidden": tuple(agent.static["hidden"])}
+    static = {"bandit_path": spec.bandit, **agent.static}
+    widths = {"hidden", "head_hidden"} & static.keys()
+    static |= {name: tuple(static[name]) for name in widths}
     here = f"agents.{agent.name}.static"
     check_word(static["activation"], ACTIVATIONS, f"{here}.activation")
     if static["bandit_path"] and not spec.bandit:

@@ -58,6 +58,7 @@ class PPO:
     hidden: tuple[int, ...]
     activation: str
     normalise_observations: bool
+    clip_values: bool
     test_policy: str  # sample | mode
     name: str = "ppo"
 
@@ -161,7 +162,7 @@ class PPO:
                 hyperparameters["gamma"],
                 hyperparameters["gae_lambda"],
             )
-        log_prob = self._log_prob(params, observation, action)
+        log_prob = self._log_prob(params, self._policy(params, observation), action)
         batch = Batch(observation, action, log_prob, value_tm1, advantage)
         return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), batch)
 
@@ -169,18 +170,20 @@ class PPO:
         """One gradient step on one minibatch, as the body of a scan."""
 
         def loss(params: PyTree, batch: Batch) -> Float[Array, ""]:
-            log_ratio = self._log_prob(params, batch.observation, batch.action) - batch.log_prob
+            # Applied once, for both log-probabilities and entropy: twice would be a quarter slower.
+            policy = self._policy(params, batch.observation)
+            log_ratio = self._log_prob(params, policy, batch.action) - batch.log_prob
             advantage = losses.normalised(batch.advantage)
-            policy = losses.clipped_policy_loss(log_ratio, advantage, hyperparameters["clip"])
+            surrogate = losses.clipped_policy_loss(log_ratio, advantage, hyperparameters["clip"])
             value = losses.clipped_value_loss(
                 self._value(params, batch.observation),
                 batch.value,
                 batch.advantage + batch.value,
-                hyperparameters["clip"],
+                hyperparameters["clip"] if self.clip_values else jnp.float32(jnp.inf),
             )
-            entropy = self._entropy(params, batch.observation).mean()
+            entropy = self._entropy(params, policy).mean()
             return (
-                policy
+                surrogate
                 + hyperparameters["value_coefficient"] * value
                 - hyperparameters["entropy_coefficient"] * entropy
             )
@@ -221,25 +224,28 @@ class PPO:
         output = self._actor.apply(params["actor"], observation)
         return output.argmax(-1) if self.spec.discrete else output
 
+    def _policy(self, params: PyTree, observation: Float[Array, "*b o"]) -> Float[Array, "*b k"]:
+        """Log-probabilities of all discrete actions, or means of continuous ones."""
+        output = self._actor.apply(params["actor"], observation)
+        return jax.nn.log_softmax(output) if self.spec.discrete else output
+
     def _log_prob(
         self,
         params: PyTree,
-        observation: Float[Array, "*b o"],
+        policy: Float[Array, "*b k"],
         action: Int[Array, "*b"] | Float[Array, "*b a"],
     ) -> Float[Array, "*b"]:
-        output = self._actor.apply(params["actor"], observation)
         if self.spec.discrete:
-            return losses.select_action_value(jax.nn.log_softmax(output), action)
+            return losses.select_action_value(policy, action)
         log_std = params["log_std"]
-        z = (action - output) * jnp.exp(-log_std)
+        z = (action - policy) * jnp.exp(-log_std)
         return (-0.5 * z**2 - log_std - 0.5 * jnp.log(2 * jnp.pi)).sum(-1)
 
-    def _entropy(self, params: PyTree, observation: Float[Array, "*b o"]) -> Float[Array, "*b"]:
-        if not self.spec.discrete:
-            entropy = (params["log_std"] + 0.5 * jnp.log(2 * jnp.pi * jnp.e)).sum()
-            return jnp.broadcast_to(entropy, observation.shape[:-1])
-        log_probs = jax.nn.log_softmax(self._actor.apply(params["actor"], observation))
-        return -(jnp.exp(log_probs) * log_probs).sum(-1)
+    def _entropy(self, params: PyTree, policy: Float[Array, "*b k"]) -> Float[Array, "*b"]:
+        if self.spec.discrete:
+            return -(jnp.exp(policy) * policy).sum(-1)
+        entropy = (params["log_std"] + 0.5 * jnp.log(2 * jnp.pi * jnp.e)).sum()
+        return jnp.broadcast_to(entropy, policy.shape[:-1])
 
 
 def make(agent: Any, spec: EnvSpec) -> PPO:
