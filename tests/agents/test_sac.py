@@ -247,9 +247,10 @@ def test_targets_are_of_the_least_slow_critic_and_of_entropy(env: Any) -> None:
 
 
 def constant(zeros: Any, values: tuple[float, float]) -> Any:
-    """Critics that say so: the first number of the last bias, which is the state's value."""
-    bias = zeros["params"]["Dense_2"]["bias"]
-    zeros["params"]["Dense_2"]["bias"] = bias.at[:, 0].set(jnp.array(values))
+    """Critics that say so: the last bias, of the state's value where there are two heads."""
+    params = zeros["params"]
+    last = params["MLP_0"]["Dense_0"] if "MLP_0" in params else params["Dense_2"]
+    last["bias"] += jnp.array(values)[:, None]
     return zeros
 
 

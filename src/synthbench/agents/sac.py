@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from synthbench.agents import losses
 from synthbench.agents.base import adam
-from synthbench.agents.networks import MLP, check_word
+from synthbench.agents.networks import MLP, DuelingMLP, check_word
 from synthbench.agents.off_policy import OffPolicy, Progress, static_settings
 from synthbench.types import Action, EnvSpec, Hyperparameters, Observation, PRNGKey, Transition
 
@@ -147,7 +147,7 @@ class SAC(OffPolicy):
 
     @property
     @abstractmethod
-    def _critic(self) -> MLP: ...
+    def _critic(self) -> MLP | DuelingMLP: ...
 
     @abstractmethod
     def _sample(self, policy: PyTree, key: PRNGKey, observation: Observation) -> Action:
@@ -183,8 +183,9 @@ class DiscreteSAC(SAC):
         return MLP(self.hidden, self.spec.num_actions, self.activation, output_scale=0.01)
 
     @property
-    def _critic(self) -> MLP:
-        return MLP(self.hidden, self.spec.num_actions + self.dueling, self.activation)
+    def _critic(self) -> MLP | DuelingMLP:
+        network = DuelingMLP if self.dueling else MLP
+        return network(self.hidden, self.spec.num_actions, self.activation)
 
     def _sample(self, policy: PyTree, key: PRNGKey, observation: Observation) -> Action:
         return jax.random.categorical(key, self._actor.apply(policy, observation))
@@ -200,27 +201,14 @@ class DiscreteSAC(SAC):
     ) -> tuple[Float[Array, "*b"], Float[Array, "*b"]]:
         log_probs = jax.nn.log_softmax(self._actor.apply(actor, observation))
         probs = jnp.exp(log_probs)
-        values = self._all_values(critics, observation).min(0)
+        values = self._criticise(critics, observation).min(0)
         return (probs * values).sum(-1), -(probs * log_probs).sum(-1)
 
     def _values(
         self, critics: PyTree, observation: Float[Array, "*b o"], action: Int[Array, "*b"]
     ) -> Float[Array, "c *b"]:
-        values = self._all_values(critics, observation)
+        values = self._criticise(critics, observation)
         return losses.select_action_value(values, jnp.broadcast_to(action, values.shape[:-1]))
-
-    def _all_values(
-        self, critics: PyTree, observation: Float[Array, "*b o"]
-    ) -> Float[Array, "c *b n"]:
-        """What each critic says of each action.
-
-        Dueling (Wang et al. 2016, eq. 9): all but the last layer is shared, as in rejax.
-        """
-        output = self._criticise(critics, observation)
-        if not self.dueling:
-            return output
-        value, advantage = output[..., :1], output[..., 1:]
-        return value + advantage - advantage.mean(-1, keepdims=True)
 
 
 class ContinuousSAC(SAC):
