@@ -68,6 +68,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise  # where it happened is worth knowing
         print(f"synthbench: {error}", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        if "pip install" not in str(error):
+            raise
+        # An extra that is not here, and how to get it.
+        print(f"synthbench: {error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         hint = "the same command goes on from the last checkpoint"
         print(f"synthbench: interrupted; {hint}", file=sys.stderr)
