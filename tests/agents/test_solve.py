@@ -19,7 +19,22 @@ EPISODES = 100
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("task_name", "agent_name", "level"),
-    [("cartpole", "ppo", 475.0), ("cartpole", "dqn", 475.0), ("acrobot", "ppo", -90.0)],
+    [
+        ("cartpole", "ppo", 475.0),
+        ("cartpole", "dqn", 475.0),
+        ("cartpole", "sac", 475.0),
+        ("cartpole", "es", 475.0),
+        ("cartpole_v0", "ppo", 195.0),
+        ("acrobot", "ppo", -90.0),
+        ("acrobot", "dqn", -90.0),
+        ("mountain_car", "es", -115.0),
+        ("mountain_car_continuous", "ddpg", 90.0),
+        ("mountain_car_continuous", "td3", 90.0),
+        ("pendulum", "ddpg", -200.0),
+        ("pendulum", "td3", -200.0),
+        ("pendulum", "sac", -200.0),
+        ("cliff", "q_learning", -12.0),
+    ],
 )
 def test_the_median_agent_solves_the_real_task(
     task_name: str, agent_name: str, level: float
