@@ -117,11 +117,12 @@ def table(numbers: Numbers, tasks: Tasks) -> str:
 def learning_curves(curves: pd.DataFrame, tasks: Tasks, scale: str) -> Figure:
     """Return on the real task over training steps: a panel per task, a line per agent."""
     names = sorted(tasks)
-    rows = -(-len(names) // COLUMNS)
+    columns = min(COLUMNS, len(names))
+    rows = -(-len(names) // columns)
     figure = style.blank(1.2 + 1.75 * rows)
-    panels = list(figure.subplots(rows, COLUMNS, squeeze=False).flat)
-    agents = sorted(map(str, curves["agent"].unique()))
-    look = {agent: style.line(i) for i, agent in enumerate(agents)}
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
+    look = style.lines(map(str, curves["agent"].unique()))
+    agents = [agent for agent in look if (curves["agent"] == agent).any()]
     for unused in panels[len(names) :]:
         unused.remove()
     for axes, task in zip(panels, names, strict=False):
@@ -134,9 +135,9 @@ def learning_curves(curves: pd.DataFrame, tasks: Tasks, scale: str) -> Figure:
         axes.axhline(section["reference"]["random"], color="black", ls=":", lw=0.9)
         axes.set_xscale("log")
         axes.set_title(section["id"])
-    for axes in panels[max(0, len(names) - COLUMNS) : len(names)]:
+    for axes in panels[max(0, len(names) - columns) : len(names)]:
         axes.set_xlabel("steps in the real task")
-    for axes in panels[: len(names) : COLUMNS]:
+    for axes in panels[: len(names) : columns]:
         axes.set_ylabel("return per episode")
     n = curves.drop_duplicates(["task", *runs.RUN]).groupby(["task", "agent"]).size()
     entries = {agent: Line2D([], [], **look[agent]) for agent in agents}

@@ -37,6 +37,11 @@ SOURCES = {
     "synthetic_on_real": ("synthetic answer to real queries", "#0072B2"),
 }
 ACTIONS = ("#0072B2", "#F0E442", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+AGENTS = (
+    *("ppo", "sac", "es", "dqn", "ddpg", "td3"),
+    *("q_learning", "sarsa", "discrete_td3", "ddqn", "dueling_ddqn"),
+)
 DIVERGING = "PuOr"
 SEQUENTIAL = "viridis"
 
@@ -74,9 +79,14 @@ def colours(environments: Iterable[str]) -> dict[str, str]:
     }
 
 
-def line(i: int) -> dict[str, Any]:
-    """The look of the `i`-th of many lines: seven colours, then the same dashed."""
-    return {"color": ACTIONS[i % len(ACTIONS)], "ls": ("-", "--")[i // len(ACTIONS) % 2], "lw": 1.3}
+def lines(agents: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The look of a line per agent, the same in all figures: six colours, then dashed ones."""
+    names = [*AGENTS, *sorted(set(agents) - set(AGENTS))]
+    n = len(LINES)
+    return {
+        name: {"color": LINES[i % n], "ls": ("-", (0, (4, 1.5)))[i // n % 2], "lw": 1.3}
+        for i, name in enumerate(names)
+    }
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
