@@ -2,6 +2,7 @@
 
 import ast
 import importlib.metadata
+import json
 import re
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from synthbench.schema import definition, groups
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -193,6 +196,18 @@ def test_all_but_the_module_that_needs_an_extra_works_without() -> None:
     needing = importers(declared(PROJECT["dependencies"]))
     asked = {name for names in imported_by().values() for name in names}
     assert asked & set(needing) == set()
+
+
+def test_expert_returns_of_tasks_are_those_of_the_committed_table() -> None:
+    """To four digits: the best agent's interquartile mean; null where none was trained."""
+    report = json.loads((ROOT / "results/standard/expert_report/summary.json").read_text())
+    best = {
+        task: float(f"{max(cell['iqm'] for cell in agents.values()):.4g}")
+        for task, agents in report["experts"].items()
+    }
+    assert len(best) > 5
+    written = {name: definition("task", name)["reference"]["expert"] for name in groups("task")}
+    assert {name: value for name, value in written.items() if value is not None} == best
 
 
 @pytest.mark.parametrize("module", ["analysis.summary", "analysis.figures", "config", "provenance"])

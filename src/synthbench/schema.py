@@ -68,7 +68,7 @@ class Reference:
 
     random: float = setting("of uniformly random actions", "mean return per episode")
     expert: float | None = setting(
-        "of the best agent trained in the task itself (scale experts), or null", "IQM of returns"
+        "of the best agent in results/standard/expert_report, or null", "IQM of returns"
     )
 
 
