@@ -80,5 +80,8 @@ def over_draws(
 
 
 def _in_chunks(function: Callable[[Any], Evaluation], inputs: PyTree, chunk: int) -> Evaluation:
+    """In as few chunks as need be, of equal size where that is possible."""
     size = len(jax.tree.leaves(inputs)[0])
-    return jax.lax.map(function, inputs, batch_size=min(chunk, size))  # more would compile it twice
+    num_chunks = -(-size // chunk)
+    # What is left over would be compiled once more, and be slow for its size.
+    return jax.lax.map(function, inputs, batch_size=-(-size // num_chunks))
