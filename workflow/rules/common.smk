@@ -127,6 +127,19 @@ def tables(name):
     return files
 
 
+def experts_of(table):
+    """All files of a table that the experts of a scale have."""
+
+    def files(wildcards):
+        return [
+            f"results/{wildcards['scale']}/experts/{task}/{agent}/{table}.parquet"
+            for task, agents in PLAN.experts(wildcards["scale"]).items()
+            for agent in agents
+        ]
+
+    return files
+
+
 def results_of(task):
     """All that is computed for a task at the chosen scale, but no figures."""
     return [file for name in TABLES for file in files_of(name, SCALE, task)]

@@ -1,19 +1,6 @@
 EXPERT = "results/{scale}/experts/{task}/{expert}"  # tuned for the task, trained in it
 
 
-def experts_of(table):
-    """All files of a table that the experts of a scale have."""
-
-    def files(wildcards):
-        return [
-            f"results/{wildcards['scale']}/experts/{task}/{agent}/{table}.parquet"
-            for task, agents in PLAN.experts(wildcards["scale"]).items()
-            for agent in agents
-        ]
-
-    return files
-
-
 rule expert:
     input:
         unpack(job("expert", EXPERT)),
