@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from synthbench.io import read_json
+from synthbench import job
 from synthbench.job import execute, prepare_devices
 
 OUT = "results/smoke"
@@ -152,8 +153,22 @@ def test_devices_are_as_many_as_threads() -> None:
     assert said.stdout.split() == ["3", str(Path("work/jax-cache").absolute())]
 
 
+@pytest.mark.parametrize(("cpu", "wide"), [("flags: avx2 avx512f", True), ("flags: avx2", False)])
+def test_long_vectors_are_used_where_there_are_some(
+    monkeypatch: pytest.MonkeyPatch, cpu: str, wide: bool
+) -> None:
+    monkeypatch.setattr(job, "_cpu", lambda: cpu)
+    monkeypatch.setenv("XLA_FLAGS", "--xla_something=1")
+    monkeypatch.setenv("NPROC", "1")
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "elsewhere")
+    prepare_devices(2)
+    more = ["--xla_cpu_prefer_vector_width=512"] if wide else []
+    flags = ["--xla_something=1", "--xla_force_host_platform_device_count=2", *more]
+    assert os.environ["XLA_FLAGS"].split() == flags
+
+
 def test_device_flags_of_the_user_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    flags = "--xla_force_host_platform_device_count=5"
+    flags = "--xla_force_host_platform_device_count=5 --xla_cpu_prefer_vector_width=256"
     monkeypatch.setenv("XLA_FLAGS", flags)
     monkeypatch.setenv("NPROC", "1")
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "elsewhere")

