@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from synthbench.io import read_json
 from synthbench import job
+from synthbench.io import read_json
 from synthbench.job import execute, prepare_devices
 
 OUT = "results/smoke"
