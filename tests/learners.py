@@ -69,7 +69,10 @@ class Learner:
         return Learnt(state.params + change, states, observations, step, episodes), seen
 
     def act(self, params: PyTree, key: PRNGKey, observation: Observation) -> Action:
-        return (seen_with_one(observation) @ params).argmax(-1)
+        return self.preferences(params, observation).argmax(-1)
+
+    def preferences(self, params: PyTree, observation: Observation) -> Float[Array, " k"]:
+        return seen_with_one(observation) @ params
 
 
 def seen_with_one(observation: Float[Array, "*b o"]) -> Float[Array, "*b i"]:

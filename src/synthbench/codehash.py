@@ -16,7 +16,10 @@ PACKAGE = "synthbench"
 # Plumbing: what it decides is in the manifest anyway, or is only shown.
 NEUTRAL = {
     f"{PACKAGE}.{name}"
-    for name in ("__main__", "codehash", "config", "display", "job", "provenance", "schema")
+    for name in (
+        *("__main__", "codehash", "compatibility", "config", "display", "job", "layers"),
+        *("provenance", "schema"),
+    )
 }
 
 

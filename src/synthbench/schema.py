@@ -102,6 +102,9 @@ class Synth:
     module: str = setting("the module that provides it")
     observations: list[str] = setting("kinds it puts out", among=KINDS_OF_OBSERVATION)
     horizon: int = setting("when an episode is truncated; 1: contextual bandit", "steps", low=1)
+    initial_states: int = setting(
+        "table of so many, of which an episode begins in one; 0: a network of a latent", low=0
+    )
     hidden: list[int] = setting("widths of the hidden layers of each network", "units", low=1)
     activation: str = setting("between layers")
 

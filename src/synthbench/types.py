@@ -127,3 +127,10 @@ class Agent(Protocol):
 
     def act(self, params: PyTree, key: PRNGKey, observation: Observation) -> Action:
         """The policy that is tested."""
+
+    def preferences(self, params: PyTree, observation: Observation) -> Float[Array, " k"]:
+        """What the policy would rather do, without chance.
+
+        Discrete actions: a number for each, the largest for the best (action values, or
+        log-probabilities). Continuous ones: the action itself, within its bounds.
+        """

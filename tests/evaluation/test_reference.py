@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from probes import PROBES, section
-from synthbench.evaluation.reference import mean_and_error, random_returns, uniform_action
+from synthbench.evaluation.reference import mean_and_error, random_returns
 from synthbench.tasks import base
+from synthbench.tasks.rollout import uniform_action
 from synthbench.types import EnvSpec
 
 CLASSIC = [

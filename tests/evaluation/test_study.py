@@ -51,6 +51,12 @@ def test_the_last_chunk_may_be_smaller(tables: Any) -> None:
     assert (episodes.length == 1).all()
 
 
+def test_few_iterations_are_not_made_more_for_the_sake_of_tests() -> None:
+    """Two iterations of 4 steps, though three tests were asked for; three in parts of two."""
+    assert studied(ENV, draws=1, evaluations=3)[0].step.tolist() == [4, 8]
+    assert studied(ENV, draws=1, steps=12, evaluations=2)[0].step.tolist() == [8, 16]
+
+
 def test_chunks_do_not_change_what_a_draw_does(tables: Any) -> None:
     """The same five agents, all at once."""
     for chunked, whole in zip(tables, studied(ENV), strict=True):

@@ -16,7 +16,7 @@ from synthbench.agents import losses
 from synthbench.agents.networks import MLP
 from synthbench.agents.off_policy import static_settings
 from synthbench.agents.td3 import TD3, Learner, Policy, checked
-from synthbench.types import Action, EnvSpec, Hyperparameters, PRNGKey, Transition
+from synthbench.types import Action, EnvSpec, Hyperparameters, Observation, PRNGKey, Transition
 
 
 class DiscretePolicy(Policy):
@@ -34,6 +34,10 @@ class DiscreteTD3(TD3):
 
     def to_action(self, stored: Action) -> Action:
         return stored.argmax(-1)
+
+    def prefer(self, policy: Any, observation: Observation) -> Float[Array, " k"]:
+        """Logits."""
+        return self._mode(policy, observation)
 
     def learn(
         self, learner: Learner, key: PRNGKey, batch: Transition, hyperparameters: Hyperparameters

@@ -73,6 +73,10 @@ class DQN(OffPolicy):
         """Greedy."""
         return self._network.apply(policy, observation).argmax(-1)
 
+    def prefer(self, policy: PyTree, observation: Observation) -> Float[Array, " k"]:
+        """Action values."""
+        return self._network.apply(policy, observation)
+
     def learn(
         self, learner: Learner, key: PRNGKey, batch: Transition, hyperparameters: Hyperparameters
     ) -> Learner:

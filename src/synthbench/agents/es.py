@@ -107,6 +107,11 @@ class ES:
         output = self._network.apply(network, normalise(normaliser, observation))
         return output.argmax(-1) if self.spec.discrete else bounded(output, self.spec)
 
+    def preferences(self, params: PyTree, observation: Observation) -> Float[Array, " k"]:
+        """Outputs of the network, of which the largest counts; or what it does."""
+        network, normaliser = params
+        return bounded(self._network.apply(network, normalise(normaliser, observation)), self.spec)
+
     def _act_out(
         self, key: PRNGKey, env: Env, network: PyTree, normaliser: Normaliser | None
     ) -> Transition:

@@ -106,6 +106,10 @@ class OffPolicy(ABC):
     def decide(self, policy: PyTree, key: PRNGKey, observation: Observation) -> Action:
         """What the trained agent does, as the environment takes it."""
 
+    @abstractmethod
+    def prefer(self, policy: PyTree, observation: Observation) -> Float[Array, " k"]:
+        """What `preferences` says, of an observation as the networks see it."""
+
     def to_action(self, stored: Action) -> Action:
         """What the environment gets of an action as it is stored."""
         return bounded(stored, self.spec)
@@ -153,7 +157,7 @@ class OffPolicy(ABC):
             actions = jnp.zeros((num_steps, *action.shape), action.dtype)
             experience = BanditExperience(states, observations, actions, jnp.zeros(num_steps))
         else:
-            size = self.buffer_size
+            size = min(self.buffer_size, num_steps)  # of a longer ring the rest is never reached
             blank, flags = jnp.zeros((size, self.spec.observation_size)), jnp.zeros(size, bool)
             actions = jnp.zeros((size, *action.shape), action.dtype)
             ring = Transition(blank, actions, jnp.zeros(size), blank, flags, flags)
@@ -205,6 +209,10 @@ class OffPolicy(ABC):
     def act(self, params: PyTree, key: PRNGKey, observation: Observation) -> Action:
         policy, normaliser = params
         return self.decide(policy, key, normalise(normaliser, observation))
+
+    def preferences(self, params: PyTree, observation: Observation) -> Float[Array, " k"]:
+        policy, normaliser = params
+        return self.prefer(policy, normalise(normaliser, observation))
 
     def replay(self, key: PRNGKey, state: TrainState) -> Transition:
         """A batch drawn uniformly, with replacement, from the last `buffer_size` transitions.

@@ -145,6 +145,12 @@ class PPO:
             return bounded(self._mode(networks, seen), self.spec)
         return bounded(self._sample(networks, key, seen), self.spec)
 
+    def preferences(self, params: PyTree, observation: Observation) -> Float[Array, " k"]:
+        """Log-probabilities, or the mode within its bounds."""
+        networks, normaliser = params
+        output = self._policy(networks, normalise(normaliser, observation))
+        return bounded(output, self.spec)
+
     def _batch(
         self, params: PyTree, transitions: Transition, hyperparameters: Hyperparameters
     ) -> Batch:

@@ -191,7 +191,11 @@ class DiscreteSAC(SAC):
         return jax.random.categorical(key, self._actor.apply(policy, observation))
 
     def _mode(self, policy: PyTree, observation: Observation) -> Action:
-        return self._actor.apply(policy, observation).argmax(-1)
+        return self.prefer(policy, observation).argmax(-1)
+
+    def prefer(self, policy: PyTree, observation: Observation) -> Float[Array, " k"]:
+        """Logits."""
+        return self._actor.apply(policy, observation)
 
     def _target_entropy(self, hyperparameters: Hyperparameters) -> Float[Array, ""]:
         return hyperparameters["target_entropy_ratio"] * jnp.log(self.spec.num_actions)
@@ -237,6 +241,10 @@ class ContinuousSAC(SAC):
 
     def _mode(self, policy: PyTree, observation: Observation) -> Action:
         return jnp.tanh(self._gaussian(policy, observation)[0])
+
+    def prefer(self, policy: PyTree, observation: Observation) -> Float[Array, " k"]:
+        """The median action."""
+        return self.to_action(self._mode(policy, observation))
 
     def _target_entropy(self, hyperparameters: Hyperparameters) -> Float[Array, ""]:
         return hyperparameters["target_entropy_per_dimension"] * self.spec.action_size

@@ -130,6 +130,10 @@ class Tabular:
         """Greedy."""
         return params[observation.argmax(-1)].argmax(-1)
 
+    def preferences(self, params: PyTree, observation: Observation) -> Float[Array, " k"]:
+        """Action values."""
+        return params[observation.argmax(-1)]
+
     def _explore(
         self,
         key: PRNGKey,

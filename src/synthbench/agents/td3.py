@@ -105,6 +105,10 @@ class TD3(OffPolicy):
         stored = self._noisy(policy, key, observation) if noisy else self._mode(policy, observation)
         return self.to_action(stored)
 
+    def prefer(self, policy: Any, observation: Observation) -> Float[Array, " k"]:
+        """What the actor does."""
+        return self.to_action(self._mode(policy, observation))
+
     def learn(
         self, learner: Learner, key: PRNGKey, batch: Transition, hyperparameters: Hyperparameters
     ) -> Learner:

@@ -6,16 +6,8 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 
-from synthbench.tasks.rollout import episode_returns
-from synthbench.types import Action, Env, EnvSpec, Observation, PRNGKey
-
-
-def uniform_action(spec: EnvSpec, key: PRNGKey, observation: Observation) -> Action:
-    """Any action within the bounds, whatever is observed."""
-    if spec.discrete:
-        return jax.random.randint(key, (), 0, spec.num_actions)
-    low, high = spec.action_low, spec.action_high
-    return jax.random.uniform(key, (spec.action_size,), minval=low, maxval=high)
+from synthbench.tasks.rollout import episode_returns, uniform_action
+from synthbench.types import Env, PRNGKey
 
 
 def random_returns(task: Env, episodes: int, seed: int) -> Float[Array, " E"]:

@@ -39,13 +39,16 @@ def study(
     keys = jax.random.split(stream(key, "agents"), settings.draws)
     learns_after = getattr(agent, "warmup_episodes", 0)
     stop = stopping.rule(settings.stop, settings.solved, begin=learns_after)
+    # Training between tests is of whole iterations; where those are few, there are fewer tests.
+    num_iterations = agents.iterations(agent, settings.steps)
+    tests = -(-num_iterations // -(-num_iterations // settings.evaluations))
 
     def one(env, hyperparameters, key):
         def test(key, params):
             return episode_returns(key, task, partial(agent.act, params), settings.episodes)
 
         _, curve = agents.train_with_tests(
-            *(agent, env, hyperparameters, key, settings.steps, settings.evaluations, test), stop
+            *(agent, env, hyperparameters, key, settings.steps, tests, test), stop
         )
         return curve
 

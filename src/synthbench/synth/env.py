@@ -2,7 +2,8 @@
 
 Four heads, each a network of its own: initial state from a latent z ~ N(0, I), reward of (state,
 action), change of the state by (state, action), and whether an episode ends in a state. With a
-horizon of one step only the first two are there: a contextual bandit.
+horizon of one step only the first two are there: a contextual bandit. In place of the first network
+there may be a table of initial states, each as likely as the others.
 """
 
 from pathlib import Path
@@ -33,10 +34,15 @@ class SyntheticEnv(struct.PyTreeNode):
     spec: EnvSpec = struct.field(pytree_node=False)
     hidden: tuple[int, ...] = struct.field(pytree_node=False)
     activation: str = struct.field(pytree_node=False)
+    initial_states: int = struct.field(pytree_node=False, default=0)  # in the table; 0: a network
 
     def reset(self, key: PRNGKey) -> tuple[State, Observation]:
-        latent = jax.random.normal(key, (self.spec.observation_size,))
-        observation = self._apply("initial_state", latent)
+        if self.initial_states:
+            row = jax.random.randint(key, (), 0, self.initial_states)
+            observation = self.theta["initial_state"]["table"][row]
+        else:
+            latent = jax.random.normal(key, (self.spec.observation_size,))
+            observation = self._apply("initial_state", latent)
         return self.state_at(observation), observation
 
     def step(self, key: PRNGKey, state: State, action: Action) -> tuple[State, Step]:
@@ -45,7 +51,7 @@ class SyntheticEnv(struct.PyTreeNode):
         if self.spec.bandit:
             step = Step(state.observation, reward, jnp.bool_(True), jnp.bool_(False))
             return State(state.observation, state.time + 1), step
-        inputs = self._inputs(state.observation, action)
+        inputs = self.pair(state.observation, action)
         observation = state.observation + self._apply("transition", inputs)
         time = state.time + 1
         terminated = self._apply("done", observation)[0] > 0.0
@@ -58,15 +64,15 @@ class SyntheticEnv(struct.PyTreeNode):
 
     def reward(self, observation: Observation, action: Action) -> Float[Array, ""]:
         """Reward of an action in a state; linear output, so unbounded."""
-        return self._apply("reward", self._inputs(observation, action))[0]
+        return self._apply("reward", self.pair(observation, action))[0]
 
-    def _inputs(self, observation: Observation, action: Action) -> Float[Array, " i"]:
+    def pair(self, observation: Observation, action: Action) -> Float[Array, " i"]:
+        """What the reward and transition networks get."""
         encoded = jax.nn.one_hot(action, self.spec.num_actions) if self.spec.discrete else action
         return jnp.concatenate([observation, encoded])
 
     def _apply(self, head: str, inputs: Float[Array, " i"]) -> Float[Array, " k"]:
-        network = MLP(self.hidden, _outputs(head, self.spec), self.activation)
-        return network.apply({"params": self.theta[head]}, inputs)
+        return network(self, head).apply({"params": self.theta[head]}, inputs)
 
 
 def make(synth: Any, task: Any, theta: PyTree = None) -> SyntheticEnv:
@@ -83,6 +89,7 @@ def make(synth: Any, task: Any, theta: PyTree = None) -> SyntheticEnv:
         spec=spec_of(task, horizon=synth.horizon),
         hidden=tuple(synth.hidden),
         activation=synth.activation,
+        initial_states=int(synth.initial_states),
     )
 
 
@@ -97,20 +104,32 @@ def load(path: Path, synth: Any, task: Any) -> SyntheticEnv:
 
 
 def init_theta(key: PRNGKey, env: SyntheticEnv) -> PyTree:
-    """Parameters as the networks are initialised: LeCun normal weights, zero biases."""
+    """Parameters as the networks are initialised: LeCun normal weights, zero biases.
+
+    A table of initial states: N(0, I).
+    """
+    keys = jax.random.split(key, len(heads(env)))
+    return {head: init_head(k, env, head) for k, head in zip(keys, heads(env), strict=True)}
+
+
+def heads(env: SyntheticEnv) -> dict[str, tuple[int, int]]:
+    """Numbers of inputs and outputs of each network that an environment is made of."""
     observation = env.spec.observation_size
     pair = observation + max(env.spec.num_actions, env.spec.action_size)
-    inputs = {"initial_state": observation, "reward": pair}
-    if not env.spec.bandit:
-        inputs |= {"transition": pair, "done": observation}
-    keys = jax.random.split(key, len(inputs))
-    return {
-        head: MLP(env.hidden, _outputs(head, env.spec), env.activation).init(k, jnp.zeros(size))[
-            "params"
-        ]
-        for k, (head, size) in zip(keys, inputs.items(), strict=True)
-    }
+    bandit = {"initial_state": (observation, observation), "reward": (pair, 1)}
+    if env.spec.bandit:
+        return bandit
+    return bandit | {"transition": (pair, observation), "done": (observation, 1)}
 
 
-def _outputs(head: str, spec: EnvSpec) -> int:
-    return spec.observation_size if head in ("initial_state", "transition") else 1
+def init_head(key: PRNGKey, env: SyntheticEnv, head: str) -> PyTree:
+    """Fresh parameters of one head."""
+    if head == "initial_state" and env.initial_states:
+        shape = (env.initial_states, env.spec.observation_size)
+        return {"table": jax.random.normal(key, shape)}
+    return network(env, head).init(key, jnp.zeros(heads(env)[head][0]))["params"]
+
+
+def network(env: SyntheticEnv, head: str) -> MLP:
+    """The network that plays a part: initial_state, reward, transition or done."""
+    return MLP(env.hidden, heads(env)[head][1], env.activation)

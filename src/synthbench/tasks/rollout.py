@@ -1,11 +1,19 @@
-"""Test episodes: what a policy earns per episode."""
+"""Episodes: what a policy earns in them, and what happens."""
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from synthbench.tasks.base import select
-from synthbench.types import Env, Policy, PRNGKey, Transition
+from synthbench.types import Action, Env, EnvSpec, Observation, Policy, PRNGKey, Transition
+
+
+def uniform_action(spec: EnvSpec, key: PRNGKey, observation: Observation) -> Action:
+    """Any action within the bounds, whatever is observed."""
+    if spec.discrete:
+        return jax.random.randint(key, (), 0, spec.num_actions)
+    low, high = spec.action_low, spec.action_high
+    return jax.random.uniform(key, (spec.action_size,), minval=low, maxval=high)
 
 
 def episode_returns(
