@@ -6,6 +6,7 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/metatrain.smk"
+include: "workflow/rules/distil.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/experts.smk"
@@ -18,6 +19,7 @@ rule all:
         [results_of(task) for task in PLAN.tasks(SCALE)],
         [figures_of(task) for task in PLAN.tasks(SCALE)],
         rules.all_experts.input,
+        rules.all_choices.input,
     message:
         f"all of scale {SCALE}"
 

@@ -278,7 +278,8 @@ def test_numbers_with_an_exponent_are_numbers() -> None:
         ),
         (
             {"environments__mdp_dqn__synth": None},
-            "scales.smoke.environments.mdp_dqn: must say which synth, one of bandit, mdp.",
+            "scales.smoke.environments.mdp_dqn: must say which synth, one of bandit, mdp, "
+            "table_bandit.",
         ),
         (
             {"environments__real": {"synth": "mdp"}},
@@ -432,3 +433,76 @@ def test_the_plan_of_the_repository_is_in_order_which_is_checked_without_jax() -
     )
     assert "params.yaml is in order: smoke, quick, standard, paper." in said.stdout
     assert "bandit" not in said.stderr
+
+
+DISTILLED = {
+    "environments": {
+        "distilled": {"synth": "table_bandit", "distil": {}},
+        "evolved": {"synth": "table_bandit", "meta": {"agents": ["ppo"], "start": "distilled"}},
+    },
+    "tasks": {"cartpole": {"teacher": {"agent": "ppo"}}},
+}
+
+
+def test_a_teacher_is_as_tuned_for_its_task() -> None:
+    config = plan(**DISTILLED).resolve("smoke", "cartpole", "distilled", seed=1)
+    tuned = definition("task", "cartpole")["tuned"]["ppo"]
+    assert config["teacher"]["steps"] == tuned["steps"]
+    (agent,) = config["teacher"]["agents"].values()
+    assert agent["hyperparameters"].items() >= tuned["hyperparameters"].items()
+    assert agent["static"].items() >= tuned["static"].items()
+    # The agents that are judged are not tuned for anything.
+    assert config["agents"]["ppo"]["static"] == definition("agent", "ppo")["static"]
+    assert "meta" not in config
+    assert config["distil"]["reward"] == "action_preference"  # the first for discrete actions
+    continuous = DISTILLED | {
+        "tasks": {"pendulum": {"teacher": {"agent": "td3", "steps": 9}}},
+        "agents": ["ppo"],
+    }
+    config = plan(**continuous).resolve("smoke", "pendulum", "distilled")
+    assert config["distil"]["reward"] == "negative_distance"
+    assert config["teacher"]["steps"] == 9
+
+
+def test_a_search_knows_where_it_begins() -> None:
+    there = plan(**DISTILLED)
+    there.check("smoke")
+    assert there.start("smoke", "cartpole", "evolved") == "distilled"
+    assert there.start("smoke", "cartpole", "distilled") is None
+    assert "distil" not in there.resolve("smoke", "cartpole", "evolved")
+    assert plan().start("smoke", "cartpole", "bandit_ppo") is None
+
+
+@pytest.mark.parametrize(
+    ("edits", "words"),
+    [
+        ({"tasks__cartpole": {}}, "teacher.agent: distilled needs one"),
+        ({"tasks__cartpole__teacher": {"agent": "td3"}}, "td3 needs continuous actions"),
+        ({"tasks__cartpole__teacher": {"agent": "q_learning"}}, "q_learning needs one_hot"),
+        ({"environments__distilled__meta": {}}, "either distilled or meta-trained"),
+        (
+            {"environments__distilled__distil": {"reward": "negative_distance"}},
+            "negative_distance is not for discrete actions",
+        ),
+        ({"environments__evolved__meta": {"start": "evolved"}}, "evolved"),
+        ({"environments__evolved__synth": "bandit"}, "distilled has another synth"),
+        ({"environments__distilled__seeds": [0]}, "distilled has no seed 1"),
+        ({"environments__distilled__seeds": [0, 0, 1]}, "seeds"),
+        (
+            {"choices": {"evolved": {"tasks": ["cartpole"], "agents": ["ppo"]}}},
+            "distilled environment",
+        ),
+        ({"choices": {"distilled": {"tasks": ["acrobot"], "agents": ["ppo"]}}}, "acrobot"),
+        ({"choices": {"distilled": {"tasks": ["cartpole"]}}}, "lacks agents"),
+    ],
+)
+def test_what_cannot_be_distilled_is_refused(edits: dict[str, Any], words: str) -> None:
+    assert words in refusal(**copy.deepcopy(DISTILLED), **edits)
+
+
+def test_an_environment_may_have_seeds_of_its_own() -> None:
+    there = plan(environments__bandit_ppo__seeds=[5])
+    there.check("smoke")
+    assert there.seeds("smoke") == [0, 1]
+    assert there.seeds("smoke", "bandit_ppo") == [5]
+    assert there.seeds("smoke", "mdp_dqn") == [0, 1]

@@ -7,37 +7,49 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 STAGES = {
     "metatrain": "meta-train a synthetic environment with an evolution strategy",
+    "teacher": "train an agent in the real task, to distil from",
+    "distil": "make a synthetic environment from what a teacher does",
     "transfer": "train agents in a synthetic environment, judge them on the real task",
     "baseline": "train and judge agents on the real task",
     "expert": "train and judge agents on the real task, with the settings tuned for it",
     "behaviour": "record what agents see and get, for histograms and the reward surface",
+    "choices": "vary the choices in distilling, one at a time",
+    "choice_report": "put the numbers of these choices together, and draw them",
     "figures": "draw the figures of a task",
     "summary": "put the numbers of a scale together",
     "experts": "put the numbers of the experts of a scale together, and draw their learning curves",
 }
 OPTIONS = {  # what says which job it is, besides the scale
     "metatrain": ["task", "environment"],
+    "teacher": ["task"],
+    "distil": ["task", "environment"],
     "transfer": ["task", "environment", "agent"],
     "baseline": ["task", "agent"],
     "expert": ["task", "expert"],
     "behaviour": ["task", "environment"],
+    "choices": ["task", "environment", "agent"],
+    "choice_report": [],
     "figures": ["task"],
     "summary": [],
     "experts": [],
 }
 EXAMPLES = {
     "metatrain": "--task cartpole --environment bandit_ppo --out outputs/try meta.population=32",
+    "teacher": "--task cartpole --out outputs/teacher teacher.agent=es",
+    "distil": "--task cartpole --environment distilled --out outputs/try distil.noise=0.5",
     "transfer": "--task cartpole --environment bandit_ppo --agent dqn --out outputs/try seed=3",
     "baseline": "--task cartpole --agent dqn --out outputs/try baseline.draws=5",
     "expert": "--task cartpole --expert ppo --out outputs/try expert.draws=5",
     "behaviour": "--task cartpole --environment bandit_ppo --out outputs/try behaviour.agents=5",
+    "choices": "--task cartpole --environment distilled --agent ppo --out outputs/choices",
+    "choice_report": "--spec work/results/standard/choice_report/spec.json",
     "figures": "--spec work/results/quick/figures/cartpole/spec.json",
     "summary": "--spec work/results/quick/spec.json",
     "experts": "--spec work/results/quick/expert_report/spec.json",
@@ -162,7 +174,7 @@ def _by_hand(arguments: argparse.Namespace, settings: Sequence[str]) -> dict[str
         "config": config,
         "code": stage_code(verb, config),
         "out": arguments.out,
-        "files": _files(arguments.input, verb, {**job, "seed": str(full.get("seed"))}),
+        "files": _files(arguments.input, verb, {**job, **_made(full)}),
         "upstream": {},
         "forced": False,
     }
@@ -188,6 +200,13 @@ def _chosen(option: str, name: str | None, there: Sequence[str]) -> str:
     return name
 
 
+def _made(full: Mapping[str, Any]) -> dict[str, str]:
+    """What else the paths of a job's inputs depend on."""
+    made = "metatrain" if "meta" in full else "distil"
+    start = full.get("meta", {}).get("start") or ""
+    return {"seed": str(full.get("seed")), "made": made, "start": start}
+
+
 def _files(given: Sequence[str], verb: str, job: dict[str, str]) -> dict[str, list[str]]:
     """Input files by name; by default the environment that the workflow meta-trained."""
     from synthbench.schema import ConfigError
@@ -197,11 +216,20 @@ def _files(given: Sequence[str], verb: str, job: dict[str, str]) -> dict[str, li
         name, _, path = word.partition("=")
         files.setdefault(name, []).append(path)
     if verb in ("transfer", "behaviour") and "environment" not in files:
-        made = "results/{scale}/tasks/{task}/{environment}/seed{seed}/metatrain".format(**job)
+        made = "results/{scale}/tasks/{task}/{environment}/seed{seed}/{made}".format(**job)
         files["environment"] = [f"{made}/environment.safetensors"]
-    for path in [path for paths in files.values() for path in paths]:
+    if verb in ("distil", "choices"):
+        teacher = "results/{scale}/tasks/{task}/teacher/seed{seed}".format(**job)
+        files.setdefault("policy", [f"{teacher}/policy.safetensors"])
+    if verb == "distil":
+        files.setdefault("progress", [f"{teacher}/progress.parquet"])
+    if verb == "metatrain" and job["start"] and "start" not in files:
+        start = "results/{scale}/tasks/{task}/{start}/seed{seed}/distil".format(**job)
+        files["start"] = [f"{start}/environment.safetensors"]
+        files["start_progress"] = [f"{start}/progress.parquet"]
+    for name, path in [(name, path) for name, paths in files.items() for path in paths]:
         if not Path(path).is_file():
-            raise ConfigError(f"{path} is not there; name a file by --input environment=FILE.")
+            raise ConfigError(f"{path} is not there; name a file by --input {name}=FILE.")
     return files
 
 
@@ -225,11 +253,20 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _jobs(plan: Any, scale: str, task: str) -> dict[str, int]:
-    agents = runs = 0
+    agents, made = 0, {}
     if task in plan.tasks(scale):
         agents = len(plan.agents(scale, task))
-        runs = len(plan.environments(scale, task)) * len(plan.seeds(scale))
-    jobs = {"metatrain": runs, "transfer": runs * agents, "behaviour": runs, "baseline": agents}
+        made = {name: plan.seeds(scale, name) for name in plan.environments(scale, task)}
+    distilled = [seed for name in made if plan.distilled(scale, name) for seed in made[name]]
+    runs = sum(map(len, made.values()))
+    jobs = {
+        "teacher": len(set(distilled)),
+        "distil": len(distilled),
+        "metatrain": runs - len(distilled),
+        "transfer": runs * agents,
+        "behaviour": len(made),
+        "baseline": agents,
+    }
     experts = len(plan.experts(scale).get(task, []))
     return {**jobs, "figures": int(task in plan.tasks(scale)), "expert": experts}
 

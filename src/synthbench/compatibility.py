@@ -22,7 +22,9 @@ from synthbench.schema import (
 REAL = "real"  # stands where the name of a synthetic environment would: the task itself
 RESERVED = {
     REAL: "it means the task itself",
+    "teacher": "it is a directory of results/",
     "figures": "it is a directory of results/",
+    "choices": "it is a directory of results/",
     "experts": "it is a directory of results/",
 }
 
@@ -45,6 +47,8 @@ def check_environment(values: Any, place: str, complete: bool = False) -> None:
         check_known(name, groups("synth"), "synth", f"{place}.synth", "conf/synth")
     elif complete:
         raise ConfigError(f"{place}: must say which synth, one of {listed(groups('synth'))}.")
+    if "meta" in values and "distil" in values:
+        raise ConfigError(f"{place}: is either distilled or meta-trained; meta.start does both.")
     check({k: v for k, v in values.items() if k != "synth" or isinstance(v, dict)}, Config, place)
 
 

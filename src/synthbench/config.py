@@ -6,7 +6,7 @@ Precedence: schema.py < conf/ groups < scales.S.common < scales.S.tasks.T
 """
 
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,13 @@ from synthbench.layers import (
 )
 from synthbench.schema import (
     CONF,
+    REWARDS,
     Config,
     ConfigError,
     Only,
     Params,
     Scale,
+    Where,
     check,
     check_known,
     check_names,
@@ -50,6 +52,8 @@ from synthbench.schema import (
     listed,
     short,
 )
+
+REAL_LACKS = frozenset({"synth", "meta", "distil"})  # what makes a synthetic environment
 
 
 class Plan:
@@ -86,8 +90,12 @@ class Plan:
     def scales(self) -> list[str]:
         return list(self.params["scales"])
 
-    def seeds(self, scale: str) -> list[int]:
-        return self.params["scales"][scale]["seeds"]
+    def seeds(self, scale: str, environment: str | None = None) -> list[int]:
+        """Of a scale, or of an environment where it has its own."""
+        plan = self.params["scales"][scale]
+        own = plan["environments"][environment].get("seeds") if environment else None
+        seeds: list[int] = own or plan["seeds"]
+        return seeds
 
     def tasks(self, scale: str) -> list[str]:
         return list(self.params["scales"][scale]["tasks"])
@@ -105,6 +113,27 @@ class Plan:
         tasks = self.params["scales"][scale].get("experts") or {}
         return {task: list(values["train"]) for task, values in tasks.items()}
 
+    def choices(self, scale: str) -> list[tuple[str, str, str]]:
+        """(task, distilled environment, agent) where choices in distilling are varied."""
+        return [
+            (task, environment, agent)
+            for environment, where in (self.params["scales"][scale].get("choices") or {}).items()
+            for task in where["tasks"]
+            for agent in where["agents"]
+            if agent in self.agents(scale, task)
+        ]
+
+    def distilled(self, scale: str, environment: str) -> bool:
+        """Whether an environment is made from a teacher, not by meta-training."""
+        return "distil" in self.params["scales"][scale]["environments"][environment]
+
+    def start(self, scale: str, task: str, environment: str) -> str | None:
+        """The distilled environment at which a meta-training begins, if it does."""
+        if environment == REAL or self.distilled(scale, environment):
+            return None
+        start: str | None = self.config(scale, task, environment)["meta"]["start"]
+        return start
+
     def check(self, scale: str) -> None:
         """Refuse whatever is wrong with a scale, by a ConfigError."""
         here, plan = f"scales.{scale}", self.params["scales"][scale]
@@ -113,15 +142,22 @@ class Plan:
         check(plan.get("common") or {}, Config, f"{here}.common")
         self._check_experts(scale)
         for environment, values in plan["environments"].items():
-            check_identifier(environment, f"{here}.environments.{environment}")
-            check_environment(values, f"{here}.environments.{environment}", complete=True)
+            place = f"{here}.environments.{environment}"
+            check_identifier(environment, place)
+            check_environment(_without_seeds(values), place, complete=True)
+            seeds = self.seeds(scale, environment)
+            check(seeds, list[int], f"{place}.seeds")
+            check_unique(seeds, f"{place}.seeds")
         for task in plan["tasks"]:
             self._check_task(scale, task)
         for task in plan["tasks"]:
             for environment in [REAL, *self.environments(scale, task)]:
                 self.config(scale, task, environment)
+            for environment in self.environments(scale, task):
+                self._check_made(scale, task, environment)
         for task in self.experts(scale):
             self.expert(scale, task)
+        self._check_choices(scale)
 
     def config(
         self, scale: str, task: str, environment: str = REAL, overrides: Sequence[str] = ()
@@ -132,7 +168,14 @@ class Plan:
             layers = self._layers(scale, task, environment)
             agents = self.agents(scale, task)
             self._composed[key] = self._compose(
-                f"scales.{scale}", agents, task, environment, layers, overrides
+                f"scales.{scale}",
+                agents,
+                task,
+                layers,
+                overrides,
+                absent=REAL_LACKS
+                if environment == REAL
+                else {"meta" if self.distilled(scale, environment) else "distil"},
             )
         return self._composed[key]
 
@@ -142,19 +185,31 @@ class Plan:
         if key not in self._composed:
             plan, here = self.params["scales"][scale], f"scales.{scale}.experts.{task}"
             values = dict(plan["experts"][task])
-            agents, file = values.pop("train"), f"conf/task/{task}.yaml"
-            tuned = definition("task", task)["tuned"]
-            for agent in agents:
-                check_pair(agent, definition("task", task), f"{here}.train")
-                check_known(agent, tuned, "agent", f"{here}.train", f"`tuned` of {file}")
-            settings = {
-                name: {k: v for k, v in tuned[name].items() if k != "steps"} for name in agents
-            }
-            layers: Layers = [(f"{file}: tuned", {"agents": settings})]
+            agents = values.pop("train")
             common = f"scales.{scale}.common"
-            layers += [(common, expanded(plan.get("common") or {})), (here, expanded(values))]
-            self._composed[key] = self._compose(here, agents, task, REAL, layers, overrides)
+            layers = [(common, expanded(plan.get("common") or {})), (here, expanded(values))]
+            self._composed[key] = self._tuned(
+                here, agents, f"{here}.train", task, layers, overrides
+            )
         return self._composed[key]
+
+    def _tuned(
+        self,
+        here: str,
+        agents: list[str],
+        place: str,
+        task: str,
+        layers: Layers,
+        overrides: Sequence[str] = (),
+    ) -> Values:
+        """All settings for agents that are trained in a task with those tuned for it."""
+        file, tuned = f"conf/task/{task}.yaml", definition("task", task)["tuned"]
+        for agent in agents:
+            check_pair(agent, definition("task", task), place)
+            check_known(agent, tuned, "agent", place, f"`tuned` of {file}")
+        settings = {name: {k: v for k, v in tuned[name].items() if k != "steps"} for name in agents}
+        layers = [(f"{file}: tuned", {"agents": settings}), *layers]
+        return self._compose(here, agents, task, layers, overrides, absent=REAL_LACKS)
 
     def resolve(
         self,
@@ -179,7 +234,13 @@ class Plan:
             expert_tasks = {
                 name: _untuned(self.expert(scale, name)["task"]) for name in self.experts(scale)
             }
-            return {"scale": scale, "tasks": tasks, "expert_tasks": expert_tasks}
+            choice_tasks = {name: tasks[name] for name, *_ in self.choices(scale)}
+            return {
+                "scale": scale,
+                "tasks": tasks,
+                "expert_tasks": expert_tasks,
+                "choice_tasks": choice_tasks,
+            }
         config = dict(self.config(scale, task, environment, overrides))
         config["task"] = _untuned(config["task"])
         if "meta" in config:
@@ -187,8 +248,14 @@ class Plan:
             config["meta"] = {**config["meta"], "steps": steps}
         for study in ("transfer", "baseline"):
             config[study] = _with_level(config[study], config["task"])
-        names = [agent] if agent else config.get("meta", {}).get("agents", [])
+        names = config["meta"]["agents"] if "meta" in config else self.agents(scale, task)
+        names = [agent] if agent else [] if environment == REAL else names
         config["agents"] = {name: config["agents"][name] for name in names}
+        config["teacher"] = self._resolve_teacher(scale, task, config["teacher"])
+        if "distil" in config:
+            kinds = REWARDS[config["task"]["action"]["kind"]]
+            reward = config["distil"]["reward"] or kinds[0]
+            config["distil"] = {**config["distil"], "reward": reward}
         return {**config, "scale": scale, "seed": config["seed"] if seed is None else int(seed)}
 
     def _resolve_expert(
@@ -204,6 +271,16 @@ class Plan:
             "agents": {expert: config["agents"][expert]},
             "expert": {**_with_level(config["expert"], config["task"]), "steps": steps},
         }
+
+    def _resolve_teacher(self, scale: str, task: str, teacher: Values) -> Values:
+        """The settings of a teacher, with its algorithm as it is tuned for the task."""
+        agent = teacher["agent"]
+        if agent is None:
+            return teacher
+        here = f"scales.{scale}.tasks.{task}.teacher"
+        config = self._tuned(here, [agent], f"{here}.agent", task, layers=[])
+        steps = teacher["steps"] or config["task"]["tuned"][agent]["steps"]
+        return {**teacher, "steps": steps, "agents": config["agents"]}
 
     def _of_task(self, scale: str, task: str, kind: str) -> list[str]:
         every = self.params["scales"][scale][kind]
@@ -246,6 +323,43 @@ class Plan:
             check_names(values["train"], "agent", f"{here}.{task}.train")
             check({k: v for k, v in values.items() if k != "train"}, Config, f"{here}.{task}")
 
+    def _check_made(self, scale: str, task: str, environment: str) -> None:
+        """A distilled environment needs a teacher, one that begins there needs it to be alike."""
+        config, here = self.config(scale, task, environment), f"scales.{scale}.tasks.{task}"
+        if "distil" in config:
+            if config["teacher"]["agent"] is None:
+                raise ConfigError(f"{here}.teacher.agent: {environment} needs one to distil from.")
+            self._resolve_teacher(scale, task, config["teacher"])
+            reward, kind = config["distil"]["reward"], config["task"]["action"]["kind"]
+            if reward not in (None, *REWARDS[kind]):
+                place = f"{here}.environments.{environment}.distil.reward"
+                there = listed(REWARDS[kind])
+                raise ConfigError(f"{place}: {reward} is not for {kind} actions; use {there}.")
+        elif (start := config["meta"]["start"]) is not None:
+            place = f"{here}.environments.{environment}.meta.start"
+            distilled = [
+                name for name in self.environments(scale, task) if self.distilled(scale, name)
+            ]
+            check_known(start, distilled, "distilled environment", place, "the plan")
+            theirs = self.config(scale, task, start)["synth"]
+            if theirs != config["synth"]:
+                raise ConfigError(f"{place}: {start} has another synth ({theirs['name']}, ...).")
+            if lacking := set(self.seeds(scale, environment)) - set(self.seeds(scale, start)):
+                raise ConfigError(f"{place}: {start} has no seed {listed(sorted(lacking))}.")
+
+    def _check_choices(self, scale: str) -> None:
+        here, plan = f"scales.{scale}.choices", self.params["scales"][scale]
+        for environment, where in (plan.get("choices") or {}).items():
+            place = f"{here}.{environment}"
+            distilled = [name for name in plan["environments"] if self.distilled(scale, name)]
+            check_known(environment, distilled, "distilled environment", place, "the plan")
+            check(where, Where, place, complete=("tasks", "agents"))
+            check_names(where["agents"], "agent", f"{place}.agents")
+            for task in where["tasks"]:
+                check_known(task, plan["tasks"], "task", f"{place}.tasks", "the plan")
+                there = self.environments(scale, task)
+                check_known(environment, there, "environment", f"{place}.tasks", task)
+
     def _layers(self, scale: str, task: str, environment: str) -> Layers:
         here, plan = f"scales.{scale}", self.params["scales"][scale]
         values = {k: v for k, v in self._task(scale, task).items() if k != "only"}
@@ -253,7 +367,7 @@ class Plan:
         layers = [(f"{here}.common", plan.get("common")), (f"{here}.tasks.{task}", values)]
         if environment != REAL:
             place = f"{here}.environments.{environment}"
-            layers.append((place, plan["environments"][environment]))
+            layers.append((place, _without_seeds(plan["environments"][environment])))
             place = f"{here}.tasks.{task}.environments.{environment}"
             layers.append((place, own.get(environment)))
         return [(place, expanded(values or {})) for place, values in layers]
@@ -263,9 +377,9 @@ class Plan:
         here: str,
         agents: list[str],
         task: str,
-        environment: str,
         layers: Layers,
         overrides: Sequence[str],
+        absent: Collection[str],
     ) -> Values:
         choices, values = command_line(overrides)
         layers = [*layers, ("command line", values)]
@@ -274,8 +388,9 @@ class Plan:
             values = merged(values, layer)
         synth = values.get("synth", {}).pop("name", None)
         every = [*agents, *values.get("agents", {})]
-        if environment != REAL:
+        if "meta" not in absent:
             every += values.get("meta", {}).get("agents", definition("meta", "snes")["agents"])
+        if "synth" not in absent:
             choices = [f"synth={synth}", *choices]
         check_names(list(dict.fromkeys(every)), "agent", where_set(layers, "meta", "agents"))
         store = ConfigStore.instance()
@@ -286,9 +401,9 @@ class Plan:
         try:
             with initialize_config_dir(str(CONF), version_base="1.3"):
                 composed = compose("config", overrides=[*choices, "+plan=chosen"])
-            config = plain(composed, absent={"synth", "meta"} if environment == REAL else set())
+            config = plain(composed, absent=set(absent))
         except (HydraException, MissingMandatoryValue) as error:
-            where = f"{here}, task {task}, environment {environment}"
+            where = f"{here}, task {task}"
             raise ConfigError(f"{where}: {' '.join(str(error).split())}.") from None
         tidy_agents(config["agents"])
         check_whole(config, layers)
@@ -319,6 +434,13 @@ def typed(config: Any) -> Any:
     if isinstance(config, Mapping):
         return Section({name: typed(value) for name, value in config.items()})
     return tuple(typed(item) for item in config) if isinstance(config, list | tuple) else config
+
+
+def _without_seeds(values: Any) -> Any:
+    """An environment of a plan without what is no setting of a job."""
+    if not isinstance(values, Mapping):
+        return values
+    return {name: value for name, value in values.items() if name != "seeds"}
 
 
 def _with_level(study: Values, task: Values) -> Values:

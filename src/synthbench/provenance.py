@@ -42,6 +42,10 @@ class Stage:
 
 STAGES = {
     "metatrain": Stage(f"{PACKAGE}.meta.evolve", ("seed", *TASK, "synth", "meta", "agents")),
+    "teacher": Stage(f"{PACKAGE}.meta.teacher", ("seed", *TASK, "teacher")),
+    "distil": Stage(
+        f"{PACKAGE}.meta.distillation", ("seed", *TASK, "synth", "distil", "teacher.agents")
+    ),
     "transfer": Stage(
         f"{PACKAGE}.evaluation.transfer", ("seed", *TASK, "synth", "transfer", "agents")
     ),
@@ -57,9 +61,13 @@ STAGES = {
             "synth",
             "behaviour",
             "agents",
-            "meta.agents",
         ),
     ),
+    "choices": Stage(
+        f"{PACKAGE}.evaluation.choices",
+        ("seed", *TASK, "synth", "distil", "teacher", "choices", "agents"),
+    ),
+    "choice_report": Stage(f"{PACKAGE}.analysis.choices", ("scale", "choice_tasks"), True),
     "figures": Stage(f"{PACKAGE}.analysis.figures", ("scale", "task"), True),
     "experts": Stage(f"{PACKAGE}.analysis.experts", ("scale", "expert_tasks"), True),
     "summary": Stage(f"{PACKAGE}.analysis.summary", ("scale", "tasks"), True),

@@ -21,6 +21,10 @@ CONF = Path(__file__).parent / "conf"
 SEARCHES = ("choice", "uniform", "log_uniform", "int")
 KINDS_OF_ACTION = ("discrete", "continuous")
 KINDS_OF_OBSERVATION = ("vector", "one_hot")
+REWARDS = {  # what a distilled bandit may pay; synth/distil.py says what each of them is
+    "discrete": ("action_preference", "log_probability", "advantage", "agreement"),
+    "continuous": ("negative_distance", "negative_squared_distance"),
+}
 WORDS = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
 NO_LIMITS: Mapping[str, Any] = MappingProxyType({})
 
@@ -124,6 +128,34 @@ class Meta:
     evaluate_every: int = setting("search mean is evaluated; 0: only last", "generations", low=0)
     evaluate_draws: int = setting("for each such evaluation", "agents", low=1)
     checkpoint_seconds: float = setting("what a killed run may lose", "seconds", low=0)
+    start: str | None = setting(
+        "distilled environment of the plan where the search begins; null: where networks do"
+    )
+
+
+@dataclasses.dataclass
+class Teacher:
+    """An agent trained in the real task, with the settings tuned for it, to distil from."""
+
+    agent: str | None = setting("its algorithm; null: this task has no teacher")
+    steps: int | None = setting("length of its training; null: as tuned", "real steps", low=1)
+    episodes: int = setting("real test at its end", "episodes", low=1)
+
+
+@dataclasses.dataclass
+class Distil:
+    """A synthetic environment made from what the teacher does and prefers."""
+
+    episodes: int = setting("of the teacher in the real task, whose states are used", low=1)
+    exploration: float = setting("share of random actions in them", low=0)
+    noise: float = setting("largest, added to a context", "standard deviations", low=0)
+    reward: str | None = setting(
+        "what a bandit pays; null: the first of its kind of action; an MDP pays as the real task",
+        among=[name for names in REWARDS.values() for name in names],
+    )
+    fit_steps: int = setting("of each network", "gradient steps", low=1)
+    fit_batch_size: int = setting("of each such step", "samples", low=2)
+    fit_learning_rate: float = setting("of Adam at the beginning", above=0)
 
 
 @dataclasses.dataclass
@@ -159,6 +191,19 @@ class Study:
 
 
 @dataclasses.dataclass
+class Choices:
+    """Values of the choices in distilling, of which one is varied at a time."""
+
+    draws: int = setting("each with its own hyperparameters", "agents", low=1)
+    steps: int = setting("length of their training", "synthetic steps", low=1)
+    episodes: int = setting("real test of each", "episodes", low=1)
+    noise: list[float] = setting("of contexts: see distil.noise", "standard deviations", low=0)
+    exploration: list[float] = setting("shares: see distil.exploration", low=0)
+    initial_states: list[int] = setting("contexts in the table; 0: from a network", low=0)
+    teacher: list[float] = setting("shares of its training", above=0)
+
+
+@dataclasses.dataclass
 class Behaviour:
     """Recordings for histograms."""
 
@@ -176,11 +221,14 @@ class Config:
     task: Task = section(Task)
     synth: Synth = section(Synth)
     meta: Meta = section(Meta)
+    distil: Distil = section(Distil)
+    teacher: Teacher = section(Teacher)
     agents: dict[str, Agent] = section(dict)
     transfer: Study = section(Study)
     baseline: Study = section(Study)
     expert: Study = section(Study)
     behaviour: Behaviour = section(Behaviour)
+    choices: Choices = section(Choices)
 
 
 @dataclasses.dataclass
@@ -192,6 +240,14 @@ class Only:
 
 
 @dataclasses.dataclass
+class Where:
+    """Where something is tried that is not for every task and agent."""
+
+    tasks: list[str] = setting("of the scale's tasks, these")
+    agents: list[str] = setting("of the agents of each of these tasks, these")
+
+
+@dataclasses.dataclass
 class Scale:
     """A plan: what there is to compute."""
 
@@ -200,6 +256,9 @@ class Scale:
     common: dict[str, Any] = setting("sections of the configuration, for all tasks")
     environments: dict[str, Any] = setting("name -> what differs in this environment")
     tasks: dict[str, Any] = setting("name -> what differs for this task; `only`; `environments`")
+    choices: dict[str, Any] = setting(
+        "distilled environment -> {tasks, agents}: where choices in distilling are varied"
+    )
     experts: dict[str, Any] = setting(
         "task -> `train`: agents trained in the task itself, with settings tuned for it"
     )

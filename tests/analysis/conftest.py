@@ -24,6 +24,7 @@ CARTPOLE = {
     "action": {"kind": "discrete", "size": 2},
     "horizon": 500,
     "solved": 475.0,
+    "published": {"ppo": {"real": None, "synthetic": 498.7}, "sac": {"real": 1, "synthetic": 3}},
     "surface": ["pole angle (rad)", "pole angular velocity (rad/s)"],
     "lowest": 8.0,
 }
@@ -41,6 +42,7 @@ ACROBOT = {
     "action": {"kind": "discrete", "size": 3},
     "horizon": 500,
     "solved": -100.0,
+    "published": {},
     "surface": ["angular velocity 1 (rad/s)", "angular velocity 2 (rad/s)"],
     "lowest": -500.0,
 }
@@ -143,6 +145,7 @@ class World:
         width = abs(self.best - self.task["lowest"])
         return pd.DataFrame(
             {
+                "stage": "metatrain",
                 "generation": generation,
                 "agent": generator.choice(
                     list(self.environments[environment]), size=len(generation)

@@ -50,9 +50,22 @@ def test_a_run_that_never_solves_has_no_first_solved() -> None:
     assert runs.first_solved(curve("real", [10, 20], [1, 4.9]), threshold=5).empty
 
 
+PROGRESS = pd.DataFrame(
+    {
+        "environment": ["a", "a", "b", "b", "b", "c", "c"],
+        "agent": ["ppo", "dqn", "", "", "ppo", "", ""],
+        "stage": ["metatrain"] * 2 + ["teacher", "distil", "metatrain"] + ["teacher", "distil"],
+    }
+)
+
+
 def test_meta_agents_are_those_really_used() -> None:
-    progress = pd.DataFrame({"environment": ["a", "a", "b"], "agent": ["ppo", "dqn", "ppo"]})
-    assert runs.meta_agents(progress) == {"a": ["dqn", "ppo"], "b": ["ppo"]}
+    assert runs.meta_agents(PROGRESS) == {"a": ["dqn", "ppo"], "b": ["ppo"], "c": []}
+
+
+def test_environments_are_made_by_the_stages_in_their_progress() -> None:
+    made = {"a": "evolved", "b": "distilled+evolved", "c": "distilled"}
+    assert runs.made(PROGRESS) == made
 
 
 @pytest.mark.parametrize(

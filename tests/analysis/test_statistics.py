@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from synthbench.analysis import statistics
-from synthbench.analysis.statistics import bootstrap_interval, estimate, interquartile_mean
+from synthbench.analysis.statistics import (
+    bootstrap_interval,
+    difference,
+    estimate,
+    interquartile_mean,
+)
 
 RUNS = st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=40)
 
@@ -154,3 +159,28 @@ def test_all_of_few_is_not_certain() -> None:
     low, high = statistics.fraction_interval(5, 5)
     assert low < 0.6
     assert high == 1
+
+
+def test_a_difference_is_of_interquartile_means() -> None:
+    # Middle halves: 2, 3 and 10, 11.
+    found = difference([np.array([1.0, 2, 3, 100])], [np.array([-50.0, 10, 11, 12])])
+    assert found.difference == 2.5 - 10.5
+    assert found.low < found.difference < found.high
+
+
+def test_the_interval_of_a_difference_knows_that_seeds_differ() -> None:
+    """Runs of a seed are all alike, so only other seeds would give anything else."""
+    alike = [np.full(20, level) for level in (0.0, 1.0, 2.0, 3.0)]
+    found = difference(alike, [np.zeros(20)])
+    assert found.low <= 0.5 < 2.5 <= found.high
+    assert difference([np.concatenate(alike)], [np.zeros(80)]).high < 2.5
+
+
+def test_where_there_is_no_difference_the_interval_says_so() -> None:
+    draw = generator().normal
+    within = [
+        difference(*([draw(size=20) for _ in range(5)] for _ in range(2)), resamples=300)
+        for _ in range(40)
+    ]
+    covered = sum(d.low <= 0 <= d.high for d in within)
+    assert covered >= 33  # of 40 at 95 %: fewer than 33 in one of 10,000 cases

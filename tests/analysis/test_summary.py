@@ -117,6 +117,7 @@ def test_costs_of_meta_training_are_sums_over_generations_and_means_over_seeds()
         {
             "environment": "bandit",
             "environment_seed": [0, 0, 1],
+            "stage": "metatrain",
             "generation": [1, 2, 1],
             "agent": "ppo",
             "seconds": [1.0, 2.0, 5.0],
@@ -165,6 +166,7 @@ def test_run_writes_the_same_bytes_twice(results_of: Callable[[str], Any], tmp_p
     assert set(loaded) == {
         "about",
         "transfer",
+        "differences",
         "real_at_equal_steps",
         "steps_to_solve",
         "episodes_to_solve",
@@ -182,13 +184,28 @@ def test_markdown_of_a_small_summary() -> None:
             "scale": "quick",
             "level": 0.95,
             "resamples": 10_000,
-            "tasks": {"cartpole": {"id": "CartPole-v1", "solved": 475.0, "horizon": 500}},
+            "tasks": {
+                "cartpole": {
+                    "id": "CartPole-v1",
+                    "solved": 475.0,
+                    "horizon": 500,
+                    "published": {"ppo": 500.0, "sac": 499.0},
+                }
+            },
         },
         "transfer": {
             "cartpole": {
                 "real": {"ppo": ends | {"steps": 100_000}, "dqn": ends | {"steps": 100_000}},
                 "bandit_ppo": {"ppo": ends | {"unseen": False}, "dqn": ends | unseen},
+                "distilled": {"ppo": ends | {"unseen": True}},
             }
+        },
+        "differences": {
+            "cartpole": [
+                {"agent": "ppo", "environment": "distilled", "other": "bandit_ppo"}
+                | {"difference": 12.3, "low": 1.0, "high": 20.0, "seeds": [2, seeds]}
+                for seeds in (2, 1)
+            ]
         },
         "real_at_equal_steps": {"cartpole": {"real": {"ppo": ends | {"iqm": 470.0}}}},
     }
@@ -197,6 +214,7 @@ def test_markdown_of_a_small_summary() -> None:
         "cartpole": {
             "bandit_ppo": {
                 "agents": ["ppo"],
+                "made": "evolved",
                 "n": 1,
                 **dict.fromkeys(("generations", "seconds", "synthetic_steps", "updates"), cost),
                 "real_steps": {"mean": 1234.5, "min": 1200.0, "max": 1269.0},
@@ -204,6 +222,9 @@ def test_markdown_of_a_small_summary() -> None:
             }
         }
     }
+    evolved = small["meta_training"]["cartpole"]["bandit_ppo"]
+    distilled = evolved | {"agents": [], "made": "distilled", "mean_environment": {}}
+    small["meta_training"]["cartpole"]["distilled"] = distilled
     few = good | {"iqm": 1234.4, "low": 1000.0, "high": 2000.0, "n": 3, "of": 20}
     none = {"iqm": None, "low": None, "high": None, "n": 0, "of": 20}
     for experiment in ("steps_to_solve", "episodes_to_solve"):
@@ -225,9 +246,15 @@ def test_markdown_of_a_small_summary() -> None:
         "| 1,234 [1,000, 2,000] (3/20) |" in lines
     )
     assert (
-        "| `bandit_ppo` | ppo | 1 | 60 | 60 | 1,234 (1,200 to 1,269) | 60 | 60 "
+        "| `bandit_ppo` | evolved | ppo | 1 | 60 | 60 | 1,234 (1,200 to 1,269) | 60 | 60 "
         "| ppo: never (n = 20) |"
     ) in lines
+    published = "| published: synthetic bandit (Liesen et al. 2024), 20 agents | | 500.0 |"
+    assert published in lines  # and nothing of SAC, which is not judged here
+    assert f"| `distilled` (distilled): 10,000 steps | | {bold} † |" in lines
+    difference = "| ppo | `distilled` (distilled) | `bandit_ppo` (meta-trained with ppo) | 12.3"
+    assert f"{difference} [1.0, 20.0] | better |" in lines
+    assert f"{difference} [1.0, 20.0] | better * |" in lines  # from one seed
     text = report.markdown(small)
     assert "n = 20 agents per cell" in text
     assert "95% interval" in text

@@ -20,9 +20,10 @@ from probes import section, task_section, tiny
 from synthbench import checkpoint
 from synthbench.config import typed
 from synthbench.meta import evolve
+from synthbench.meta.progress import EVALUATIONS, PROGRESS, table
 
 FIXED = (
-    *("generation", "agent", "fitness_mean", "fitness_std", "fitness_min", "fitness_max"),
+    *("stage", "generation", "agent", "fitness_mean", "fitness_std", "fitness_min", "fitness_max"),
     *("sigma_mean", "seconds", "synthetic_steps", "real_steps", "updates"),
 )
 GENERATIONS, POPULATION, EPISODES, DRAWS = 40, 16, 8, 4
@@ -67,11 +68,11 @@ def evolved(search: evolve.Search, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def progress(log: evolve.Log) -> pd.DataFrame:
-    return evolve._table(log.progress, evolve.PROGRESS)
+    return table(log.progress, PROGRESS)
 
 
 def evaluations(log: evolve.Log) -> pd.DataFrame:
-    return evolve._table(log.evaluations, evolve.EVALUATIONS)
+    return table(log.evaluations, EVALUATIONS)
 
 
 def test_environments_improve_for_both_algorithms(evolved: Any) -> None:

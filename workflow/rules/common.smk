@@ -20,14 +20,18 @@ from synthbench.schema import ConfigError
 
 # Where there is a GPU, one job at a time has it; without one they share the cores. The profile for SLURM asks itself.
 GPU = int(shutil.which("nvidia-smi") is not None)
-RUN = "results/{scale}/tasks/{task}/{environment}/seed{seed}"  # all that belongs to one meta-training
+RUN = "results/{scale}/tasks/{task}/{environment}/seed{seed}"  # all that belongs to one synthetic environment
+TEACHER = "results/{scale}/tasks/{task}/teacher/seed{seed}"  # an agent to distil from
 REAL = "results/{scale}/tasks/{task}/real/{agent}"  # an agent trained in the real task
+CHOICES = (
+    "results/{scale}/choices/{task}/{environment}/{agent}/seed{seed}"  # in distilling
+)
 
 
 wildcard_constraints:
     scale="[a-z]+",
     task="[a-z][a-z0-9_]*",
-    environment="(?!real/)[a-z][a-z0-9_]*",
+    environment="(?!(real|teacher)/)[a-z][a-z0-9_]*",
     seed="[0-9]+",
     agent="[a-z][a-z0-9_]*",
     expert="[a-z][a-z0-9_]*",
@@ -89,9 +93,32 @@ def job(stage, out, **needs):
     return inputs
 
 
+def made(name):
+    """A file of what made an environment: meta-training, or distillation."""
+
+    def files(wildcards):
+        distilled = PLAN.distilled(wildcards["scale"], wildcards["environment"])
+        return f"{RUN}/{'distil' if distilled else 'metatrain'}/{name}"
+
+    return files
+
+
+def start_of(name):
+    """The same for the environment where a meta-training begins; nothing where there is none."""
+
+    def files(wildcards):
+        scale, task, environment = (
+            wildcards[w] for w in ("scale", "task", "environment")
+        )
+        start = PLAN.start(scale, task, environment)
+        return [f"{RUN}/distil/{name}".replace("{environment}", start)] if start else []
+
+    return files
+
+
 TABLES = {  # name -> where its files are
-    "progress": [f"{RUN}/metatrain/progress.parquet"],
-    "evaluations": [f"{RUN}/metatrain/evaluations.parquet"],
+    "progress": [made("progress.parquet")],
+    "evaluations": [made("evaluations.parquet")],
     "curves": [f"{RUN}/transfer/{{agent}}/curves.parquet", f"{REAL}/curves.parquet"],
     "episodes": [
         f"{RUN}/transfer/{{agent}}/episodes.parquet",
@@ -104,16 +131,20 @@ TABLES = {  # name -> where its files are
 
 def files_of(name, scale, task):
     """All files of a table that a task has at a scale."""
-    every = {
-        "environment": PLAN.environments(scale, task),
-        "seed": PLAN.seeds(scale),
-        "agent": PLAN.agents(scale, task),
-    }
-    return [
-        file
-        for pattern in TABLES[name]
-        for file in expand(pattern, scale=scale, task=task, **every)
+    # What agents see and get is recorded in one environment of each kind, as published.
+    first = slice(1 if name in ("values", "surface") else None)
+    jobs = [
+        dict(scale=scale, task=task, environment=environment, seed=seed, agent=agent)
+        for environment in PLAN.environments(scale, task)
+        for seed in PLAN.seeds(scale, environment)[first]
+        for agent in PLAN.agents(scale, task)
     ]
+    files = [
+        (pattern(job) if callable(pattern) else pattern).format(**job)
+        for pattern in TABLES[name]
+        for job in jobs
+    ]
+    return list(dict.fromkeys(files))
 
 
 def tables(name):
@@ -125,6 +156,18 @@ def tables(name):
         return [file for task in tasks for file in files_of(name, scale, task)]
 
     return files
+
+
+def choices_of(wildcards):
+    """All tables of the choices in distilling that a scale varies."""
+    scale = wildcards["scale"]
+    return [
+        f"{CHOICES}/choices.parquet".format(
+            scale=scale, task=task, environment=environment, agent=agent, seed=seed
+        )
+        for task, environment, agent in PLAN.choices(scale)
+        for seed in PLAN.seeds(scale, environment)
+    ]
 
 
 def experts_of(table):

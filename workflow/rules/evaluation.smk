@@ -4,7 +4,7 @@ rule transfer:
             job(
                 "transfer",
                 f"{RUN}/transfer/{{agent}}",
-                environment=f"{RUN}/metatrain/environment.safetensors",
+                environment=made("environment.safetensors"),
             )
         ),
     output:
@@ -48,7 +48,7 @@ rule behaviour:
             job(
                 "behaviour",
                 f"{RUN}/behaviour",
-                environment=f"{RUN}/metatrain/environment.safetensors",
+                environment=made("environment.safetensors"),
             )
         ),
     output:

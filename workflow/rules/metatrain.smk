@@ -1,6 +1,13 @@
 rule metatrain:
     input:
-        unpack(job("metatrain", f"{RUN}/metatrain")),
+        unpack(
+            job(
+                "metatrain",
+                f"{RUN}/metatrain",
+                start=start_of("environment.safetensors"),
+                start_progress=start_of("progress.parquet"),
+            )
+        ),
     output:
         update(f"{RUN}/metatrain/manifest.json"),
         update(f"{RUN}/metatrain/environment.safetensors"),

@@ -62,12 +62,13 @@ def meta_training(
     progress: pd.DataFrame, evaluations: pd.DataFrame, task: Task, scale: str
 ) -> Figure:
     """How good each environment becomes: return on the real task over generations."""
-    names = sorted(map(str, progress["environment"].unique()))
+    searched = progress["stage"] == runs.METATRAIN
+    names = sorted(map(str, progress["environment"][searched].unique()))
     figure, panels = _grid(len(names), columns=2, height=1.75, x="generation", y="return")
     colour_of = style.colours(names)
     for axes, name in zip(panels, names, strict=True):
         log = progress[progress["environment"] == name]
-        for _, seed in runs.by(log, "environment_seed"):
+        for _, seed in runs.by(log[log["stage"] == runs.METATRAIN], "environment_seed"):
             axes.plot(seed["generation"], seed["fitness_mean"], color=colour_of[name], lw=0.7)
         draws = evaluations[evaluations["environment"] == name]
         for i, ((agent,), rows) in enumerate(runs.by(draws, "agent")):

@@ -9,6 +9,7 @@ from synthbench.analysis.files import REAL
 from synthbench.analysis.runs import level
 
 Numbers = Mapping[str, Any]
+PUBLISHED = "published: synthetic bandit (Liesen et al. 2024), 20 agents"
 UNSEEN = " † unseen: this agent took no part in that environment's meta-training."
 
 
@@ -20,6 +21,7 @@ def markdown(summary: Numbers) -> str:
             f"## {task} ({section['id']})",
             "### Return on the real task",
             returns_table(summary, task),
+            *_section("### What the making of an environment changes", verdicts(summary, task)),
             "### Training until the task is solved",
             effort_table(summary, task),
             "### Cost of meta-training",
@@ -65,7 +67,34 @@ def returns_table(summary: Numbers, task: str) -> str:
         f"{UNSEEN if any(cell.get('unseen') for cell in cells) else ''}"
     )
     show_n = len({cell["n"] for cell in cells}) > 1
+    published = summary["about"]["tasks"][task]["published"]
+    judged = {agent for row in rows.values() for agent in row}
+    if said := {a: {"published": published[a]} for a in judged if published.get(a) is not None}:
+        rows[PUBLISHED] = said
     return f"{sentence}\n\n{_table(rows, lambda cell: _return_cell(cell, level(solved), show_n))}"
+
+
+def verdicts(summary: Numbers, task: str) -> str:
+    """What one way of making an environment adds to another, per agent; empty if there is one."""
+    rows = [
+        {
+            "agent": entry["agent"],
+            "environment": _trained_in(summary, task, entry["environment"]),
+            "less that of": _trained_in(summary, task, entry["other"]),
+            "difference": f"{entry['difference']:,.1f} [{entry['low']:,.1f}, {entry['high']:,.1f}]",
+            "verdict": _verdict(entry),
+        }
+        for entry in summary["differences"][task]
+    ]
+    if not rows:
+        return ""
+    sentence = (
+        f"Scale `{summary['about']['scale']}`: difference of the interquartile means of the return "
+        "on the real task, by how the environments were made. These intervals "
+        f"({summary['about']['level']:.0%}) resample environment seeds, and agents within each: "
+        "where there is only one seed they cannot say what another would give (*)."
+    )
+    return f"{sentence}\n\n{tabulate(rows, headers='keys', **_PIPE)}"
 
 
 def effort_table(summary: Numbers, task: str) -> str:
@@ -99,6 +128,7 @@ def cost_table(summary: Numbers, task: str) -> str:
     rows = [
         {
             "environment": f"`{name}`",
+            "made": env["made"],
             "meta-trained with": ", ".join(env["agents"]),
             "seeds": env["n"],
             **{header: _spread(env[column]) for column, header in columns.items()},
@@ -118,6 +148,15 @@ def cost_table(summary: Numbers, task: str) -> str:
 _PIPE: dict[str, Any] = {"tablefmt": "pipe", "disable_numparse": True}
 
 
+def _section(heading: str, body: str) -> list[str]:
+    return [heading, body] if body else []
+
+
+def _verdict(entry: Numbers) -> str:
+    word = "better" if entry["low"] > 0 else "worse" if entry["high"] < 0 else "no difference seen"
+    return f"{word} *" if min(entry["seeds"]) < 2 else word
+
+
 def _table(rows: Mapping[str, Numbers], cell: Callable[[Numbers], str]) -> str:
     agents = sorted({agent for row in rows.values() for agent in row})
     body = [
@@ -128,6 +167,8 @@ def _table(rows: Mapping[str, Numbers], cell: Callable[[Numbers], str]) -> str:
 
 
 def _return_cell(cell: Numbers, solved: float, show_n: bool) -> str:
+    if "published" in cell:
+        return f"{cell['published']:,.1f}"
     value = f"{cell['iqm']:,.1f}"
     value = f"**{value}**" if cell["iqm"] >= solved else value
     n = f" (n = {cell['n']})" if show_n else ""
@@ -156,8 +197,10 @@ def _by_place(summary: Numbers, experiment: str, task: str) -> list[tuple[str, N
 def _trained_in(summary: Numbers, task: str, environment: str) -> str:
     if environment == REAL:
         return "real task"
-    agents = ", ".join(summary["meta_training"][task][environment]["agents"])
-    return f"`{environment}` (meta-trained with {agents})"
+    entry = summary["meta_training"][task][environment]
+    how = f"meta-trained with {', '.join(entry['agents'])}"
+    made = {"evolved": how, "distilled": "distilled", "distilled+evolved": f"distilled, then {how}"}
+    return f"`{environment}` ({made[entry['made']]})"
 
 
 def _spread(cost: Numbers) -> str:

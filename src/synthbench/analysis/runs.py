@@ -13,6 +13,14 @@ from synthbench.analysis.files import REAL
 RUN = ["environment", "environment_seed", "agent", "draw"]  # what names one training run
 
 
+DISTIL, METATRAIN = "distil", "metatrain"  # stages in progress.parquet
+VARIANTS = {  # (is there DISTIL, METATRAIN)
+    (False, True): "evolved",
+    (True, False): "distilled",
+    (True, True): "distilled+evolved",
+}
+
+
 def by(table: pd.DataFrame, *columns: str) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
     """The rows of each combination of names in `columns`, sorted."""
     for key, rows in table.groupby(list(columns)):
@@ -52,7 +60,14 @@ def first_solved(curves: pd.DataFrame, threshold: float) -> pd.DataFrame:
 
 
 def meta_agents(progress: pd.DataFrame) -> dict[str, list[str]]:
-    """The agents really used in the meta-training of each environment."""
+    """The agents really used in the meta-training of each environment, if there was one."""
     return {
-        name: sorted(set(map(str, rows["agent"]))) for (name,), rows in by(progress, "environment")
+        name: sorted(set(map(str, rows["agent"][rows["stage"] == METATRAIN])))
+        for (name,), rows in by(progress, "environment")
     }
+
+
+def made(progress: pd.DataFrame) -> dict[str, str]:
+    """How each environment was made, of VARIANTS."""
+    stages = {name: set(rows["stage"]) for (name,), rows in by(progress, "environment")}
+    return {name: VARIANTS[DISTIL in there, METATRAIN in there] for name, there in stages.items()}

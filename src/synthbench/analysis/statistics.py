@@ -92,6 +92,42 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
+@dataclass(frozen=True)
+class Difference:
+    """Interquartile mean of one group of runs less that of another, with its interval."""
+
+    difference: float
+    low: float
+    high: float
+
+
+def difference(
+    runs: Sequence[np.ndarray],
+    others: Sequence[np.ndarray],
+    level: float = LEVEL,
+    resamples: int = 2000,
+) -> Difference:
+    """Of two groups, each a vector of runs per environment seed.
+
+    The percentile interval resamples seeds, and within each the runs: so it says what other
+    environments, made in the same way, would give. With one seed in a group it cannot.
+    """
+    generator = np.random.default_rng(SEED)
+
+    def resampled(group: Sequence[np.ndarray]) -> float:
+        chosen = [group[i] for i in generator.integers(len(group), size=len(group))]
+        return float(
+            interquartile_mean(np.concatenate([generator.choice(r, size=len(r)) for r in chosen]))
+        )
+
+    _refuse_nothing_and_nonsense([*runs, *others])
+    estimates = [resampled(runs) - resampled(others) for _ in range(resamples)]
+    tail = (1 - level) / 2
+    low, high = np.quantile(estimates, [tail, 1 - tail])
+    point = interquartile_mean(np.concatenate(runs)) - interquartile_mean(np.concatenate(others))
+    return Difference(float(point), float(low), float(high))
+
+
 def fraction_interval(successes: int, n: int, level: float = LEVEL) -> tuple[float, float]:
     """Score interval of a fraction (Wilson 1927).
 

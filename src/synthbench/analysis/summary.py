@@ -1,5 +1,6 @@
 """What came out, in numbers? Every headline number with its n and interval."""
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +11,7 @@ import pandas as pd
 
 from synthbench.analysis import files, report, runs
 from synthbench.analysis.files import REAL
-from synthbench.analysis.statistics import LEVEL, RESAMPLES, estimate, fraction_interval
+from synthbench.analysis.statistics import LEVEL, RESAMPLES, difference, estimate, fraction_interval
 from synthbench.io import atomic, write_json
 
 DIGITS = 6  # significant digits kept: more than the intervals justify, alike on all machines
@@ -50,6 +51,7 @@ def summarise(
     summary: Numbers = {
         "about": {"scale": scale, "level": LEVEL, "resamples": RESAMPLES, "tasks": {}},
         "transfer": {},
+        "differences": {},
         "real_at_equal_steps": {},
         "steps_to_solve": {},
         "episodes_to_solve": {},
@@ -60,8 +62,12 @@ def summarise(
         c, e, p, v = (t[t["task"] == task] for t in (curves, episodes, progress, evaluations))
         if c.empty or p.empty:
             raise ValueError(f"{task} is in the plan, but no table of its agents or environments.")
-        summary["about"]["tasks"][task] = {key: section[key] for key in ("id", "solved", "horizon")}
+        summary["about"]["tasks"][task] = {
+            **{key: section[key] for key in ("id", "solved", "horizon")},
+            "published": {a: said["synthetic"] for a, said in section["published"].items()},
+        }
         summary["transfer"][task] = final_returns(c, e, runs.meta_agents(p))
+        summary["differences"][task] = differences(c, runs.made(p))
         summary["real_at_equal_steps"][task] = returns_at_equal_steps(c)
         summary["steps_to_solve"][task] = to_solve(c, solved, "step")
         summary["episodes_to_solve"][task] = to_solve(c, solved, "episode")
@@ -83,6 +89,26 @@ def final_returns(
         if environment != REAL:
             numbers["unseen"] = agent not in meta_agents[environment]
         entries.setdefault(environment, {})[agent] = numbers
+    return entries
+
+
+def differences(curves: pd.DataFrame, made: Mapping[str, str]) -> list[Numbers]:
+    """Return of finished agents by how their environment was made: of each two, per agent."""
+    ends = runs.finished(curves)
+    entries = []
+    order = list(runs.VARIANTS.values())
+    for (agent,), rows in runs.by(ends[ends["environment"] != REAL], "agent"):
+        by_place = {
+            name: [seed["return_"].to_numpy() for _, seed in there.groupby("environment_seed")]
+            for (name,), there in runs.by(rows, "environment")
+        }
+        for name, other in itertools.permutations(by_place, 2):
+            if order.index(made[name]) > order.index(made[other]):
+                entries.append(
+                    {"agent": agent, "environment": name, "other": other}
+                    | {"seeds": [len(by_place[name]), len(by_place[other])]}
+                    | asdict(difference(by_place[name], by_place[other]))
+                )
     return entries
 
 
@@ -126,6 +152,7 @@ def meta_training(progress: pd.DataFrame, evaluations: pd.DataFrame, threshold: 
         costs = by_seed[COSTS].sum().assign(generations=by_seed["generation"].max())
         entries[environment] = {
             "agents": runs.meta_agents(rows)[environment],
+            "made": runs.made(rows)[environment],
             "n": len(costs),
             **costs.agg(["mean", "min", "max"]).to_dict(),
             "mean_environment": {

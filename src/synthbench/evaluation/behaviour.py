@@ -30,13 +30,13 @@ GRID = 61  # points per dimension of the surface
 
 
 def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
-    """Record the agents that the environment was meta-trained with."""
+    """Record agents: those that it was meta-trained with, or all that it is to train."""
     (path,) = inputs["environment"]
     env = synth.load(path, config.synth, config.task)
     names = config.task.observation_names
     values, visited = [], []
-    with Work(f"{config.task.name} {config.synth.name}", len(config.meta.agents), "algorithm") as w:
-        for i, name in enumerate(config.meta.agents):
+    with Work(f"{config.task.name} {config.synth.name}", len(config.agents), "algorithm") as w:
+        for i, name in enumerate(sorted(config.agents)):
             training, test, answer = record(config, env, config.agents[name])
             sources = {
                 "synthetic_training": training,

@@ -27,9 +27,9 @@ def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Pa
 
 
 def _environment(path: Path) -> str:
-    """The name in the plan, from .../<environment>/seed<seed>/metatrain/environment.safetensors.
+    """The name in the plan, from .../<environment>/seed<seed>/<stage>/environment.safetensors.
 
     A file that is elsewhere, as by hand, is called by its own name.
     """
-    planned = len(path.parts) >= 4 and path.parts[-2] == "metatrain"
+    planned = len(path.parts) >= 4 and path.parts[-2] in ("metatrain", "distil")
     return path.parts[-4] if planned else path.stem

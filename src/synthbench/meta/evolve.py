@@ -3,7 +3,7 @@
 Outer loop: SNES (Wierstra et al. 2014; evosax) on the environment's parameters, as in Liesen et al.
 2024. Inner loop: `fitness.py`. Each generation takes one algorithm and draws one setting of its
 hyperparameters for all its candidates, so that the environment cannot specialise on one. The result
-is the mean of the search distribution.
+is the mean of the search distribution. It may begin at an environment that is there already.
 """
 
 import time
@@ -15,27 +15,22 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pandas as pd
 from evosax.algorithms.distribution_based.snes import SNES
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
 from synthbench import checkpoint as files
 from synthbench.agents import base as agents
 from synthbench.agents import spaces
 from synthbench.display import Work, say
-from synthbench.io import write_table
+from synthbench.io import read_table, write_table
 from synthbench.meta import fitness
+from synthbench.meta.progress import EVALUATIONS, PROGRESS, table
 from synthbench.parallel import devices_for
 from synthbench.rng import root, stream
 from synthbench.synth import env as synth
 from synthbench.tasks import base as tasks
 from synthbench.types import PRNGKey
-
-PROGRESS = (
-    *("generation", "agent", "fitness_mean", "fitness_std", "fitness_min", "fitness_max"),
-    *("sigma_mean", "seconds", "synthetic_steps", "real_steps", "updates"),
-)
-EVALUATIONS = ("generation", "agent", "draw", "return_")
 
 
 @dataclass
@@ -48,12 +43,16 @@ class Log:
 
 def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
     """Meta-train the configured environment, or go on from the last checkpoint of a killed run."""
-    search = Search(config)
+    start = [synth.load(path, config.synth, config.task) for path in inputs.get("start", ())]
+    search = Search(config, *start)
     state, log = search.resume(checkpoint / "search.safetensors")
     state, log = search.go_on(state, log, checkpoint / "search.safetensors")
-    write_table(out / "progress.parquet", _table(log.progress, PROGRESS))
-    write_table(out / "evaluations.parquet", _table(log.evaluations, EVALUATIONS))
-    cost = {k: sum(row[k] for row in log.progress) for k in ("synthetic_steps", "real_steps")}
+    begun = [row for path in inputs.get("start_progress", ()) for row in _rows(path)]
+    write_table(out / "progress.parquet", table([*begun, *log.progress], PROGRESS))
+    write_table(out / "evaluations.parquet", table(log.evaluations, EVALUATIONS))
+    cost = {
+        k: sum(row[k] for row in [*begun, *log.progress]) for k in ("synthetic_steps", "real_steps")
+    }
     about = {"kind": "synthetic environment", "config": config, "cost": cost}
     files.save(out / "environment.safetensors", search.strategy.get_mean(state), about)
     return ["environment.safetensors", "progress.parquet", "evaluations.parquet"]
@@ -62,15 +61,18 @@ def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Pa
 class Search:
     """One meta-training run; all randomness comes from the seed and the generation's number."""
 
-    def __init__(self, config: Any):
+    def __init__(self, config: Any, start: synth.SyntheticEnv | None = None):
         self.config, self.meta = config, config.meta
         self.task = tasks.load(config.task)
         self.env = synth.make(config.synth, config.task)
         self.key = root(config.seed)
-        theta = synth.init_theta(stream(self.key, "theta"), self.env)
+        theta = start.theta if start else synth.init_theta(stream(self.key, "theta"), self.env)
         self.strategy = SNES(population_size=self.meta.population, solution=theta)
         self.settings = self.strategy.default_params.replace(std_init=self.meta.sigma)
         self.state_0 = self.strategy.init(stream(self.key, "search"), theta, self.settings)
+        if start:
+            sigma, _ = ravel_pytree(jax.tree.map(self._relative_sigma, theta))
+            self.state_0 = self.state_0.replace(std=sigma)
         self.trials = {name: self._trial(name) for name in self.meta.agents}
         population = devices_for(self.meta.population)
         draws = devices_for(self.meta.evaluate_draws)
@@ -80,6 +82,11 @@ class Search:
             chunk = fitness.chunk(trial, self.env.replace(theta=theta), setting)
             self.try_population[name] = fitness.over_population(trial, chunk, population)
             self.try_mean[name] = fitness.over_draws(trial, chunk, draws)
+
+    def _relative_sigma(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        """`sigma` in units of a column's root mean square: fitted parameters differ in size."""
+        size = jnp.sqrt((x**2).mean(0)) if x.ndim > 1 else jnp.sqrt((x**2).mean())
+        return jnp.broadcast_to(self.meta.sigma * size, x.shape)
 
     def _trial(self, name: str) -> fitness.Trial:
         agent = agents.load(self.config.agents[name], self.env.spec)
@@ -129,6 +136,7 @@ class Search:
         )
         steps, updates = self._training(name)
         return state, {
+            "stage": "metatrain",
             "generation": generation,
             "agent": name,
             "fitness_mean": float(returns.mean()),
@@ -181,10 +189,9 @@ class Search:
         return f"{c.task.name} {c.synth.name} ({'+'.join(self.meta.agents)}), seed {c.seed}"
 
 
-def _table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:
-    """These columns, then the others by name: rows from a checkpoint have lost their order."""
-    others = sorted({name for row in rows for name in row} - set(columns))
-    return pd.DataFrame(rows, columns=[*columns, *others])
+def _rows(path: Path) -> list[dict[str, Any]]:
+    """Of the progress of the environment where the search began."""
+    return read_table(path).to_dict("records")
 
 
 def _note(row: dict[str, Any]) -> str:

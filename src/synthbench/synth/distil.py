@@ -77,7 +77,7 @@ def action_preference(
 ) -> Float[Array, ""]:
     """Preferences, centred over actions, then scaled so that the largest deviation is 1."""
     centred = preferences - preferences.mean()
-    return (centred / jnp.maximum(jnp.abs(centred).max(), 1e-8))[action]
+    return (centred / jnp.maximum(jnp.abs(centred).max(), 1e-6))[action]
 
 
 def log_probability(
@@ -230,7 +230,8 @@ def fit_network(
 
     def many(key: PRNGKey) -> tuple[Float[Array, "n i"], Float[Array, "n k"]]:
         keys = jax.random.split(key, -(-SAMPLES // fit.batch_size))
-        return jax.tree.map(jnp.concatenate, tuple(zip(*map(batch, keys), strict=True)))
+        batches = jax.jit(jax.vmap(batch))(keys)
+        return jax.tree.map(lambda x: x.reshape(-1, x.shape[-1]), batches)
 
     inputs, targets = many(stream(key, "spread"))
     from_inputs = inputs.mean(0), _not_zero(inputs.std(0))

@@ -1,0 +1,107 @@
+"""Which choices matter in distilling? One is varied at a time, the others are as they are.
+
+Context noise, share of random actions, kind of reward, number of contexts, and how long the teacher
+was trained: for each value an environment is made, and agents, each with its own settings, are
+trained in it and judged on the real task.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+
+from synthbench.agents import base as agents
+from synthbench.agents import spaces
+from synthbench.config import typed
+from synthbench.display import Work
+from synthbench.io import write_table
+from synthbench.meta import distillation, fitness
+from synthbench.meta import teacher as teachers
+from synthbench.parallel import devices_for
+from synthbench.rng import root, stream
+from synthbench.schema import REWARDS
+from synthbench.synth.env import SyntheticEnv
+from synthbench.tasks import base as tasks
+from synthbench.tasks.rollout import episode_returns
+
+DISTIL = ("noise", "exploration", "reward")  # choices that are settings of `distil`
+
+
+def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
+    """Write choices.parquet: a row per agent trained, with the choice made for its environment."""
+    (policy,) = inputs["policy"]
+    (section,) = config.teacher.agents.values()
+    teacher = teachers.load(policy, config.task, section)
+    variations = list(varied(config))
+    rows = []
+    title = f"choices in {config.task.name}, seed {config.seed}"
+    with Work(title, len(variations), "environment") as work:
+        for i, (choice, value, changed) in enumerate(variations):
+            used = trained(changed, section) if choice == "teacher" else teacher
+            env, errors = distillation.environment(
+                changed, used, distillation.visits(changed, used)
+            )
+            about = {"choice": choice, "value": str(value), "teacher_return": used.return_}
+            about |= {f"error_{head}": error for head, error in errors.items()}
+            rows += [{**about, **row} for row in judged(config, env)]
+            work.done(i + 1, f"{choice} {value}")
+    table = pd.DataFrame(rows)
+    table.insert(0, "task", config.task.name)
+    table.insert(1, "environment_seed", config.seed)
+    write_table(out / "choices.parquet", table)
+    return ["choices.parquet"]
+
+
+def varied(config: Any) -> Iterator[tuple[str, Any, Any]]:
+    """(choice, value, configuration with it); the values that all others have are among them."""
+    choices = config.choices
+    kind = config.task.action.kind
+    values = {"noise": choices.noise, "exploration": choices.exploration}
+    values["reward"] = REWARDS[kind]
+    for choice in DISTIL:
+        for value in values[choice]:
+            yield choice, value, _with(config, "distil", choice, value)
+    for value in choices.initial_states:
+        yield "initial_states", value, _with(config, "synth", "initial_states", value)
+    for share in choices.teacher:
+        steps = max(1, round(share * config.teacher.steps))
+        yield "teacher", share, _with(config, "teacher", "steps", steps)
+
+
+def trained(config: Any, section: Any) -> teachers.Teacher:
+    """A teacher trained for as long as the configuration says, and its return on the real task."""
+    task = tasks.load(config.task)
+    agent = agents.load(section, task.spec)
+    key = stream(root(config.seed), "teacher")  # that of the teacher itself
+    settings = {name: jnp.float32(value) for name, value in section.hyperparameters.items()}
+    steps = config.teacher.steps
+    params = jax.jit(lambda key: agents.train(agent, task, settings, key, steps)[0])(key)
+    policy = partial(agent.act, params)
+    test = jax.jit(lambda key: episode_returns(key, task, policy, config.teacher.episodes)[0])
+    return teachers.Teacher(agent, params, float(test(stream(key, "test")).mean()))
+
+
+def judged(config: Any, env: SyntheticEnv) -> Iterator[dict[str, Any]]:
+    """The return of each of `draws` agents, which are the same for all environments of a seed."""
+    settings = config.choices
+    for section in config.agents.values():
+        key = stream(root(config.seed), f"choices {section.name}")
+        agent = agents.load(section, env.spec)
+        trial = fitness.Trial(agent, tasks.load(config.task), settings.steps, settings.episodes)
+        drawn = spaces.draw(stream(key, "hyperparameters"), section, settings.draws, "sampled")
+        first = jax.tree.map(lambda x: x[0], drawn)
+        chunk = fitness.chunk(trial, env, first)
+        keys = jax.random.split(stream(key, "agents"), settings.draws)
+        judge = fitness.over_draws(trial, chunk, devices_for(settings.draws))
+        for draw, return_ in enumerate(np.asarray(judge(env, drawn, keys).return_)):
+            hyperparameters = {f"hp_{name}": float(value[draw]) for name, value in drawn.items()}
+            yield {"agent": agent.name, "draw": draw, "return_": float(return_), **hyperparameters}
+
+
+def _with(config: Any, section: str, name: str, value: Any) -> Any:
+    return typed({**config, section: {**config[section], name: value}})

@@ -1,0 +1,25 @@
+"""What the making of an environment took and gave: rows of progress.parquet, whatever made it."""
+
+from typing import Any
+
+import pandas as pd
+
+PROGRESS = (
+    *("stage", "generation", "agent"),
+    *("fitness_mean", "fitness_std", "fitness_min", "fitness_max"),
+    *("sigma_mean", "seconds", "synthetic_steps", "real_steps", "updates"),
+)
+EVALUATIONS = ("generation", "agent", "draw", "return_")
+
+
+def row(stage: str, seconds: float, real_steps: int, updates: int, **more: Any) -> dict[str, Any]:
+    """Of a stage that has no generations: teacher or distil. What it lacks is not a number."""
+    blank = dict.fromkeys(PROGRESS, float("nan"))
+    counts = {"generation": 0, "synthetic_steps": 0, "real_steps": real_steps, "updates": updates}
+    return {**blank, "stage": stage, "agent": "", "seconds": seconds, **counts, **more}
+
+
+def table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:
+    """These columns, then the others by name: rows from a checkpoint have lost their order."""
+    others = sorted({name for row in rows for name in row} - set(columns))
+    return pd.DataFrame(rows, columns=[*columns, *others])

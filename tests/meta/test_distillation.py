@@ -1,0 +1,173 @@
+"""From a teacher to an environment, to a search that begins there, and what each of them cost."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import pytest
+
+import learners
+from probes import section
+from synthbench.config import typed
+from synthbench.evaluation import choices
+from synthbench.meta import distillation, evolve, teacher
+from synthbench.synth import env as synth
+
+TEACHER = learners.section("learner", "extra")
+FILES = ["environment.safetensors", "progress.parquet", "evaluations.parquet"]
+CHOICES = {
+    "draws": 2,
+    "steps": 16,
+    "episodes": 2,
+    "noise": [0.0],
+    "exploration": [1.0],
+    "initial_states": [2, 0],
+    "teacher": [0.5],
+}
+
+
+def job(kind: str = "table_bandit", **changes: Any) -> Any:
+    """The real task is CartPole with a horizon of 10."""
+    size = {"table_bandit": 8, "mdp": 0}[kind]
+    distil = {"episodes": 3, "exploration": 0.5, "noise": 0.5, "reward": "agreement"}
+    fit = {"fit_steps": 50, "fit_batch_size": 16, "fit_learning_rate": 0.01}
+    meta = {"agents": ["learner"], "steps": {"learner": 16}, "generations": 2, "population": 4}
+    meta |= {"episodes": 2, "sigma": 0.5, "evaluate_draws": 2, "start": "distilled"}
+    values = {
+        "seed": 3,
+        "task": section("task", "cartpole", horizon=10),
+        "synth": section("synth", kind, initial_states=size, hidden=[4]),
+        "teacher": {"steps": 64, "episodes": 4, "agents": {"learner": TEACHER}},
+        "distil": {**distil, **fit},
+        "meta": section("meta", "snes", **meta),
+        "agents": {"learner": TEACHER},
+        "choices": CHOICES,
+    }
+    return typed({**values, **changes})
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("teacher")
+    names = ["policy.safetensors", "progress.parquet", "episodes.parquet"]
+    assert teacher.run(job(), {}, out, out) == names
+    return out
+
+
+def distilled(taught: Path, out: Path, kind: str = "table_bandit") -> Path:
+    inputs = {"policy": [taught / "policy.safetensors"], "progress": [taught / "progress.parquet"]}
+    assert distillation.run(job(kind), inputs, out, out) == FILES
+    return out
+
+
+@pytest.fixture(scope="module")
+def made(taught: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return distilled(taught, tmp_path_factory.mktemp("distilled"))
+
+
+def test_the_policy_that_is_kept_earns_what_was_tested(taught: Path) -> None:
+    config = job()
+    loaded = teacher.load(taught / "policy.safetensors", config.task, TEACHER)
+    episodes = pd.read_parquet(taught / "episodes.parquet")
+    assert len(episodes) == 4
+    assert loaded.return_ == episodes.return_.mean()
+    assert episodes.return_.between(1, 10).all()
+    again = choices.trained(config, TEACHER)
+    for x, y in zip(jax.tree.leaves(loaded.params), jax.tree.leaves(again.params), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-5)
+    assert again.return_ == loaded.return_
+
+
+def test_all_costs_are_kept(taught: Path, made: Path) -> None:
+    first = pd.read_parquet(taught / "progress.parquet")
+    assert first.stage.tolist() == ["teacher"]
+    assert first.real_steps.tolist() == [64]
+    progress = pd.read_parquet(made / "progress.parquet")
+    assert progress.stage.tolist() == ["teacher", "distil"]
+    assert progress.generation.tolist() == [0, 0]
+    assert progress.agent.tolist() == ["", ""]  # none took part in a meta-training
+    seen = distillation.visits(job(), _loaded(taught))
+    assert progress.real_steps.tolist() == [64, len(seen.reward)]
+    assert (progress.seconds > 0).all()
+    assert 0 < progress.error_reward[1] < 2
+    evaluations = pd.read_parquet(made / "evaluations.parquet")
+    assert list(evaluations) == ["generation", "agent", "draw", "return_"]
+    assert evaluations.empty
+
+
+def test_the_contexts_are_near_what_the_teacher_saw(taught: Path, made: Path) -> None:
+    config = job()
+    env = synth.load(made / FILES[0], config.synth, config.task)
+    contexts = env.theta["initial_state"]["table"]
+    assert contexts.shape == (8, 4)
+    seen = distillation.visits(config, _loaded(taught)).observation
+    assert (np.abs(contexts - seen.mean(0)) < 6 * seen.std(0)).all()
+
+
+def test_the_same_job_gives_the_same_bytes(taught: Path, made: Path, tmp_path: Path) -> None:
+    again = distilled(taught, tmp_path)
+    assert (again / FILES[0]).read_bytes() == (made / FILES[0]).read_bytes()
+
+
+def test_an_mdp_can_be_distilled(taught: Path, tmp_path: Path) -> None:
+    config = job("mdp")
+    distilled(taught, tmp_path, "mdp")
+    env = synth.load(tmp_path / FILES[0], config.synth, config.task)
+    assert set(env.theta) == {"initial_state", "reward", "transition", "done"}
+    state, _ = env.reset(jax.random.key(0))
+    _, step = env.step(jax.random.key(1), state, jnp.int32(0))
+    assert np.isfinite(step.observation).all()
+
+
+def test_a_search_begins_at_the_distilled_environment(made: Path, tmp_path: Path) -> None:
+    config = job()
+    start = synth.load(made / FILES[0], config.synth, config.task)
+    search = evolve.Search(config, start)
+    for ours, theirs in zip(
+        jax.tree.leaves(search.strategy.get_mean(search.state_0)),
+        jax.tree.leaves(start.theta),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    table, (sigma, *_) = start.theta["initial_state"]["table"], _sigmas(search)
+    # Half of the root mean square of each of the columns, whatever their unit.
+    expected = np.broadcast_to(0.5 * np.sqrt((table**2).mean(0)), table.shape)
+    np.testing.assert_allclose(sigma, expected, rtol=1e-5)
+    inputs = {"start": [made / FILES[0]], "start_progress": [made / "progress.parquet"]}
+    evolve.run(config, inputs, tmp_path, tmp_path)
+    progress = pd.read_parquet(tmp_path / "progress.parquet")
+    assert progress.stage.tolist() == ["teacher", "distil", "metatrain", "metatrain"]
+    assert progress.generation.tolist() == [0, 0, 1, 2]
+
+
+def _sigmas(search: Any) -> Any:
+    """Standard deviations of the search, as leaves of the shapes of theta."""
+    state = search.state_0
+    return jax.tree.leaves(search.strategy.get_mean(state.replace(mean=state.std)))
+
+
+def _loaded(taught: Path) -> teacher.Teacher:
+    return teacher.load(taught / "policy.safetensors", job().task, TEACHER)
+
+
+def test_choices_are_varied_one_at_a_time(taught: Path, tmp_path: Path) -> None:
+    inputs = {"policy": [taught / "policy.safetensors"]}
+    assert choices.run(job(), inputs, tmp_path, tmp_path) == ["choices.parquet"]
+    table = pd.read_parquet(tmp_path / "choices.parquet")
+    tried = table.groupby("choice")["value"].unique().map(set).to_dict()
+    assert tried == {
+        "noise": {"0.0"},
+        "exploration": {"1.0"},
+        "reward": {"action_preference", "log_probability", "advantage", "agreement"},
+        "initial_states": {"2", "0"},
+        "teacher": {"0.5"},
+    }
+    assert table.groupby(["choice", "value"]).size().eq(2).all()
+    assert table.groupby("draw").hp_rate.nunique().eq(1).all()  # the same agents everywhere
+    base = job()
+    for choice, value, changed in choices.varied(base):
+        differing = [s for s in base if base[s] != changed[s]]
+        assert len(differing) <= 1, (choice, value)
