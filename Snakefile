@@ -12,12 +12,19 @@ include: "workflow/rules/analysis.smk"
 include: "workflow/rules/experts.smk"
 
 
-rule all:
-    default_target: True
+rule all_tasks:
     input:
         f"results/{SCALE}/summary.json",
         [results_of(task) for task in PLAN.tasks(SCALE)],
         [figures_of(task) for task in PLAN.tasks(SCALE)],
+    message:
+        f"the tasks of scale {SCALE}"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.all_tasks.input,
         rules.all_experts.input,
         rules.all_choices.input,
     message:

@@ -210,21 +210,16 @@ def test_markdown_of_a_small_summary() -> None:
         "real_at_equal_steps": {"cartpole": {"real": {"ppo": ends | {"iqm": 470.0}}}},
     }
     cost = {"mean": 60.0, "min": 60.0, "max": 60.0}
-    small["meta_training"] = {
-        "cartpole": {
-            "bandit_ppo": {
-                "agents": ["ppo"],
-                "made": "evolved",
-                "n": 1,
-                **dict.fromkeys(("generations", "seconds", "synthetic_steps", "updates"), cost),
-                "real_steps": {"mean": 1234.5, "min": 1200.0, "max": 1269.0},
-                "mean_environment": {"ppo": good | {"solved_at_generation": None}},
-            }
-        }
+    evolved = {
+        "agents": ["ppo"],
+        "made": "evolved",
+        "n": 1,
+        **dict.fromkeys(("generations", "seconds", "synthetic_steps", "updates"), cost),
+        "real_steps": {"mean": 1234.5, "min": 1200.0, "max": 1269.0},
+        "mean_environment": {"ppo": good | {"solved_at_generation": None}},
     }
-    evolved = small["meta_training"]["cartpole"]["bandit_ppo"]
     distilled = evolved | {"agents": [], "made": "distilled", "mean_environment": {}}
-    small["meta_training"]["cartpole"]["distilled"] = distilled
+    small["meta_training"] = {"cartpole": {"bandit_ppo": evolved, "distilled": distilled}}
     few = good | {"iqm": 1234.4, "low": 1000.0, "high": 2000.0, "n": 3, "of": 20}
     none = {"iqm": None, "low": None, "high": None, "n": 0, "of": 20}
     for experiment in ("steps_to_solve", "episodes_to_solve"):
