@@ -49,6 +49,8 @@ def run(config, inputs, out, checkpoint):
 '''
 OUTPUTS = {
     "metatrain": ["environment.safetensors", "progress.parquet", "evaluations.parquet"],
+    "teacher": ["policy.safetensors", "progress.parquet", "episodes.parquet"],
+    "distil": ["environment.safetensors", "progress.parquet", "evaluations.parquet"],
     "transfer": ["curves.parquet", "episodes.parquet"],
     "baseline": ["curves.parquet", "episodes.parquet"],
     "behaviour": ["values.parquet", "surface.parquet"],
@@ -78,7 +80,7 @@ class Clone:
                 shutil.copy2(ROOT / name, path / name, follow_symlinks=False)
         clone = cls(path)
         (path / "dvc.lock").unlink(missing_ok=True)
-        clone.edit("dvc.yaml", r"(?s)^  standard-.*\Z", "")
+        clone.edit("dvc.yaml", r"(?s)^  standard:.*\Z", "")
         clone.edit("dvc.yaml", "quick", SCALE)
         clone.edit("params.yaml", r"^scale: \w+", f"scale: {SCALE}")
         clone.edit(".gitignore", r"(?m)^/results/smoke/\n", "")
@@ -118,6 +120,13 @@ class Clone:
         changed, count = re.subn(pattern, replacement, text, flags=re.MULTILINE)
         assert count, f"{pattern} is not in {file}"
         (self.path / file).write_text(changed)
+
+    def edit_acrobot(self, section: str) -> None:
+        """Add a section to that task of scale smoke, such as "meta: {population: 6}"."""
+        begin = "      acrobot:\n        "
+        self.edit(
+            "params.yaml", f"{begin}only: {{agents", f"{begin}{section}\n        only: {{agents"
+        )
 
     def git(self, *words: str) -> str:
         return run("git", *words, cwd=self.path)

@@ -146,6 +146,43 @@ def test_costs_of_meta_training_are_sums_over_generations_and_means_over_seeds()
     assert mean_environment["solved_at_generation"] == 1  # the mean of 4 and 8
 
 
+def test_differences_are_between_ways_of_making_an_environment() -> None:
+    """Two seeds each; the distilled one pays 10 more, and took a tenth of the real steps."""
+    runs_of = {
+        ("evolved", 0): [1.0, 2, 3, 4],
+        ("evolved", 1): [2.0, 3, 4, 5],
+        ("distilled", 0): [11.0, 12, 13, 14],
+        ("distilled", 1): [12.0, 13, 14, 15],
+        ("real", -1): [0.0],
+    }
+    curves = pd.DataFrame(
+        {
+            "environment": environment,
+            "environment_seed": seed,
+            "agent": "ppo",
+            "draw": draw,
+            "step": 1,
+            "return_": return_,
+        }
+        for (environment, seed), returns in runs_of.items()
+        for draw, return_ in enumerate(returns)
+    )
+    made = {"evolved": "evolved", "distilled": "distilled"}
+    progress = pd.DataFrame(
+        {
+            "environment": ["evolved"] * 3 + ["distilled"] * 2,
+            "environment_seed": [0, 0, 1, 0, 1],
+            "real_steps": [50, 70, 80, 9, 11],
+        }
+    )
+    (entry,) = summary.differences(curves, made, summary.real_steps(progress))
+    assert (entry["environment"], entry["other"]) == ("distilled", "evolved")
+    assert entry["seeds"] == [2, 2]
+    assert entry["difference"] == 10.0
+    assert 0 < entry["low"] < 10 < entry["high"]
+    assert entry["fewer_real_steps"] == 10.0
+
+
 def test_a_task_of_the_plan_without_tables_is_refused(results_of: Callable[[str], Any]) -> None:
     results = results_of("one environment")
     tables = {name: results.tables[name] for name in summary.INPUTS}
@@ -203,6 +240,7 @@ def test_markdown_of_a_small_summary() -> None:
         "differences": {
             "cartpole": [
                 {"agent": "ppo", "environment": "distilled", "other": "bandit_ppo"}
+                | {"fewer_real_steps": 123.4}
                 | {"difference": 12.3, "low": 1.0, "high": 20.0, "seeds": [2, seeds]}
                 for seeds in (2, 1)
             ]
@@ -248,8 +286,8 @@ def test_markdown_of_a_small_summary() -> None:
     assert published in lines  # and nothing of SAC, which is not judged here
     assert f"| `distilled` (distilled): 10,000 steps | | {bold} † |" in lines
     difference = "| ppo | `distilled` (distilled) | `bandit_ppo` (meta-trained with ppo) | 12.3"
-    assert f"{difference} [1.0, 20.0] | better |" in lines
-    assert f"{difference} [1.0, 20.0] | better * |" in lines  # from one seed
+    assert f"{difference} [1.0, 20.0] | better | 123 |" in lines
+    assert f"{difference} [1.0, 20.0] | better * | 123 |" in lines  # from one seed
     text = report.markdown(small)
     assert "n = 20 agents per cell" in text
     assert "95% interval" in text

@@ -19,6 +19,13 @@ ACROBOT = {
     "tasks/acrobot/mdp_dqn/seed0/metatrain",
     "tasks/acrobot/mdp_dqn/seed0/transfer/dqn",
     "tasks/acrobot/mdp_dqn/seed0/behaviour",
+    "tasks/acrobot/teacher/seed0",
+    "tasks/acrobot/distilled/seed0/distil",
+    "tasks/acrobot/distilled/seed0/transfer/dqn",
+    "tasks/acrobot/distilled/seed0/behaviour",
+    "tasks/acrobot/distilled_dqn/seed0/metatrain",
+    "tasks/acrobot/distilled_dqn/seed0/transfer/dqn",
+    "tasks/acrobot/distilled_dqn/seed0/behaviour",
     "tasks/acrobot/real/dqn",
 }
 CARTPOLE = {
@@ -31,14 +38,15 @@ CARTPOLE = {
 }
 REPORT = {"figures/acrobot", "figures/cartpole", "summary"}
 EXPERTS = {"experts/cartpole/ppo", "expert_report"}
-TRANSFER = {"tasks/acrobot/mdp_dqn/seed0/transfer/dqn"}
+TRANSFER = {job for job in ACROBOT if "/transfer/" in job}
 ANALYSED = TRANSFER | {"figures/acrobot", "summary"}
-ACROBOT_META = ACROBOT - {"tasks/acrobot/real/dqn"} | {"figures/acrobot", "summary"}
+DISTILLED = {job for job in ACROBOT if "teacher" in job or "/distilled/" in job}
+ACROBOT_META = ACROBOT - DISTILLED - {"tasks/acrobot/real/dqn"} | {"figures/acrobot", "summary"}
 TRAINED = "tasks/acrobot/mdp_dqn/seed0/metatrain"
 ENVIRONMENT = f"results/{SCALE}/{TRAINED}/environment.safetensors"
-DRAWS = ("params.yaml", "acrobot: {only", "acrobot: {transfer: {draws: 3}, only")
-POPULATION = ("params.yaml", "acrobot: {only", "acrobot: {meta: {population: 6}, only")
-GENERATIONS = ("params.yaml", "acrobot: {only", "acrobot: {meta: {generations: 4}, only")
+DRAWS = "transfer: {draws: 3}"
+POPULATION = "meta: {population: 6}"
+GENERATIONS = "meta: {generations: 4}"
 
 
 def test_the_whole_plan_is_computed_once_by_dvc(published: Clone) -> None:
@@ -64,7 +72,7 @@ def test_environments_alone_are_enough_for_the_rest(published: Clone, tmp_path: 
 
 
 def test_one_number_of_one_task_names_what_depends_on_it(fresh: Clone) -> None:
-    fresh.edit(*POPULATION)
+    fresh.edit_acrobot(POPULATION)
     assert fresh.planned() == ACROBOT_META
     assert fresh.stages("status") == {f"{SCALE}@acrobot", f"{SCALE}-report"}
     assert fresh.stages("repro", "--dry") == {f"{SCALE}@acrobot", f"{SCALE}-report"}
@@ -73,13 +81,13 @@ def test_one_number_of_one_task_names_what_depends_on_it(fresh: Clone) -> None:
 
 
 def test_without_its_profile_snakemake_names_the_same(fresh: Clone) -> None:
-    fresh.edit(*DRAWS)
+    fresh.edit_acrobot(DRAWS)
     assert fresh.planned("--workflow-profile", "none") == ANALYSED
 
 
 def test_after_snakemake_dvc_only_records_and_no_old_result_ever_passes(used: Copy) -> None:
     clone = used()
-    clone.edit(*DRAWS)
+    clone.edit_acrobot(DRAWS)
     clone.snakemake()
     assert set(clone.computed()) == ANALYSED
     clone.dvc("repro")
@@ -91,7 +99,7 @@ def test_after_snakemake_dvc_only_records_and_no_old_result_ever_passes(used: Co
 
 def test_kill_9_of_everything_then_the_same_command_goes_on(used: Copy) -> None:
     clone = used()
-    clone.edit(*POPULATION)
+    clone.edit_acrobot(POPULATION)
     snakemake = clone.start("snakemake", "--cores", "2", ENVIRONMENT, FAKE_STOP="1")
     clone.wait_for("metatrain 1")
     for pid in [snakemake.pid, *descendants(snakemake.pid)]:
@@ -104,7 +112,7 @@ def test_kill_9_of_everything_then_the_same_command_goes_on(used: Copy) -> None:
 
 def test_kill_9_of_snakemake_alone_then_its_orphans_are_waited_for(used: Copy) -> None:
     clone = used()
-    clone.edit(*POPULATION)
+    clone.edit_acrobot(POPULATION)
     snakemake = clone.start("snakemake", "--cores", "2", ENVIRONMENT, FAKE_STOP="1")
     clone.wait_for("metatrain 1")
     _kill(snakemake.pid)
@@ -137,7 +145,7 @@ def test_code_of_a_stage_makes_it_run_again(fresh: Clone) -> None:
 
 
 def test_nonsense_is_refused_in_a_sentence_before_the_first_job(fresh: Clone) -> None:
-    fresh.edit("params.yaml", "acrobot: {only", "acrobot: {meta: {popsize: 6}, only")
+    fresh.edit_acrobot("meta: {popsize: 6}")
     for program in (["snakemake", "-n"], ["synthbench", "check"]):
         said = run(*program, cwd=fresh.path, fails=True)
         assert f"scales.{SCALE}.tasks.acrobot.meta.popsize: unknown setting" in said
@@ -149,7 +157,8 @@ def test_a_result_edited_by_hand_is_out_of_date(used: Copy) -> None:
     clone = used()
     with (clone.path / ENVIRONMENT).open("a") as file:
         file.write("by hand\n")
-    assert clone.planned() == ACROBOT_META
+    others = {job for job in ACROBOT_META if "/distilled_dqn/" in job}
+    assert clone.planned() == ACROBOT_META - others
 
 
 # What else there is to get wrong. Slow: more of the same mechanism.
@@ -157,14 +166,14 @@ def test_a_result_edited_by_hand_is_out_of_date(used: Copy) -> None:
 
 @pytest.mark.slow
 def test_dvc_refuses_nonsense_too(fresh: Clone) -> None:
-    fresh.edit(*(POPULATION[0], POPULATION[1], "acrobot: {meta: {popsize: 6}, only"))
+    fresh.edit_acrobot("meta: {popsize: 6}")
     said = run("dvc", "repro", cwd=fresh.path, fails=True)
     assert f"scales.{SCALE}.tasks.acrobot.meta.popsize: unknown setting" in said
 
 
 @pytest.mark.slow
 def test_dvc_repro_computes_what_an_edit_changed(fresh: Clone) -> None:
-    fresh.edit(*DRAWS)
+    fresh.edit_acrobot(DRAWS)
     fresh.dvc("repro")
     assert set(fresh.computed()) == ANALYSED
     assert fresh.stages("status") == set()
@@ -181,7 +190,7 @@ def test_any_type_of_link_into_the_cache_will_do(
     clone.dvc("pull", "-q")
     assert clone.planned() == set()
     before = _contents(clone)
-    clone.edit(*POPULATION)
+    clone.edit_acrobot(POPULATION)
     clone.dvc("repro")
     assert _contents(clone) != before
     clone.git("checkout", "-q", "HEAD", "--", ".")
@@ -207,7 +216,7 @@ def test_no_metatraining_where_its_results_are_pulled_later(
 @pytest.mark.slow
 def test_results_of_another_version_are_never_stale_never_redone(used: Copy) -> None:
     clone = used()
-    clone.edit(*DRAWS)
+    clone.edit_acrobot(DRAWS)
     clone.dvc("repro")
     clone.commit("more draws")
     clone.git("checkout", "-q", "HEAD~1")
@@ -226,7 +235,8 @@ def test_a_new_task_appears_in_both_tools(fresh: Clone) -> None:
     conf = fresh.path / "src/synthbench/conf/task"
     acrobot = (conf / "acrobot.yaml").read_text()
     (conf / "new.yaml").write_text(acrobot.replace("name: acrobot", "name: new"))
-    fresh.edit("params.yaml", r"^      (acrobot)(: {only.*)", r"      \1\2\n      new\2")
+    task = r"^      acrobot:\n((?:        .*\n)+?        task: {horizon: 100}\n)"
+    fresh.edit("params.yaml", task, r"\g<0>      new:\n\1")
     assert fresh.planned() == {job.replace("acrobot", "new") for job in ACROBOT} | {
         "figures/new",
         "summary",
@@ -237,10 +247,10 @@ def test_a_new_task_appears_in_both_tools(fresh: Clone) -> None:
 @pytest.mark.slow
 def test_the_same_result_from_other_settings_cuts_off_what_depends_on_it(used: Copy) -> None:
     clone = used()
-    clone.edit(*GENERATIONS)
+    clone.edit_acrobot(GENERATIONS)
     assert clone.planned() == ACROBOT_META
     clone.snakemake()
-    assert clone.computed() == {TRAINED: 3}
+    assert clone.computed() == {job: 3 for job in ACROBOT if job.endswith("metatrain")}
     assert clone.planned() == set()
 
 
@@ -256,7 +266,7 @@ def test_a_result_edited_by_hand_is_made_again(used: Copy) -> None:
 @pytest.mark.slow
 def test_kill_9_of_dvc_and_snakemake_then_dvc_again(used: Copy) -> None:
     clone = used()
-    clone.edit(*POPULATION)
+    clone.edit_acrobot(POPULATION)
     dvc = clone.start("dvc", "repro", FAKE_STOP="1")
     clone.wait_for("metatrain 1")
     snakemake = [p for p in descendants(dvc.pid) if "snakemake" in _command(p)]
@@ -272,7 +282,7 @@ def test_kill_9_of_dvc_and_snakemake_then_dvc_again(used: Copy) -> None:
 @pytest.mark.slow
 def test_two_snakemakes_at_once_do_nothing_twice(used: Copy) -> None:
     clone = used()
-    clone.edit(*POPULATION)
+    clone.edit_acrobot(POPULATION)
     both = [clone.start("snakemake", "--cores", "2", FAKE_STOP="1") for _ in range(2)]
     clone.wait_for("which does this job already", "log")
     clone.go()

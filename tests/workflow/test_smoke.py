@@ -39,7 +39,9 @@ def test_one_command_leaves_every_table_figure_and_number(smoke: Clone) -> None:
     results = smoke.path / "results" / SCALE
     summary = json.loads((results / "summary.json").read_text())
     assert summary["transfer"]["cartpole"].keys() == {"bandit_ppo", "real"}
-    assert summary["transfer"]["acrobot"].keys() == {"mdp_dqn", "real"}
+    ways = {"mdp_dqn": "evolved", "distilled": "distilled", "distilled_dqn": "distilled+evolved"}
+    assert summary["transfer"]["acrobot"].keys() == {*ways, "real"}
+    assert {name: e["made"] for name, e in summary["meta_training"]["acrobot"].items()} == ways
     assert summary["transfer"]["cartpole"]["bandit_ppo"]["dqn"]["n"] == 2  # unseen in its training
     for task in ("cartpole", "acrobot"):
         for figure in OUTPUTS["figures"]:
@@ -47,7 +49,7 @@ def test_one_command_leaves_every_table_figure_and_number(smoke: Clone) -> None:
     experts = json.loads((results / "expert_report/summary.json").read_text())["experts"]
     assert experts["cartpole"]["ppo"]["n"] == 3
     manifests = list(results.rglob("manifest.json"))
-    assert len(manifests) == 15
+    assert len(manifests) == 22
     for path in manifests:
         manifest = json.loads(path.read_text())
         there = {p.name for p in path.parent.iterdir() if p.is_file() and p.name != ".gitignore"}
@@ -57,9 +59,11 @@ def test_one_command_leaves_every_table_figure_and_number(smoke: Clone) -> None:
 def test_a_fresh_clone_has_nothing_to_do_until_one_number_is_edited(fresh: Clone) -> None:
     assert fresh.planned() == set()
     assert fresh.stages("status") == set()
-    fresh.edit("params.yaml", "acrobot: {only", "acrobot: {transfer: {draws: 3}, only")
+    fresh.edit_acrobot("transfer: {draws: 3}")
     assert fresh.planned() == {
         "tasks/acrobot/mdp_dqn/seed0/transfer/dqn",
+        "tasks/acrobot/distilled/seed0/transfer/dqn",
+        "tasks/acrobot/distilled_dqn/seed0/transfer/dqn",
         "figures/acrobot",
         "summary",
     }

@@ -83,6 +83,7 @@ def verdicts(summary: Numbers, task: str) -> str:
             "less that of": _trained_in(summary, task, entry["other"]),
             "difference": f"{entry['difference']:,.1f} [{entry['low']:,.1f}, {entry['high']:,.1f}]",
             "verdict": _verdict(entry),
+            "real steps, times fewer": f"{entry['fewer_real_steps']:,.3g}",
         }
         for entry in summary["differences"][task]
     ]
@@ -92,7 +93,8 @@ def verdicts(summary: Numbers, task: str) -> str:
         f"Scale `{summary['about']['scale']}`: difference of the interquartile means of the return "
         "on the real task, by how the environments were made. These intervals "
         f"({summary['about']['level']:.0%}) resample environment seeds, and agents within each: "
-        "where there is only one seed they cannot say what another would give (*)."
+        "where there is only one seed they cannot say what another would give (*). Last "
+        "column: steps in the real task that the making of the other environment took, over those of this one."
     )
     return f"{sentence}\n\n{tabulate(rows, headers='keys', **_PIPE)}"
 

@@ -29,6 +29,10 @@ PLANNED = {
     "mdp_ppo": "#009E73",
     "mdp_dqn": "#CC79A7",
     "bandit_all": "#56B4E9",
+    "evolved": "#0072B2",
+    "distilled": "#E69F00",
+    "distilled_evolved": "#009E73",
+    "distilled_ppo": "#56B4E9",
 }
 OTHERS = ("#E69F00", "#F0E442", "#56B4E9", "#CC79A7", "#009E73", "#D55E00", "#0072B2")
 SOURCES = {

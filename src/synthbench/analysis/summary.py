@@ -67,7 +67,7 @@ def summarise(
             "published": {a: said["synthetic"] for a, said in section["published"].items()},
         }
         summary["transfer"][task] = final_returns(c, e, runs.meta_agents(p))
-        summary["differences"][task] = differences(c, runs.made(p))
+        summary["differences"][task] = differences(c, runs.made(p), real_steps(p))
         summary["real_at_equal_steps"][task] = returns_at_equal_steps(c)
         summary["steps_to_solve"][task] = to_solve(c, solved, "step")
         summary["episodes_to_solve"][task] = to_solve(c, solved, "episode")
@@ -92,8 +92,19 @@ def final_returns(
     return entries
 
 
-def differences(curves: pd.DataFrame, made: Mapping[str, str]) -> list[Numbers]:
-    """Return of finished agents by how their environment was made: of each two, per agent."""
+def real_steps(progress: pd.DataFrame) -> dict[str, float]:
+    """Steps in the real task that the making of each environment took: mean over its seeds."""
+    sums = progress.groupby(["environment", "environment_seed"])["real_steps"].sum()
+    return {str(name): float(mean) for name, mean in sums.groupby("environment").mean().items()}
+
+
+def differences(
+    curves: pd.DataFrame, made: Mapping[str, str], steps: Mapping[str, float]
+) -> list[Numbers]:
+    """Return of finished agents by how their environment was made: of each two, per agent.
+
+    `fewer_real_steps`: how many times the real steps of `environment` the other one took (`steps`).
+    """
     ends = runs.finished(curves)
     entries = []
     order = list(runs.VARIANTS.values())
@@ -107,6 +118,7 @@ def differences(curves: pd.DataFrame, made: Mapping[str, str]) -> list[Numbers]:
                 entries.append(
                     {"agent": agent, "environment": name, "other": other}
                     | {"seeds": [len(by_place[name]), len(by_place[other])]}
+                    | {"fewer_real_steps": steps[other] / steps[name]}
                     | asdict(difference(by_place[name], by_place[other]))
                 )
     return entries
