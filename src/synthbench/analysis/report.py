@@ -93,8 +93,8 @@ def verdicts(summary: Numbers, task: str) -> str:
         f"Scale `{summary['about']['scale']}`: difference of the interquartile means of the return "
         "on the real task, by how the environments were made. These intervals "
         f"({summary['about']['level']:.0%}) resample environment seeds, and agents within each: "
-        "where there is only one seed they cannot say what another would give (*). Last "
-        "column: steps in the real task that the making of the other environment took, over those of this one."
+        "where there is only one seed they cannot say what another would give (*). Last column: "
+        "steps in the real task that the making of the other environment took, over this one's."
     )
     return f"{sentence}\n\n{tabulate(rows, headers='keys', **_PIPE)}"
 
