@@ -162,7 +162,7 @@ def test_choices_are_varied_one_at_a_time(taught: Path, tmp_path: Path) -> None:
         "noise": {"0.0"},
         "exploration": {"1.0"},
         "reward": {"action_preference", "log_probability", "advantage", "agreement"},
-        "initial_states": {"2", "0"},
+        "initial_states": {"2", "network"},
         "teacher": {"0.5"},
     }
     assert table.groupby(["choice", "value"]).size().eq(2).all()

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from tabulate import tabulate
@@ -18,11 +19,11 @@ from synthbench.io import atomic, read_table, write_json
 Numbers = dict[str, Any]
 Tasks = Mapping[str, Mapping[str, Any]]
 CHOICES = {  # name -> what the figure calls it
-    "noise": "noise of contexts (deviations)",
-    "exploration": "share of random actions",
+    "noise": "context noise (sd)",
+    "exploration": "random actions (share)",
     "reward": "reward",
     "initial_states": "contexts in the table",
-    "teacher": "teacher's training (share)",
+    "teacher": "teacher's steps (share)",
 }
 
 
@@ -54,8 +55,8 @@ def summarise(scale: str, tasks: Tasks, table: pd.DataFrame) -> Numbers:
             cells.setdefault(choice, {})[value] = numbers | {"teacher": float(teachers.mean())}
         summary["choices"].setdefault(task, {})[agent] = cells
         solved = runs.level(tasks[task]["solved"])
-        sizes = sorted(map(int, cells.get("initial_states", {})))
-        enough = [n for n in sizes if n and cells["initial_states"][str(n)]["iqm"] >= solved]
+        tables = {int(n): c for n, c in cells.get("initial_states", {}).items() if n.isdigit()}
+        enough = [size for size, cell in tables.items() if cell["iqm"] >= solved]
         summary["fewest"].setdefault(task, {})[agent] = min(enough, default=None)
     return rounded(summary)
 
@@ -68,8 +69,8 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
         f"Scale `{about['scale']}`: one choice is varied at a time, all others are as in the plan. "
         "Return per episode on the real task of agents trained in the distilled environments, each "
         f"with its own hyperparameters: interquartile mean [{about['level']:.0%} interval], over n "
-        "agents, that resamples agents within each teacher (seed). 0 contexts: they come from a "
-        "network, not a table. Teacher: mean return of the teachers themselves.",
+        "agents, that resamples agents within each teacher (seed). Network: contexts come from "
+        "one, not from a table. Teacher: mean return of the teachers themselves.",
     ]
     for task, agents in numbers["choices"].items():
         for agent, cells in agents.items():
@@ -116,11 +117,15 @@ def figure(table: pd.DataFrame, tasks: Tasks, scale: str) -> Figure:
                 ]
                 iqm = [e.iqm for e in estimates]
                 reach = [[e.iqm - e.low for e in estimates], [e.high - e.iqm for e in estimates]]
-                line = look[agent] | {"ls": "none"} if choice == "reward" else look[agent]
-                axes.errorbar(range(len(values)), iqm, reach, marker="o", ms=3, label=agent, **line)
+                points = axes.errorbar(
+                    range(len(values)), iqm, reach, fmt="o", ms=3, color=look[agent]["color"]
+                )
+                points.set_label(agent)
+                along = [i for i, value in enumerate(values) if np.isfinite(_order(value)[0])]
+                axes.plot(along, [iqm[i] for i in along], **look[agent])
             if tasks[task]["solved"] is not None:
                 axes.axhline(tasks[task]["solved"], color="black", ls="--", lw=0.9)
-            words = [value.replace("_", "\n").replace("initial", "") for value in values]
+            words = [value.replace("_", "\n") for value in values]
             axes.set_xticks(range(len(values)), words, fontsize=5.5)
             axes.margins(x=0.12)
             if task == names[-1]:

@@ -67,7 +67,8 @@ def varied(config: Any) -> Iterator[tuple[str, Any, Any]]:
         for value in values[choice]:
             yield choice, value, _with(config, "distil", choice, value)
     for value in choices.initial_states:
-        yield "initial_states", value, _with(config, "synth", "initial_states", value)
+        changed = _with(config, "synth", "initial_states", value)
+        yield "initial_states", value or "network", changed
     for share in choices.teacher:
         steps = max(1, round(share * config.teacher.steps))
         yield "teacher", share, _with(config, "teacher", "steps", steps)
