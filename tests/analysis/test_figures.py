@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from synthbench.analysis import figures, runs, style, summary
+from synthbench.analysis import figures, files, runs, style, summary
 from synthbench.analysis.statistics import estimate
 
 NAMES = ["meta_training", "returns", "effort", "behaviour", "reward_surface"]
@@ -36,7 +36,7 @@ def draw(results: Any, name: str) -> Figure:
         "behaviour": (tables["values"],),
         "reward_surface": (tables["surface"],),
     }[name]
-    return getattr(figures, name)(*arguments, task=results.world.task, scale="quick")
+    return getattr(figures, name).draw(*arguments, task=results.world.task, scale="quick")
 
 
 def texts(artist: Any) -> list[str]:
@@ -108,6 +108,28 @@ def test_few_agents_who_are_all_alike_can_be_drawn(tmp_path: Path, world_of: Any
     )
     names = figures.run(world.config(), world.write(tmp_path), tmp_path, tmp_path)
     assert all((tmp_path / name).is_file() for name in names)
+
+
+def test_a_task_may_have_distilled_environments_only(
+    results_of: Callable[[str], Any], tmp_path: Path
+) -> None:
+    results = results_of("one environment")
+    paths = {}
+    for name in ("progress", "evaluations"):
+        (path,) = results.paths[name]
+        table = pd.read_parquet(path)
+        paths[name] = [tmp_path / "/".join(["tasks", *path.parts[path.parts.index("tasks") + 1 :]])]
+        paths[name][0].parent.mkdir(parents=True, exist_ok=True)
+        changed = table.assign(stage="distil", agent="") if name == "progress" else table.iloc[:0]
+        changed.to_parquet(paths[name][0])
+    figures.run(results.world.config(), {**results.paths, **paths}, tmp_path, tmp_path)
+    numbers = summary.summarise(
+        "quick",
+        {results.world.name: results.world.task},
+        **{name: files.read(name, {**results.paths, **paths}[name]) for name in summary.INPUTS},
+    )
+    entry = numbers["meta_training"][results.world.name]["bandit_ppo"]
+    assert (entry["made"], entry["agents"], entry["mean_environment"]) == ("distilled", [], {})
 
 
 def test_a_task_without_a_bandit_is_refused(results_of: Callable[[str], Any]) -> None:
@@ -209,7 +231,7 @@ def test_histograms_of_behaviour_are_shares_in_common_bins() -> None:
         }
     )
     task = {"id": "Task", "observation_names": ["x"]}
-    figure = figures.behaviour(values, task=task, scale="quick")
+    figure = figures.behaviour.draw(values, task=task, scale="quick")
     x, reward = figure.axes
     real, synthetic = (patch.get_data() for patch in x.patches)  # type: ignore[attr-defined]
     assert np.array_equal(real.edges, synthetic.edges)
@@ -232,7 +254,7 @@ def surface(rewards: list[list[float]]) -> pd.DataFrame:
 
 def test_surface_of_two_actions_is_their_difference_with_its_zero() -> None:
     table = surface([[1, 1, 1], [0, 1.5, 4]])
-    figure = figures.reward_surface(table, task={"id": "Task"}, scale="quick")
+    figure = figures.reward_surface.draw(table, task={"id": "Task"}, scale="quick")
     axes, bar = figure.axes
     mesh, contour = axes.collections
     assert np.array_equal(np.asarray(mesh.get_array())[0], [-1, 0.5, 3])
@@ -243,14 +265,14 @@ def test_surface_of_two_actions_is_their_difference_with_its_zero() -> None:
 
 
 def test_surface_without_a_change_of_sign_has_no_zero() -> None:
-    figure = figures.reward_surface(
+    figure = figures.reward_surface.draw(
         surface([[0, 0, 0], [1, 2, 3]]), task={"id": "Task"}, scale="quick"
     )
     assert len(figure.axes[0].collections) == 1
 
 
 def test_surface_of_a_bandit_that_learnt_nothing_can_be_drawn(tmp_path: Path) -> None:
-    figure = figures.reward_surface(
+    figure = figures.reward_surface.draw(
         surface([[1, 1, 1], [1, 1, 1]]), task={"id": "Task"}, scale="quick"
     )
     style.save(figure, tmp_path / "flat.png")
@@ -259,7 +281,7 @@ def test_surface_of_a_bandit_that_learnt_nothing_can_be_drawn(tmp_path: Path) ->
 
 def test_surface_of_three_actions_is_the_best_and_its_lead() -> None:
     table = surface([[0, 5, 0], [1, 3, 0], [3, 0, 9]])
-    figure = figures.reward_surface(table, task={"id": "Task"}, scale="quick")
+    figure = figures.reward_surface.draw(table, task={"id": "Task"}, scale="quick")
     best, lead = (axes.collections[0].get_array() for axes in figure.axes[:2])
     assert np.array_equal(np.asarray(best)[0], [2, 0, 2])
     assert np.array_equal(np.asarray(lead)[0], [2, 2, 9])
@@ -268,7 +290,7 @@ def test_surface_of_three_actions_is_the_best_and_its_lead() -> None:
 def test_surface_of_several_seeds_is_that_of_the_first() -> None:
     first = surface([[0, 0, 0], [1, 2, 3]])
     other = surface([[0, 0, 0], [9, 9, 9]]).assign(environment_seed=3)
-    figure = figures.reward_surface(
+    figure = figures.reward_surface.draw(
         pd.concat([other, first], ignore_index=True), task={"id": "Task"}, scale="quick"
     )
     assert figure.axes[0].get_title(loc="left") == "bandit, seed 0"
@@ -288,6 +310,6 @@ def test_a_task_without_a_level_has_no_line_for_it(
         "effort": (tables["curves"], trained_with),
     }[name]
     task = {**results.world.task, "solved": None}
-    written = " ".join(texts(getattr(figures, name)(*arguments, task=task, scale="quick")))
+    written = " ".join(texts(getattr(figures, name).draw(*arguments, task=task, scale="quick")))
     assert "solved (" not in written
     assert ("Nobody has agreed" in written.replace("\n", " ")) == (name == "effort")
