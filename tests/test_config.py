@@ -494,10 +494,26 @@ def test_a_search_knows_where_it_begins() -> None:
         ),
         ({"choices": {"distilled": {"tasks": ["acrobot"], "agents": ["ppo"]}}}, "acrobot"),
         ({"choices": {"distilled": {"tasks": ["cartpole"]}}}, "lacks agents"),
+        (
+            {"choices": {"distilled": {"tasks": ["cartpole"], "agents": ["ppo"], "seeds": [7]}}},
+            "no seed 7",
+        ),
     ],
 )
 def test_what_cannot_be_distilled_is_refused(edits: dict[str, Any], words: str) -> None:
     assert words in refusal(**copy.deepcopy(DISTILLED), **edits)
+
+
+def test_choices_are_varied_for_the_agents_of_a_task_and_all_seeds_unless_said() -> None:
+    where = {"tasks": ["cartpole"], "agents": ["dqn", "td3"]}
+    there = plan(**copy.deepcopy(DISTILLED), choices={"distilled": where})
+    every = [("cartpole", "distilled", "dqn", 0), ("cartpole", "distilled", "dqn", 1)]
+    assert there.choices("smoke") == every
+    where |= {"seeds": [1]}
+    assert plan(**copy.deepcopy(DISTILLED), choices={"distilled": where}).choices("smoke") == [
+        every[1]
+    ]
+    assert plan().choices("smoke") == []
 
 
 def test_an_environment_may_have_seeds_of_its_own() -> None:

@@ -113,13 +113,14 @@ class Plan:
         tasks = self.params["scales"][scale].get("experts") or {}
         return {task: list(values["train"]) for task, values in tasks.items()}
 
-    def choices(self, scale: str) -> list[tuple[str, str, str]]:
-        """(task, distilled environment, agent) where choices in distilling are varied."""
+    def choices(self, scale: str) -> list[tuple[str, str, str, int]]:
+        """(task, distilled environment, agent, seed) where choices in distilling are varied."""
         return [
-            (task, environment, agent)
+            (task, environment, agent, seed)
             for environment, where in (self.params["scales"][scale].get("choices") or {}).items()
             for task in where["tasks"]
             for agent in where["agents"]
+            for seed in where.get("seeds", self.seeds(scale, environment))
             if agent in self.agents(scale, task)
         ]
 
@@ -355,6 +356,8 @@ class Plan:
             check_known(environment, distilled, "distilled environment", place, "the plan")
             check(where, Where, place, complete=("tasks", "agents"))
             check_names(where["agents"], "agent", f"{place}.agents")
+            if unknown := set(where.get("seeds", [])) - set(self.seeds(scale, environment)):
+                raise ConfigError(f"{place}.seeds: no seed {listed(sorted(unknown))} there.")
             for task in where["tasks"]:
                 check_known(task, plan["tasks"], "task", f"{place}.tasks", "the plan")
                 there = self.environments(scale, task)

@@ -245,6 +245,7 @@ class Where:
 
     tasks: list[str] = setting("of the scale's tasks, these")
     agents: list[str] = setting("of the agents of each of these tasks, these")
+    seeds: list[int] = setting("of the seeds, these; all of them if not said", low=0)
 
 
 @dataclasses.dataclass

@@ -165,8 +165,7 @@ def choices_of(wildcards):
         f"{CHOICES}/choices.parquet".format(
             scale=scale, task=task, environment=environment, agent=agent, seed=seed
         )
-        for task, environment, agent in PLAN.choices(scale)
-        for seed in PLAN.seeds(scale, environment)
+        for task, environment, agent, seed in PLAN.choices(scale)
     ]
 
 
