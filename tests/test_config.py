@@ -505,7 +505,7 @@ def test_what_cannot_be_distilled_is_refused(edits: dict[str, Any], words: str) 
 
 
 def test_choices_are_varied_for_the_agents_of_a_task_and_all_seeds_unless_said() -> None:
-    where = {"tasks": ["cartpole"], "agents": ["dqn", "td3"]}
+    where: dict[str, Any] = {"tasks": ["cartpole"], "agents": ["dqn", "td3"]}
     there = plan(**copy.deepcopy(DISTILLED), choices={"distilled": where})
     every = [("cartpole", "distilled", "dqn", 0), ("cartpole", "distilled", "dqn", 1)]
     assert there.choices("smoke") == every
