@@ -23,7 +23,7 @@ KINDS_OF_ACTION = ("discrete", "continuous")
 KINDS_OF_OBSERVATION = ("vector", "one_hot")
 REWARDS = {  # what a distilled bandit may pay; synth/distil.py says what each of them is
     "discrete": ("action_preference", "log_probability", "advantage", "agreement"),
-    "continuous": ("negative_distance", "negative_squared_distance"),
+    "continuous": ("negative_squared_distance", "negative_distance"),
 }
 WORDS = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
 NO_LIMITS: Mapping[str, Any] = MappingProxyType({})
