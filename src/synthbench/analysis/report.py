@@ -83,7 +83,7 @@ def verdicts(summary: Numbers, task: str) -> str:
             "less that of": _trained_in(summary, task, entry["other"]),
             "difference": f"{entry['difference']:,.1f} [{entry['low']:,.1f}, {entry['high']:,.1f}]",
             "verdict": _verdict(entry),
-            "real steps, times fewer": f"{entry['fewer_real_steps']:,.3g}",
+            "real steps, times fewer": _ratio(entry["fewer_real_steps"]),
         }
         for entry in summary["differences"][task]
     ]
@@ -152,6 +152,10 @@ _PIPE: dict[str, Any] = {"tablefmt": "pipe", "disable_numparse": True}
 
 def _section(heading: str, body: str) -> list[str]:
     return [heading, body] if body else []
+
+
+def _ratio(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
 
 
 def _verdict(entry: Numbers) -> str:
