@@ -57,7 +57,12 @@ def summarise(scale: str, tasks: Tasks, table: pd.DataFrame) -> Numbers:
         solved = runs.level(tasks[task]["solved"])
         tables = {int(n): c for n, c in cells.get("initial_states", {}).items() if n.isdigit()}
         enough = [size for size, cell in tables.items() if cell["iqm"] >= solved]
-        summary["fewest"].setdefault(task, {})[agent] = min(enough, default=None)
+        short = [size for size in tables if size not in enough]
+        safe = [size for size in enough if size > max(short, default=0)]
+        summary["fewest"].setdefault(task, {})[agent] = {
+            "smallest": min(enough, default=None),
+            "and_all_larger": min(safe, default=None),
+        }
     return rounded(summary)
 
 
@@ -77,9 +82,12 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
             parts += [f"## {tasks[task]['id']}, {agent}", _table(cells)]
             fewest = numbers["fewest"][task][agent]
             if tasks[task]["solved"] is not None:
-                many = "no table tried" if fewest is None else f"a table of {fewest} contexts"
-                solved = f"{tasks[task]['solved']:g}"
-                parts.append(f"Smallest table in which {agent} reaches {solved}: {many}.")
+                smallest, safe = (size or "none" for size in fewest.values())
+                parts.append(
+                    f"Contexts in the smallest table tried in which {agent} reaches "
+                    f"{tasks[task]['solved']:g}: {smallest}; such that it does in all larger ones "
+                    f"too: {safe}."
+                )
     return "\n\n".join(parts) + "\n"
 
 
@@ -125,8 +133,9 @@ def figure(table: pd.DataFrame, tasks: Tasks, scale: str) -> Figure:
                 axes.plot(along, [iqm[i] for i in along], **look[agent])
             if tasks[task]["solved"] is not None:
                 axes.axhline(tasks[task]["solved"], color="black", ls="--", lw=0.9)
-            words = [value.replace("_", "\n") for value in values]
-            axes.set_xticks(range(len(values)), words, fontsize=5.5)
+            words = [value.replace("_", " ") for value in values]
+            turned = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
+            axes.set_xticks(range(len(values)), words, fontsize=6, **turned)
             axes.margins(x=0.12)
             if task == names[-1]:
                 axes.set_xlabel(CHOICES[choice], fontsize=6.5)
