@@ -91,11 +91,13 @@ class Clone:
 
     def with_fake_stages(self) -> "Clone":
         sys.path.insert(0, str(ROOT / "src"))
+        from synthbench.codehash import module_file
         from synthbench.provenance import STAGES
 
         for stage, outputs in OUTPUTS.items():
-            file = self.path / "src" / f"{STAGES[stage].module.replace('.', '/')}.py"
-            file.parent.mkdir(exist_ok=True)
+            original = module_file(STAGES[stage].module)
+            assert original
+            file = self.path / original.relative_to(ROOT)
             file.write_text(FAKE.format(stage=stage, outputs=outputs).lstrip())
         self.commit("fake stages")
         return self
