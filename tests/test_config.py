@@ -454,13 +454,13 @@ def test_a_teacher_is_as_tuned_for_its_task() -> None:
     # The agents that are judged are not tuned for anything.
     assert config["agents"]["ppo"]["static"] == definition("agent", "ppo")["static"]
     assert "meta" not in config
-    assert config["distil"]["reward"] == "action_preference"  # the first for discrete actions
+    assert config["distil"]["reward"] == "advantage"  # the first for discrete actions
     continuous = DISTILLED | {
         "tasks": {"pendulum": {"teacher": {"agent": "td3", "steps": 9}}},
         "agents": ["ppo"],
     }
     config = plan(**continuous).resolve("smoke", "pendulum", "distilled")
-    assert config["distil"]["reward"] == "negative_squared_distance"
+    assert config["distil"]["reward"] == "alignment"
     assert config["teacher"]["steps"] == 9
 
 

@@ -389,7 +389,9 @@ class Plan:
         values = {}
         for _, layer in layers:
             values = merged(values, layer)
-        synth = values.get("synth", {}).pop("name", None)
+        synth = values.get("synth", {}).get("name")
+        if synth:
+            values["synth"] = {k: v for k, v in values["synth"].items() if k != "name"}
         every = [*agents, *values.get("agents", {})]
         if "meta" not in absent:
             every += values.get("meta", {}).get("agents", definition("meta", "snes")["agents"])

@@ -22,8 +22,8 @@ SEARCHES = ("choice", "uniform", "log_uniform", "int")
 KINDS_OF_ACTION = ("discrete", "continuous")
 KINDS_OF_OBSERVATION = ("vector", "one_hot")
 REWARDS = {  # what a distilled bandit may pay; synth/distil.py says what each of them is
-    "discrete": ("action_preference", "log_probability", "advantage", "agreement"),
-    "continuous": ("negative_squared_distance", "negative_distance"),
+    "discrete": ("advantage", "action_preference", "log_probability", "agreement"),
+    "continuous": ("alignment", "negative_squared_distance", "negative_distance"),
 }
 WORDS = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
 NO_LIMITS: Mapping[str, Any] = MappingProxyType({})
@@ -139,7 +139,8 @@ class Teacher:
 
     agent: str | None = setting("its algorithm; null: this task has no teacher")
     steps: int | None = setting("length of its training; null: as tuned", "real steps", low=1)
-    episodes: int = setting("real test at its end", "episodes", low=1)
+    candidates: int = setting("trained, of which the best in a test is kept", low=1)
+    episodes: int = setting("each real test", "episodes", low=1)
 
 
 @dataclasses.dataclass
@@ -149,6 +150,11 @@ class Distil:
     episodes: int = setting("of the teacher in the real task, whose states are used", low=1)
     exploration: float = setting("share of random actions in them", low=0)
     noise: float = setting("largest, added to a context", "standard deviations", low=0)
+    indifferent: float = setting(
+        "share of a bandit's contexts that are no states of the task, in which all actions are "
+        "worth the same",
+        low=0,
+    )
     reward: str | None = setting(
         "what a bandit pays; null: the first of its kind of action; an MDP pays as the real task",
         among=[name for names in REWARDS.values() for name in names],
@@ -198,6 +204,7 @@ class Choices:
     steps: int = setting("length of their training", "synthetic steps", low=1)
     episodes: int = setting("real test of each", "episodes", low=1)
     noise: list[float] = setting("of contexts: see distil.noise", "standard deviations", low=0)
+    indifferent: list[float] = setting("share of contexts: see distil.indifferent", low=0)
     exploration: list[float] = setting("shares: see distil.exploration", low=0)
     initial_states: list[int] = setting("contexts in the table; 0: from a network", low=0)
     teacher: list[float] = setting("shares of its training", above=0)

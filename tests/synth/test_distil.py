@@ -52,6 +52,17 @@ def test_rewards_of_continuous_actions(name: str, expected: float) -> None:
     np.testing.assert_allclose(best, 0.0, atol=1e-5)
 
 
+def test_alignment_wants_more_than_the_teacher_does_and_pays_nothing_for_the_middle() -> None:
+    teachers = jnp.array([1.5, 0.8])  # 0.5 and -0.2 from the middle of the bounds, 1
+    twice: Any = jax.grad(lambda a: distil.alignment(CONTINUOUS, teachers, a))(2 * teachers - 1)
+    np.testing.assert_allclose(twice, 0.0, atol=1e-6)
+    middle = distil.alignment(CONTINUOUS, teachers, jnp.ones(2))
+    np.testing.assert_allclose(middle, 0.0, atol=1e-6)
+    # (1/2) [0.25 * 0.25 - 0.25^2 / 4 + 0.1^2 - 0.1^2 / 4]
+    same = distil.alignment(CONTINUOUS, teachers, teachers)
+    np.testing.assert_allclose(same, 0.375 * (0.0625 + 0.01), rtol=1e-5)
+
+
 def test_the_schema_knows_all_rewards() -> None:
     known = {kind: set(rewards) for kind, rewards in distil.REWARDS.items()}
     assert known == {kind: set(rewards) for kind, rewards in REWARDS.items()}
@@ -89,6 +100,27 @@ def test_contexts_are_visited_states_with_as_much_noise_as_is_asked() -> None:
     # Var = var of the states + E[level^2] var, level uniform in [0, 2]: E = 4/3.
     expected = np.asarray(visited).std(0) * np.sqrt(1 + 4 / 3)
     np.testing.assert_allclose(many.std(0), expected, rtol=0.1)
+
+
+def test_indifferent_contexts_are_outside_and_no_others_are() -> None:
+    visited = jax.random.normal(jax.random.key(5), (400, 3)) * jnp.array([1.0, 100.0, 0.01]) + 7.0
+    made = distil.contexts(fresh(), visited, 40, noise=1.0, indifferent=0.25)
+    outside = jax.vmap(lambda o: distil.outside(visited, o))
+    assert outside(made).tolist() == [True] * 10 + [False] * 30
+    assert not outside(visited).any()
+    assert len(np.unique(np.sign(made[:10] - visited.mean(0)), axis=0)) > 3
+
+
+def test_a_bandit_pays_nothing_where_nothing_matters() -> None:
+    env = blank(EnvSpec(1, 2, 0, -1.0, 1.0, 1), initial_states=64)
+    states = jnp.linspace(-1, 1, 64)[:, None]
+    made, _ = distil.bandit(
+        fresh(), env, states, lambda o: jnp.array([0.0, 1.0]), "agreement", FIT, lambda o: o[0] < 0
+    )
+    for place, expected in ((-0.6, 0.0), (0.6, 1.0)):
+        for action, sign in ((0, -1), (1, 1)):
+            reward = made.reward(jnp.array([place]), jnp.int32(action))
+            assert abs(float(reward) - sign * expected) < 0.25
 
 
 def test_a_table_gives_its_rows_and_each_as_often() -> None:

@@ -21,6 +21,7 @@ Tasks = Mapping[str, Mapping[str, Any]]
 CHOICES = {  # name -> what the figure calls it
     "noise": "context noise (sd)",
     "exploration": "random actions (share)",
+    "indifferent": "indifferent contexts (share)",
     "reward": "reward",
     "initial_states": "contexts in the table",
     "teacher": "teacher's steps (share)",

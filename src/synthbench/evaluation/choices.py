@@ -6,12 +6,10 @@ trained in it and judged on the real task.
 """
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
@@ -27,9 +25,8 @@ from synthbench.rng import root, stream
 from synthbench.schema import REWARDS
 from synthbench.synth.env import SyntheticEnv
 from synthbench.tasks import base as tasks
-from synthbench.tasks.rollout import episode_returns
 
-DISTIL = ("noise", "exploration", "reward")  # choices that are settings of `distil`
+DISTIL = ("noise", "exploration", "indifferent", "reward")  # choices that are settings of `distil`
 
 
 def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
@@ -42,7 +39,9 @@ def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Pa
     title = f"choices in {config.task.name}, seed {config.seed}"
     with Work(title, len(variations), "environment") as work:
         for i, (choice, value, changed) in enumerate(variations):
-            used = trained(changed, section) if choice == "teacher" else teacher
+            used = teacher
+            if choice == "teacher":
+                used = teachers.trained(changed, checkpoint / f"teacher {value}")
             env, errors = distillation.environment(
                 changed, used, distillation.visits(changed, used)
             )
@@ -61,10 +60,8 @@ def varied(config: Any) -> Iterator[tuple[str, Any, Any]]:
     """(choice, value, configuration with it); the values that all others have are among them."""
     choices = config.choices
     kind = config.task.action.kind
-    values = {"noise": choices.noise, "exploration": choices.exploration}
-    values["reward"] = REWARDS[kind]
     for choice in DISTIL:
-        for value in values[choice]:
+        for value in REWARDS[kind] if choice == "reward" else choices[choice]:
             yield choice, value, _with(config, "distil", choice, value)
     for value in choices.initial_states:
         changed = _with(config, "synth", "initial_states", value)
@@ -72,19 +69,6 @@ def varied(config: Any) -> Iterator[tuple[str, Any, Any]]:
     for share in choices.teacher:
         steps = max(1, round(share * config.teacher.steps))
         yield "teacher", share, _with(config, "teacher", "steps", steps)
-
-
-def trained(config: Any, section: Any) -> teachers.Teacher:
-    """A teacher trained for as long as the configuration says, and its return on the real task."""
-    task = tasks.load(config.task)
-    agent = agents.load(section, task.spec)
-    key = stream(root(config.seed), "teacher")  # that of the teacher itself
-    settings = {name: jnp.float32(value) for name, value in section.hyperparameters.items()}
-    steps = config.teacher.steps
-    params = jax.jit(lambda key: agents.train(agent, task, settings, key, steps)[0])(key)
-    policy = partial(agent.act, params)
-    test = jax.jit(lambda key: episode_returns(key, task, policy, config.teacher.episodes)[0])
-    return teachers.Teacher(agent, params, float(test(stream(key, "test")).mean()))
 
 
 def judged(config: Any, env: SyntheticEnv) -> Iterator[dict[str, Any]]:

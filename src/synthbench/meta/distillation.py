@@ -68,14 +68,14 @@ def environment(
     settings, env = config.distil, synth.make(config.synth, config.task)
     fit = distil.Fit(settings.fit_steps, settings.fit_batch_size, settings.fit_learning_rate)
     if env.spec.bandit:
-        states = distil.contexts(
-            _key(config, "contexts"),
-            jnp.asarray(seen.observation),
-            env.initial_states or CONTEXTS,
-            settings.noise,
-        )
+        visited, count = jnp.asarray(seen.observation), env.initial_states or CONTEXTS
+        key, share = _key(config, "contexts"), settings.indifferent
+        states = distil.contexts(key, visited, count, settings.noise, share)
         preferences = partial(teacher.agent.preferences, teacher.params)
-        return distil.bandit(_key(config, "bandit"), env, states, preferences, settings.reward, fit)
+        where = partial(distil.outside, visited)
+        return distil.bandit(
+            _key(config, "bandit"), env, states, preferences, settings.reward, fit, where
+        )
     return distil.mdp(_key(config, "mdp"), env, seen, _first(config, env, seen), fit)
 
 

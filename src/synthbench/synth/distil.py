@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Bool, Float, PyTree
 
 from synthbench.rng import stream
 from synthbench.synth.env import SyntheticEnv, init_head, network
@@ -23,6 +23,8 @@ from synthbench.tasks.rollout import episodes, uniform_action
 from synthbench.types import Action, Env, EnvSpec, Observation, Policy, PRNGKey, Transition
 
 SAMPLES = 16384  # that the spread of a network's inputs and outputs, and its error, are taken from
+OUTSIDE = 3.0  # standard deviations in every dimension: where no state of the real task is
+OVERSHOOT = 2.0  # what `alignment` wants: so many times the teacher's action
 Preferences = Callable[[Observation], Float[Array, " k"]]  # as `Agent.preferences`
 Batch = Callable[[PRNGKey], tuple[Float[Array, "b i"], Float[Array, "b k"]]]
 
@@ -55,18 +57,31 @@ def visit(
 
 
 def contexts(
-    key: PRNGKey, visited: Float[Array, "S o"], count: int, noise: float
+    key: PRNGKey, visited: Float[Array, "S o"], count: int, noise: float, indifferent: float = 0.0
 ) -> Float[Array, "K o"]:
     """So many of the visited states, with Gaussian noise in units of their standard deviation.
 
     Its size differs from context to context, uniformly in [0, noise]: some are as they were
-    visited, others are where the teacher might get when it is not quite itself.
+    visited, others are where the teacher might get when it is not quite itself. A share of the
+    contexts, `indifferent`, is where nobody ever gets: see `outside`.
     """
-    key_which, key_level, key_noise = jax.random.split(key, 3)
+    key_which, key_level, key_noise, key_sign = jax.random.split(key, 4)
     which = jax.random.choice(key_which, len(visited), (count,), replace=count > len(visited))
     level = jax.random.uniform(key_level, (count, 1), maxval=noise)
     spread = level * visited.std(0) * jax.random.normal(key_noise, (count, visited.shape[1]))
-    return visited[which] + spread
+    states = visited[which] + spread
+    sign = jax.random.rademacher(key_sign, states.shape, jnp.float32)
+    far = visited.mean(0) + OUTSIDE * visited.std(0) * sign
+    return jnp.where((jnp.arange(count) < round(indifferent * count))[:, None], far, states)
+
+
+def outside(visited: Float[Array, "S o"], observation: Observation) -> Bool[Array, ""]:
+    """Whether a context is one of those in which all actions are worth the same.
+
+    An agent whose entropy has a target (SAC) spends it there, and is decided where it counts.
+    """
+    from_mean = jnp.abs(observation - visited.mean(0))
+    return (from_mean > (OUTSIDE - 0.1) * visited.std(0)).all()
 
 
 # What the teacher prefers, as a reward. Of one state.
@@ -111,6 +126,19 @@ def negative_squared_distance(
     return -_squared_distance(spec, preferences, action)
 
 
+def alignment(spec: EnvSpec, preferences: Float[Array, " k"], action: Action) -> Float[Array, ""]:
+    """Agreement with the teacher's action: inner product, both in halves of the bounds' width.
+
+    Less as much of the squared action as makes OVERSHOOT times the teacher's action the best: who
+    falls short of that is still decided. The middle of the bounds earns nothing in any state, so
+    there is little that a critic has to know of the state itself.
+    """
+    low, high = spec.action_low, spec.action_high
+    middle, half_width = (high + low) / 2, (high - low) / 2
+    ours, theirs = (action - middle) / half_width, (preferences - middle) / half_width
+    return (ours * theirs - ours**2 / (2 * OVERSHOOT)).mean()
+
+
 def _squared_distance(
     spec: EnvSpec, preferences: Float[Array, " k"], action: Action
 ) -> Float[Array, ""]:
@@ -120,12 +148,13 @@ def _squared_distance(
 
 REWARDS: Mapping[str, Mapping[str, Any]] = {  # kind of action -> name -> reward
     "discrete": {
+        "advantage": advantage,
         "action_preference": action_preference,
         "log_probability": log_probability,
-        "advantage": advantage,
         "agreement": agreement,
     },
     "continuous": {
+        "alignment": alignment,
         "negative_distance": negative_distance,
         "negative_squared_distance": negative_squared_distance,
     },
@@ -142,8 +171,12 @@ def bandit(
     preferences: Preferences,
     reward: str,
     fit: Fit,
+    indifferent: Callable[[Observation], Bool[Array, ""]] = lambda _: jnp.bool_(False),
 ) -> tuple[SyntheticEnv, dict[str, float]]:
-    """The bandit with these contexts, which pays what REWARDS says; errors as in `fit_network`."""
+    """The bandit with these contexts, which pays what REWARDS says; errors as in `fit_network`.
+
+    In contexts that are `indifferent` it pays nothing.
+    """
     kind = REWARDS["discrete" if env.spec.discrete else "continuous"][reward]
     env, errors = _begin_in(stream(key, "initial_state"), env, states, fit)
 
@@ -153,6 +186,7 @@ def bandit(
             observation = env.reset(key_state)[1]
             action = uniform_action(env.spec, key_action, observation)
             worth = kind(env.spec, preferences(observation), action)
+            worth = jnp.where(indifferent(observation), 0.0, worth)
             return env.pair(observation, action), worth[None]
 
         return jax.vmap(sample)(jax.random.split(key, fit.batch_size))
