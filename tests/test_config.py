@@ -460,7 +460,7 @@ def test_a_teacher_is_as_tuned_for_its_task() -> None:
         "agents": ["ppo"],
     }
     config = plan(**continuous).resolve("smoke", "pendulum", "distilled")
-    assert config["distil"]["reward"] == "alignment"
+    assert config["distil"]["reward"] == "negative_squared_distance"
     assert config["teacher"]["steps"] == 9
 
 

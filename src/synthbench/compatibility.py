@@ -38,7 +38,7 @@ def check_identifier(name: str, place: str) -> None:
 
 
 def check_environment(values: Any, place: str, complete: bool = False) -> None:
-    """The differences of an environment: sections of the configuration; `synth` may be a name."""
+    """The differences of an environment: sections; `synth` and `meta` may be names."""
     values = {} if values is None and not complete else values
     check(values, dict[str, Any], place)
     synth = values.get("synth")
@@ -49,7 +49,9 @@ def check_environment(values: Any, place: str, complete: bool = False) -> None:
         raise ConfigError(f"{place}: must say which synth, one of {listed(groups('synth'))}.")
     if "meta" in values and "distil" in values:
         raise ConfigError(f"{place}: is either distilled or meta-trained; meta.start does both.")
-    check({k: v for k, v in values.items() if k != "synth" or isinstance(v, dict)}, Config, place)
+    named = ("synth", "meta")
+    sections = {k: v for k, v in values.items() if k not in named or not isinstance(v, str)}
+    check(sections, Config, place)
 
 
 def check_whole(config: Values, layers: Layers) -> None:
@@ -83,6 +85,15 @@ def _check_meta(meta: Values, task: Values, layers: Layers) -> None:
         if agent not in meta["steps"]:
             place = where_set(layers, "meta", "steps")
             raise ConfigError(f"{place}: lacks {agent}, which is among meta.agents.")
+    if meta["stop"] == "solved" and task["solved"] is None:
+        place = where_set(layers, "meta", "stop")
+        raise ConfigError(f"{place}: {task['name']} does not say when it is solved; use never.")
+    if meta["name"] == "open_es" and meta["population"] % 2:
+        place = where_set(layers, "meta", "population")
+        raise ConfigError(f"{place}: must be even for the pairs of open_es.")
+    if meta["curriculum"]["begin"] >= meta["curriculum"]["end"]:
+        place = where_set(layers, "meta", "curriculum")
+        raise ConfigError(f"{place}: must begin before it ends.")
 
 
 def check_pair(agent: str, task: Values, place: str) -> None:

@@ -54,6 +54,7 @@ from synthbench.schema import (
 )
 
 REAL_LACKS = frozenset({"synth", "meta", "distil"})  # what makes a synthetic environment
+STRATEGY = "snes"  # where a plan names none
 
 
 class Plan:
@@ -384,24 +385,23 @@ class Plan:
         overrides: Sequence[str],
         absent: Collection[str],
     ) -> Values:
-        choices, values = command_line(overrides)
-        layers = [*layers, ("command line", values)]
-        values = {}
+        layers = [*layers, ("command line", command_line(overrides))]
+        values: Values = {}
         for _, layer in layers:
             values = merged(values, layer)
-        synth = values.get("synth", {}).get("name")
-        if synth:
-            values["synth"] = {k: v for k, v in values["synth"].items() if k != "name"}
         every = [*agents, *values.get("agents", {})]
+        choices = [f"task={task}"]
         if "meta" not in absent:
-            every += values.get("meta", {}).get("agents", definition("meta", "snes")["agents"])
+            strategy = values.get("meta", {}).get("name", STRATEGY)
+            check_known(strategy, groups("meta"), "strategy", f"{here}: meta.name", "conf/meta")
+            every += values.get("meta", {}).get("agents", definition("meta", strategy)["agents"])
+            choices.append(f"meta={strategy}")
         if "synth" not in absent:
-            choices = [f"synth={synth}", *choices]
+            choices.append(f"synth={values.get('synth', {}).get('name')}")
         check_names(list(dict.fromkeys(every)), "agent", where_set(layers, "meta", "agents"))
         store = ConfigStore.instance()
         store.store(name="schema", node=Config)
         store.store(group="plan", name="chosen", node=values, package="_global_")
-        choices = [f"task={task}", *choices]
         choices += [f"+agent@agents.{name}={name}" for name in dict.fromkeys(every)]
         try:
             with initialize_config_dir(str(CONF), version_base="1.3"):
@@ -459,9 +459,8 @@ def _untuned(task: Values) -> Values:
     return {name: value for name, value in task.items() if name != "tuned"}
 
 
-def command_line(overrides: Sequence[str]) -> tuple[list[str], Values]:
-    """Hydra overrides -> (choices of groups, values by section)."""
-    choices: list[str] = []
+def command_line(overrides: Sequence[str]) -> Values:
+    """Hydra overrides, by section."""
     values: Values = {}
     try:
         parsed = OverridesParser.create().parse_overrides(list(overrides))
@@ -471,14 +470,10 @@ def command_line(overrides: Sequence[str]) -> tuple[list[str], Values]:
         path, value = override.key_or_group.split("."), override.value()
         if override.is_delete() or override.is_sweep_override():
             raise ConfigError(f"command line: {override.input_line} is not for a single job.")
-        if path == ["meta"] and isinstance(value, str):
-            check_known(value, groups("meta"), "meta", "command line", "conf/meta")
-            choices.append(f"meta={value}")
-            continue
         for name in reversed(path[1:]):
             value = {name: value}
-        if path == ["synth"] and isinstance(value, str):
+        if path in (["synth"], ["meta"]) and isinstance(value, str):
             value = {"name": value}
         values = merged(values, {path[0]: value})
     check_environment(values, "command line")
-    return choices, expanded(values)
+    return expanded(values)

@@ -24,10 +24,14 @@ def numbers(value: Any) -> Any:
 
 
 def expanded(layer: Values) -> Values:
-    """`synth: bandit` is short for `synth: {name: bandit}`; a search replaces one of other kind."""
+    """`synth: bandit` is short for `synth: {name: bandit}`, and `meta` likewise.
+
+    The search of a hyperparameter replaces one of other kind.
+    """
     layer = dict(layer)
-    if isinstance(layer.get("synth"), str):
-        layer["synth"] = {"name": layer["synth"]}
+    for group in ("synth", "meta"):
+        if isinstance(layer.get(group), str):
+            layer[group] = {"name": layer[group]}
     for name, agent in (layer.get("agents") or {}).items():
         nothing = dict.fromkeys(SEARCHES)
         search = {key: {**nothing, **(how or {})} for key, how in agent.get("search", {}).items()}

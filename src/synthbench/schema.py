@@ -23,8 +23,13 @@ KINDS_OF_ACTION = ("discrete", "continuous")
 KINDS_OF_OBSERVATION = ("vector", "one_hot")
 REWARDS = {  # what a distilled bandit may pay; synth/distil.py says what each of them is
     "discrete": ("advantage", "action_preference", "log_probability", "agreement"),
-    "continuous": ("alignment", "negative_squared_distance", "negative_distance"),
+    "continuous": ("negative_squared_distance", "negative_distance"),
 }
+KEEP = ("last", "best")
+TRANSFORMS = (  # of scores; meta/strategies.py says what each of them is
+    *("linear", "rank", "nes", "nes_unnormalised"),
+    *("single_best", "single_better", "all_better_1", "all_better_2"),
+)
 WORDS = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
 NO_LIMITS: Mapping[str, Any] = MappingProxyType({})
 
@@ -114,14 +119,55 @@ class Synth:
 
 
 @dataclasses.dataclass
+class Curriculum:
+    """The horizon of the episodes in which a candidate's agents are tested on the real task."""
+
+    kind: str = setting(
+        "always that of the task; or from `start` up to it (down, where it is less): in equal "
+        "changes, in stages, or whenever the fitness no longer rises",
+        among=["constant", "linear", "stepwise", "adaptive"],
+    )
+    start: int = setting("at the beginning", "steps", low=1)
+    begin: float = setting("share of the generations before it changes", low=0)
+    end: float = setting("share of the generations after which it is that of the task", above=0)
+    stages: int = setting("of stepwise", low=2)
+    growth: float = setting("factor of adaptive", above=1)
+    window: int = setting("whose mean fitness adaptive compares", "generations", low=1)
+
+
+@dataclasses.dataclass
 class Meta:
     """Meta-training."""
 
-    agents: list[str] = setting("algorithms trained in the candidates, one per generation")
-    algorithm: str = setting("how a generation takes one", among=["round_robin", "sampled"])
-    generations: int = setting("length of the search", "generations", low=1)
-    population: int = setting("size of a generation", "candidate environments", low=2)
-    sigma: float = setting("initial standard deviation of the search, per parameter", above=0)
+    name: str = setting("the strategy, as in conf/meta/<name>.yaml")
+    agents: list[str] = setting("algorithms trained in the candidates")
+    algorithm: str = setting(
+        "which of them a generation takes", among=["round_robin", "sampled", "all"]
+    )
+    generations: int = setting("length of the search, at most", "generations", low=1)
+    stop: str = setting(
+        "before: never, or as soon as in an evaluation of the search mean the mean return of each "
+        "algorithm is that from which the task counts as solved",
+        among=["never", "solved"],
+    )
+    keep: str = setting("the last search mean, or that with the best evaluation", among=KEEP)
+    population: int = setting(
+        "size of a generation; of ferreira: perturbations", "candidate environments", low=2
+    )
+    sigma: float = setting(
+        "initial standard deviation of the search, per parameter; where it begins at a distilled "
+        "environment: over the root mean square of that parameter's column",
+        above=0,
+    )
+    learning_rate: float = setting("of open_es", "deviations of the search", above=0)
+    step_size: float = setting("of ferreira: times weighted sum of perturbations", above=0)
+    transform: str = setting("of ferreira: what a score is worth", among=TRANSFORMS)
+    mirrored: bool = setting("of ferreira: the better of a perturbation and its mirror image")
+    rollouts: int = setting("of each candidate, each with its own settings", "agents", low=1)
+    fitness: str = setting("of a candidate, over its agents", among=["mean", "median", "min"])
+    own_hyperparameters: bool = setting("drawn per candidate; false: for all of a generation")
+    own_random_numbers: bool = setting("per candidate; false: the same for all of a generation")
+    curriculum: Curriculum = section(Curriculum)
     steps: dict[str, int] = setting("agent -> length of its training", "synthetic steps", low=1)
     episodes: int = setting("real test of a candidate", "episodes", low=1)
     hyperparameters: str = HYPERPARAMETERS
@@ -307,10 +353,12 @@ def groups(kind: str) -> tuple[str, ...]:
 
 @cache
 def definition(kind: str, name: str) -> dict[str, Any]:
-    """conf/<kind>/<name>.yaml."""
+    """conf/<kind>/<name>.yaml, with what it takes from others (`defaults`)."""
     values = OmegaConf.to_container(OmegaConf.load(CONF / kind / f"{name}.yaml"))
     assert isinstance(values, dict)
-    return {str(key): value for key, value in values.items()}
+    others = [other for other in values.pop("defaults", []) if other != "_self_"]
+    layers = [*(definition(kind, other) for other in others), values]
+    return {str(key): value for layer in layers for key, value in layer.items()}
 
 
 def check(

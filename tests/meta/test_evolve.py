@@ -24,7 +24,7 @@ from synthbench.meta.progress import EVALUATIONS, PROGRESS, table
 
 FIXED = (
     *("stage", "generation", "agent", "fitness_mean", "fitness_std", "fitness_min", "fitness_max"),
-    *("sigma_mean", "seconds", "synthetic_steps", "real_steps", "updates"),
+    *("sigma_mean", "seconds", "synthetic_steps", "real_steps", "updates", "horizon"),
 )
 GENERATIONS, POPULATION, EPISODES, DRAWS = 40, 16, 8, 4
 
@@ -120,12 +120,12 @@ def test_an_interrupted_search_ends_as_an_undisturbed_one(
     search: evolve.Search, evolved: Any, tmp_path: Path
 ) -> None:
     state, log, path = search.state_0, evolve.Log(), tmp_path / "search.safetensors"
-    log.evaluations += search.evaluate(state, 0)
+    state, _ = search.evaluate(state, 0, log)
     for generation in range(1, 14):
-        state, row = search.generation(state, generation)
+        state, row = search.generation(state, generation, log)
         log.progress.append(row | {"seconds": 1.0})
         if generation == 10:
-            log.evaluations += search.evaluate(state, 10)
+            state, _ = search.evaluate(state, 10, log)
     checkpoint.save(path, state, vars(log))
     state, log = search.go_on(*search.resume(path), path)
     for one, other in zip(jax.tree.leaves(state), jax.tree.leaves(evolved[0]), strict=True):
@@ -155,13 +155,71 @@ def test_sampled_algorithms_come_in_no_order_but_the_seeds() -> None:
         job = typed({**config(algorithm="sampled"), "seed": seed})
         search = evolve.Search(job)
         keys = [jax.random.fold_in(search.key, generation) for generation in range(1, 41)]
-        return [search._algorithm(key, i + 1) for i, key in enumerate(keys)]
+        return [name for i, key in enumerate(keys) for name in search._algorithms(key, i + 1)]
 
     first = order(0)
     assert first == order(0)
     assert first != order(1)
     assert 10 < first.count("two") < 30
     assert any(one == other for one, other in itertools.pairwise(first))
+
+
+def test_nothing_is_compiled_again_from_one_generation_to_the_next(
+    search: evolve.Search, evolved: Any
+) -> None:
+    for tried in (*search.try_population.values(), *search.try_mean.values()):
+        assert tried._cache_size() == 1
+
+
+EVERYTHING = {
+    "algorithm": "all",
+    "generations": 6,
+    "rollouts": 3,
+    "fitness": "min",
+    "own_hyperparameters": True,
+    "own_random_numbers": True,
+    "keep": "best",
+    "evaluate_every": 2,
+}
+
+
+def test_all_algorithms_several_times_with_numbers_of_their_own(tmp_path: Path) -> None:
+    search = evolve.Search(config(**EVERYTHING))
+    state, log = search.go_on(search.state_0, evolve.Log(), tmp_path / "search.safetensors")
+    table = progress(log)
+    assert table.agent.eq("one+two").all()
+    assert table.synthetic_steps.eq((40 + 80) * POPULATION * 3).all()
+    assert table.updates.eq((10 + 20) * POPULATION * 3).all()
+    tests, evaluated = EPISODES * POPULATION * 3 * 2, EPISODES * DRAWS * 2
+    # What the choice of the best mean costs is part of it.
+    assert table.real_steps.tolist() == [tests, tests + evaluated] * 3
+    assert not [name for name in table if name.startswith("hp_")]
+    mean = evaluations(log).groupby("generation")["return_"].mean()
+    np.testing.assert_allclose(state.best_return, mean.max(), rtol=1e-6)
+    best, last = search.result(state), search.strategy.mean(state.search)
+    same = [np.array_equal(*x) for x in zip(*map(jax.tree.leaves, (best, last)), strict=True)]
+    assert all(same) == (mean.idxmax() == 6)
+
+
+def test_a_candidate_is_as_good_as_its_worst_agent() -> None:
+    """With common random numbers and one setting, so that the same agents are in both searches."""
+    fitness = {}
+    for name in ("min", "median", "mean"):
+        search = evolve.Search(config(rollouts=3, fitness=name, episodes=2))
+        fitness[name] = search.generation(search.state_0, 1, evolve.Log())[1]
+    means = [fitness[name]["fitness_mean"] for name in ("min", "mean")]
+    assert means[0] < means[1]
+    assert fitness["min"]["fitness_max"] <= fitness["median"]["fitness_max"]
+
+
+def test_a_search_ends_when_the_task_is_solved(tmp_path: Path) -> None:
+    job = config(stop="solved", evaluate_every=5)
+    search = evolve.Search(typed({**job, "task": {**job.task, "solved": 0.6}}))
+    _, log = search.go_on(search.state_0, evolve.Log(), tmp_path / "search.safetensors")
+    means = evaluations(log).groupby(["generation", "agent"])["return_"].mean().unstack()
+    solved = means.index[(means >= 0.6).all(axis=1)]
+    assert len(log.progress) == solved[0] < GENERATIONS
+    assert search._solved(log)  # and a resumed one knows that it has
 
 
 # The whole command, killed. Some seconds for each of three processes.

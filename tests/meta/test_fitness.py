@@ -52,11 +52,39 @@ def test_devices_and_chunks_change_nothing(
 ) -> None:
     """Chunks of 9 are more than the 3 candidates of a device; those of 4 do not divide its 6."""
     tries = fitness.over_population(trial, chunk, mesh(devices))
-    tried = tries(population, defaults(PPO), jax.random.key(1))
+    tried = tries(population, *repeated(1), FULL)
     assert len(tried.return_.sharding.device_set) == devices
-    np.testing.assert_allclose(tried.return_, one_by_one.return_, rtol=1e-5)
-    np.testing.assert_array_equal(tried.real_steps, one_by_one.real_steps)
+    assert tried.return_.shape == (POPULATION, 1)
+    np.testing.assert_allclose(tried.return_[:, 0], one_by_one.return_, rtol=1e-5)
+    np.testing.assert_array_equal(tried.real_steps[:, 0], one_by_one.real_steps)
     assert len(np.unique(tried.return_)) > 1
+
+
+FULL = jnp.int32(30)
+
+
+def repeated(*shape: int) -> Any:
+    """The settings, and a key, so many times."""
+    key = jax.random.key(1)
+    settings = jax.tree.map(lambda x: jnp.full(shape, x), defaults(PPO))
+    return settings, jnp.broadcast_to(key, shape)
+
+
+def test_rollouts_and_settings_of_ones_own_change_nothing_where_they_are_the_same(
+    trial: Any, population: Any, one_by_one: Any
+) -> None:
+    several = fitness.over_population(trial, 3, mesh(2))(population, *repeated(2), FULL)
+    own = fitness.over_population(trial, 3, mesh(2), own_settings=True, own_keys=True)
+    for tried in (several, own(population, *repeated(POPULATION, 2), FULL)):
+        expected = np.broadcast_to(one_by_one.return_[:, None], (POPULATION, 2))
+        np.testing.assert_allclose(tried.return_, expected, rtol=1e-5)
+
+
+def test_episodes_are_cut_at_the_horizon(trial: Any, population: Any, one_by_one: Any) -> None:
+    """An episode pays 1 a step, so what is cut is what is above."""
+    tried = fitness.over_population(trial, 3, mesh(2))(population, *repeated(1), jnp.int32(12))
+    assert (tried.real_steps[:, 0] < one_by_one.real_steps).any()
+    assert 10.0 < tried.return_.max() <= 12.0
 
 
 def test_a_step_is_worth_one_in_cartpole(one_by_one: Any) -> None:

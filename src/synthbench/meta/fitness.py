@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import jax
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Float, Int, Key, PyTree
 
 from synthbench import parallel
 from synthbench.agents.base import footprint, train
@@ -34,12 +34,18 @@ class Trial:
     num_steps: int  # of training in the synthetic environment
     num_episodes: int  # of testing on the real task
 
-    def __call__(self, env: Env, hyperparameters: Hyperparameters, key: PRNGKey) -> Evaluation:
-        """Train an agent from scratch, test it."""
+    def __call__(
+        self,
+        env: Env,
+        hyperparameters: Hyperparameters,
+        key: PRNGKey,
+        horizon: Int[Array, ""] | None = None,
+    ) -> Evaluation:
+        """Train an agent from scratch, test it in episodes of at most `horizon` steps."""
         params, _ = train(self.agent, env, hyperparameters, stream(key, "train"), self.num_steps)
         policy = partial(self.agent.act, params)
         returns, lengths = episode_returns(
-            stream(key, "test"), self.task, policy, self.num_episodes
+            stream(key, "test"), self.task, policy, self.num_episodes, horizon
         )
         return Evaluation(returns.mean(), lengths.sum())
 
@@ -51,20 +57,31 @@ def chunk(trial: Trial, env: Env, hyperparameters: Hyperparameters) -> int:
 
 
 def over_population(
-    trial: Trial, chunk: int, mesh: Mesh
-) -> Callable[[Env, Hyperparameters, PRNGKey], Evaluation]:
-    """Try `P` environments, all with the same setting and the same random numbers.
+    trial: Trial, chunk: int, mesh: Mesh, own_settings: bool = False, own_keys: bool = False
+) -> Callable[[Env, Hyperparameters, Key[Array, "..."], Int[Array, ""]], Evaluation]:
+    """Try `P` environments, each with `R` agents: results are [P, R].
 
-    Common random numbers on purpose: candidates are compared, so what is not theirs should not
-    differ. The population is spread over the devices of `mesh`, and on each tried `chunk` at a time
-    (so that what one update touches stays in a core's cache). `P` must be a multiple of the number
-    of devices.
+    Settings and keys are [R], the same for all environments, or [P, R] where they are to have their
+    own. Common ones are the rule: candidates are compared, so what is not theirs should not differ.
+    The last argument is the horizon of test episodes. The population is spread over the devices of
+    `mesh`, and on each tried `chunk` at a time (so that what one update touches stays in a core's
+    cache). `P` must be a multiple of the number of devices.
     """
 
-    def on_one_device(envs, hyperparameters, key):
-        return _in_chunks(lambda env: trial(env, hyperparameters, key), envs, chunk)
+    def on_one_device(envs, hyperparameters, keys, horizon):
+        def tried(own):
+            env, own_hyperparameters, own_keys = own
+            each = (own_hyperparameters or hyperparameters, keys if own_keys is None else own_keys)
+            rollouts = jax.tree.leaves(each)[0].shape[0]
+            if rollouts == 1:  # an axis of size 1 is not free
+                setting, key = jax.tree.map(lambda x: x[0], each)
+                return jax.tree.map(lambda x: x[None], trial(env, setting, key, horizon))
+            return jax.vmap(trial, (None, 0, 0, None))(env, *each, horizon)
 
-    return spread(on_one_device, mesh, batched=(True, False, False))
+        own = (envs, hyperparameters if own_settings else None, keys if own_keys else None)
+        return _in_chunks(tried, own, chunk)
+
+    return spread(on_one_device, mesh, batched=(True, own_settings, own_keys, False))
 
 
 def over_draws(

@@ -24,7 +24,6 @@ from synthbench.types import Action, Env, EnvSpec, Observation, Policy, PRNGKey,
 
 SAMPLES = 16384  # that the spread of a network's inputs and outputs, and its error, are taken from
 OUTSIDE = 3.0  # standard deviations in every dimension: where no state of the real task is
-OVERSHOOT = 2.0  # what `alignment` wants: so many times the teacher's action
 Preferences = Callable[[Observation], Float[Array, " k"]]  # as `Agent.preferences`
 Batch = Callable[[PRNGKey], tuple[Float[Array, "b i"], Float[Array, "b k"]]]
 
@@ -126,19 +125,6 @@ def negative_squared_distance(
     return -_squared_distance(spec, preferences, action)
 
 
-def alignment(spec: EnvSpec, preferences: Float[Array, " k"], action: Action) -> Float[Array, ""]:
-    """Agreement with the teacher's action: inner product, both in halves of the bounds' width.
-
-    Less as much of the squared action as makes OVERSHOOT times the teacher's action the best: who
-    falls short of that is still decided. The middle of the bounds earns nothing in any state, so
-    there is little that a critic has to know of the state itself.
-    """
-    low, high = spec.action_low, spec.action_high
-    middle, half_width = (high + low) / 2, (high - low) / 2
-    ours, theirs = (action - middle) / half_width, (preferences - middle) / half_width
-    return (ours * theirs - ours**2 / (2 * OVERSHOOT)).mean()
-
-
 def _squared_distance(
     spec: EnvSpec, preferences: Float[Array, " k"], action: Action
 ) -> Float[Array, ""]:
@@ -154,7 +140,6 @@ REWARDS: Mapping[str, Mapping[str, Any]] = {  # kind of action -> name -> reward
         "agreement": agreement,
     },
     "continuous": {
-        "alignment": alignment,
         "negative_distance": negative_distance,
         "negative_squared_distance": negative_squared_distance,
     },

@@ -17,7 +17,11 @@ def uniform_action(spec: EnvSpec, key: PRNGKey, observation: Observation) -> Act
 
 
 def episode_returns(
-    key: PRNGKey, env: Env, policy: Policy, num_episodes: int, horizon: int | None = None
+    key: PRNGKey,
+    env: Env,
+    policy: Policy,
+    num_episodes: int,
+    horizon: int | Int[Array, ""] | None = None,
 ) -> tuple[Float[Array, " E"], Int[Array, " E"]]:
     """Undiscounted return and length (steps) of `num_episodes` episodes of at most `horizon` steps.
 
