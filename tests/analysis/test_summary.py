@@ -146,6 +146,30 @@ def test_costs_of_meta_training_are_sums_over_generations_and_means_over_seeds()
     assert mean_environment["solved_at_generation"] == 1  # the mean of 4 and 8
 
 
+def test_an_environment_pays_after_as_many_agents_as_save_what_it_took() -> None:
+    def curve(environment: str, agent: str, **returns: float) -> pd.DataFrame:
+        steps = [int(step.removeprefix("at_")) for step in returns]
+        rows = {"environment": environment, "agent": agent, "step": steps}
+        return pd.DataFrame(FLAT | rows | {"return_": list(returns.values())})
+
+    curves = pd.concat(
+        [
+            curve("bandit", "ppo", at_5=1.0, at_10=4.0),
+            curve("bandit", "dqn", at_5=1.0, at_10=9.0),
+            curve("bandit", "sac", at_10=9.0),  # never trained in the real task
+            curve("real", "ppo", at_100=2.0, at_200=4.0, at_300=5.0),
+            curve("real", "dqn", at_100=2.0, at_200=8.0, at_300=7.0),
+        ],
+        ignore_index=True,
+    )
+    assert summary.break_even(curves, {"bandit": 6000.0}) == {
+        "bandit": {
+            "ppo": {"saved": 200, "agents": 30.0, "at_most": False},
+            "dqn": {"saved": 300, "agents": 20.0, "at_most": True},
+        }
+    }
+
+
 def test_differences_are_between_ways_of_making_an_environment() -> None:
     """Two seeds each; the distilled one pays 10 more, and took a tenth of the real steps."""
     runs_of = {
@@ -208,6 +232,7 @@ def test_run_writes_the_same_bytes_twice(results_of: Callable[[str], Any], tmp_p
         "steps_to_solve",
         "episodes_to_solve",
         "meta_training",
+        "break_even",
     }
     assert loaded == summarise(results)
 
@@ -258,6 +283,11 @@ def test_markdown_of_a_small_summary() -> None:
     }
     distilled = evolved | {"agents": [], "made": "distilled", "mean_environment": {}}
     small["meta_training"] = {"cartpole": {"bandit_ppo": evolved, "distilled": distilled}}
+    pays = {
+        "ppo": {"saved": 100, "agents": 12.345, "at_most": False},
+        "dqn": {"saved": 100, "agents": 123.45, "at_most": True},
+    }
+    small["break_even"] = {"cartpole": {"bandit_ppo": pays}}
     few = good | {"iqm": 1234.4, "low": 1000.0, "high": 2000.0, "n": 3, "of": 20}
     none = {"iqm": None, "low": None, "high": None, "n": 0, "of": 20}
     for experiment in ("steps_to_solve", "episodes_to_solve"):
@@ -280,7 +310,7 @@ def test_markdown_of_a_small_summary() -> None:
     )
     assert (
         "| `bandit_ppo` | evolved | ppo | 1 | 60 | 60 | 1,234 (1,200 to 1,269) | 60 | 60 "
-        "| ppo: never (n = 20) |"
+        "| ppo: never (n = 20) | ppo: 12; dqn: ≤ 123 |"
     ) in lines
     published = "| published: synthetic bandit (Liesen et al. 2024), 20 agents | | 500.0 |"
     assert published in lines  # and nothing of SAC, which is not judged here

@@ -135,6 +135,10 @@ def cost_table(summary: Numbers, task: str) -> str:
             "seeds": env["n"],
             **{header: _spread(env[column]) for column, header in columns.items()},
             "solved in generation": "; ".join(map(_solved_at, env["mean_environment"].items())),
+            "pays after agents": "; ".join(
+                f"{agent}: {'≤ ' if numbers['at_most'] else ''}{_ratio(numbers['agents'])}"
+                for agent, numbers in summary["break_even"][task].get(name, {}).items()
+            ),
         }
         for name, env in sorted(summary["meta_training"][task].items())
     ]
@@ -142,7 +146,9 @@ def cost_table(summary: Numbers, task: str) -> str:
         f"Scale `{summary['about']['scale']}`: one meta-training of each environment, mean over "
         "its seeds (smallest to largest where they differ). This is spent once; agents trained in "
         "the environment afterwards take no step in the real task. Solved: first evaluated "
-        "generation in which the interquartile mean of n fresh agents gets there."
+        "generation in which the interquartile mean of n fresh agents gets there. Pays after: as "
+        "many agents as save what the making took, in steps in the real task; an agent saves what "
+        "such agents need there to become as good (≤: they did not, as long as they were trained)."
     )
     return f"{sentence}\n\n{tabulate(rows, headers='keys', **_PIPE)}"
 

@@ -62,7 +62,7 @@ def first_solved(curves: pd.DataFrame, threshold: float) -> pd.DataFrame:
 def meta_agents(progress: pd.DataFrame) -> dict[str, list[str]]:
     """The agents really used in the meta-training of each environment, if there was one."""
     return {
-        name: sorted(set(map(str, rows["agent"][rows["stage"] == METATRAIN])))
+        name: sorted(set("+".join(rows["agent"][rows["stage"] == METATRAIN]).split("+")) - {""})
         for (name,), rows in by(progress, "environment")
     }
 

@@ -11,7 +11,14 @@ import pandas as pd
 
 from synthbench.analysis import files, report, runs
 from synthbench.analysis.files import REAL
-from synthbench.analysis.statistics import LEVEL, RESAMPLES, difference, estimate, fraction_interval
+from synthbench.analysis.statistics import (
+    LEVEL,
+    RESAMPLES,
+    difference,
+    estimate,
+    fraction_interval,
+    interquartile_mean,
+)
 from synthbench.io import atomic, write_json
 
 DIGITS = 6  # significant digits kept: more than the intervals justify, alike on all machines
@@ -56,6 +63,7 @@ def summarise(
         "steps_to_solve": {},
         "episodes_to_solve": {},
         "meta_training": {},
+        "break_even": {},
     }
     for task in sorted(tasks):
         section, solved = tasks[task], runs.level(tasks[task]["solved"])
@@ -72,6 +80,7 @@ def summarise(
         summary["steps_to_solve"][task] = to_solve(c, solved, "step")
         summary["episodes_to_solve"][task] = to_solve(c, solved, "episode")
         summary["meta_training"][task] = meta_training(p, v, solved)
+        summary["break_even"][task] = break_even(c, real_steps(p))
     return rounded(summary)
 
 
@@ -173,6 +182,33 @@ def meta_training(progress: pd.DataFrame, evaluations: pd.DataFrame, threshold: 
                 if name == environment
             },
         }
+    return entries
+
+
+def break_even(curves: pd.DataFrame, steps: Mapping[str, float]) -> Numbers:
+    """After how many agents an environment has paid for itself: {environment: {agent: numbers}}.
+
+    An agent saves the steps that such agents need in the real task until their interquartile mean
+    is what it is after training in the environment. Where they do not get there in as long as they
+    were trained, that long is the least that is saved, and `at_most` is true of `agents`, the cost
+    of the making (`steps`) over what one saves.
+    """
+    ends = runs.finished(curves)
+    learning = {
+        agent: {
+            int(step): float(interquartile_mean(there["return_"].to_numpy()))
+            for (step,), there in runs.by(rows, "step")
+        }
+        for (agent,), rows in runs.by(curves[curves["environment"] == REAL], "agent")
+    }
+    entries: Numbers = {}
+    for (name, agent), rows in runs.by(ends[ends["environment"] != REAL], "environment", "agent"):
+        if curve := learning.get(agent):
+            aim = float(interquartile_mean(rows["return_"].to_numpy()))
+            enough = [step for step, iqm in curve.items() if iqm >= aim]
+            saved = min(enough, default=max(curve))
+            numbers = {"saved": saved, "agents": steps[name] / saved, "at_most": not enough}
+            entries.setdefault(name, {})[agent] = numbers
     return entries
 
 
