@@ -252,20 +252,20 @@ PARAMS = {
 FAST = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
 
 
-def command(directory: Path, out: str) -> "subprocess.Popen[str]":
-    words = [
-        "metatrain",
-        "--threads",
-        "2",
-        "--task",
-        "cartpole",
-        "--environment",
-        "bandit",
-        "--out",
-    ]
+def command(directory: Path, out: str, *words: str, threads: int = 2) -> "subprocess.Popen[str]":
+    where = ["--task", "cartpole", "--environment", "bandit", "--out", out]
     environment = {**os.environ, "XLA_FLAGS": ""} | FAST
     return subprocess.Popen(
-        [sys.executable, "-m", "synthbench", *words, out],
+        [
+            sys.executable,
+            "-m",
+            "synthbench",
+            "metatrain",
+            "--threads",
+            str(threads),
+            *where,
+            *words,
+        ],
         cwd=directory,
         env=environment,
         text=True,
@@ -307,6 +307,51 @@ def test_a_killed_command_goes_on_and_ends_as_an_undisturbed_one(tmp_path: Path)
     assert about["config"]["meta"]["generations"] == 100
     assert about["cost"]["synthetic_steps"] == 100 * 4 * 32
     assert about["cost"]["real_steps"] == tables[0].real_steps.sum()
+
+
+@pytest.mark.slow
+def test_ten_kills_in_a_row_change_nothing(tmp_path: Path) -> None:
+    """Each at a moment of its own, be it in the midst of writing a checkpoint."""
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(_plain(PARAMS)))
+    longer = ("meta.generations=1500",)
+    moments = np.random.default_rng(0)
+    for _ in range(10):
+        before = generations_done(tmp_path, "outputs/killed")
+        killed = command(tmp_path, "outputs/killed", *longer)
+        while generations_done(tmp_path, "outputs/killed") <= before:
+            assert killed.poll() is None, "it ended before it could be killed"
+            time.sleep(0.02)
+        time.sleep(moments.uniform(0.0, 0.2))
+        os.kill(killed.pid, signal.SIGKILL)
+        killed.communicate()
+        assert not (tmp_path / "outputs/killed/manifest.json").exists()
+    both = [command(tmp_path, f"outputs/{name}", *longer) for name in ("killed", "undisturbed")]
+    for process in both:
+        process.communicate()
+        assert process.returncode == 0
+    one, other = tmp_path / "outputs/killed", tmp_path / "outputs/undisturbed"
+    for name in ("environment.safetensors", "evaluations.parquet"):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
+    tables = [pd.read_parquet(directory / "progress.parquet") for directory in (one, other)]
+    pd.testing.assert_frame_equal(*(table.drop(columns="seconds") for table in tables))
+
+
+@pytest.mark.slow
+def test_one_two_and_eight_devices_give_the_same_up_to_rounding(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(_plain(PARAMS)))
+    changes = ("meta.generations=3", "meta.population=16", "meta.evaluate_draws=8")
+    counts = (1, 2, 8)
+    for count in counts:
+        process = command(tmp_path, f"outputs/{count}", *changes, threads=count)
+        said, _ = process.communicate()
+        assert process.returncode == 0, said
+    tables = [pd.read_parquet(tmp_path / f"outputs/{n}/progress.parquet") for n in counts]
+    arrays = [checkpoint.read(tmp_path / f"outputs/{n}/environment.safetensors")[0] for n in counts]
+    for i in (1, 2):
+        columns = ["fitness_mean", "fitness_min", "fitness_max", "sigma_mean", "real_steps"]
+        pd.testing.assert_frame_equal(tables[0][columns], tables[i][columns], rtol=1e-3)
+        for name, array in arrays[0].items():
+            np.testing.assert_allclose(array, arrays[i][name], rtol=1e-3, atol=1e-5)
 
 
 def _plain(value: Any) -> Any:
