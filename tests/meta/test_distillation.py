@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+from jax.flatten_util import ravel_pytree
 
 import learners
 from probes import section
@@ -35,7 +36,7 @@ CHOICES = {
 def job(kind: str = "table_bandit", **changes: Any) -> Any:
     """The real task is CartPole with a horizon of 10."""
     size = {"table_bandit": 8, "mdp": 0}[kind]
-    distil = {"episodes": 3, "exploration": 0.5, "noise": 0.5, "indifferent": 0.25}
+    distil: dict[str, Any] = {"episodes": 3, "exploration": 0.5, "noise": 0.5, "indifferent": 0.25}
     distil |= {"reward": "agreement"}
     fit = {"fit_steps": 50, "fit_batch_size": 16, "fit_learning_rate": 0.01}
     meta = {"agents": ["learner"], "steps": {"learner": 16}, "generations": 2, "population": 4}
@@ -188,7 +189,7 @@ def test_a_search_begins_at_the_distilled_environment(made: Path, tmp_path: Path
     start = synth.load(made / FILES[0], config.synth, config.task)
     search = evolve.Search(config, start)
     for ours, theirs in zip(
-        jax.tree.leaves(search.strategy.get_mean(search.state_0)),
+        jax.tree.leaves(search.result(search.state_0)),
         jax.tree.leaves(start.theta),
         strict=True,
     ):
@@ -206,8 +207,8 @@ def test_a_search_begins_at_the_distilled_environment(made: Path, tmp_path: Path
 
 def _sigmas(search: Any) -> Any:
     """Standard deviations of the search, as leaves of the shapes of theta."""
-    state = search.state_0
-    return jax.tree.leaves(search.strategy.get_mean(state.replace(mean=state.std)))
+    sigma = search.strategy.sigma(search.state_0.search)
+    return jax.tree.leaves(ravel_pytree(search.result(search.state_0))[1](sigma))
 
 
 def _loaded(taught: Path) -> teacher.Teacher:

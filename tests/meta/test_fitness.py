@@ -63,7 +63,7 @@ def test_devices_and_chunks_change_nothing(
 FULL = jnp.int32(30)
 
 
-def repeated(*shape: int) -> Any:
+def repeated(*shape: int) -> tuple[Any, Any]:
     """The settings, and a key, so many times."""
     key = jax.random.key(1)
     settings = jax.tree.map(lambda x: jnp.full(shape, x), defaults(PPO))
