@@ -17,8 +17,8 @@ PACKAGE = "synthbench"
 NEUTRAL = {
     f"{PACKAGE}.{name}"
     for name in (
-        *("__main__", "codehash", "compatibility", "config", "display", "job", "layers"),
-        *("provenance", "schema"),
+        *("__main__", "codehash", "compatibility", "config", "display", "inspection", "job"),
+        *("layers", "provenance", "schema"),
     )
 }
 

@@ -17,10 +17,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf.errors import MissingMandatoryValue
 
+from synthbench import inspection
 from synthbench.compatibility import (
     REAL,
     check_environment,
-    check_identifier,
     check_pair,
     check_whole,
 )
@@ -33,20 +33,18 @@ from synthbench.layers import (
     plain,
     tidy_agents,
     where_set,
+    without_seeds,
 )
 from synthbench.schema import (
     CONF,
     REWARDS,
     Config,
     ConfigError,
-    Only,
     Params,
     Scale,
-    Where,
     check,
     check_known,
     check_names,
-    check_unique,
     definition,
     groups,
     listed,
@@ -138,28 +136,7 @@ class Plan:
 
     def check(self, scale: str) -> None:
         """Refuse whatever is wrong with a scale, by a ConfigError."""
-        here, plan = f"scales.{scale}", self.params["scales"][scale]
-        check_names(plan["agents"], "agent", f"{here}.agents")
-        check_unique(plan["seeds"], f"{here}.seeds")
-        check(plan.get("common") or {}, Config, f"{here}.common")
-        self._check_experts(scale)
-        for environment, values in plan["environments"].items():
-            place = f"{here}.environments.{environment}"
-            check_identifier(environment, place)
-            check_environment(_without_seeds(values), place, complete=True)
-            seeds = self.seeds(scale, environment)
-            check(seeds, list[int], f"{place}.seeds")
-            check_unique(seeds, f"{place}.seeds")
-        for task in plan["tasks"]:
-            self._check_task(scale, task)
-        for task in plan["tasks"]:
-            for environment in [REAL, *self.environments(scale, task)]:
-                self.config(scale, task, environment)
-            for environment in self.environments(scale, task):
-                self._check_made(scale, task, environment)
-        for task in self.experts(scale):
-            self.expert(scale, task)
-        self._check_choices(scale)
+        inspection.check_scale(self, scale)
 
     def config(
         self, scale: str, task: str, environment: str = REAL, overrides: Sequence[str] = ()
@@ -253,7 +230,7 @@ class Plan:
         names = config["meta"]["agents"] if "meta" in config else self.agents(scale, task)
         names = [agent] if agent else [] if environment == REAL else names
         config["agents"] = {name: config["agents"][name] for name in names}
-        config["teacher"] = self._resolve_teacher(scale, task, config["teacher"])
+        config["teacher"] = self.teacher(scale, task, config["teacher"])
         if "distil" in config:
             kinds = REWARDS[config["task"]["action"]["kind"]]
             reward = config["distil"]["reward"] or kinds[0]
@@ -274,7 +251,7 @@ class Plan:
             "expert": {**_with_level(config["expert"], config["task"]), "steps": steps},
         }
 
-    def _resolve_teacher(self, scale: str, task: str, teacher: Values) -> Values:
+    def teacher(self, scale: str, task: str, teacher: Values) -> Values:
         """The settings of a teacher, with its algorithm as it is tuned for the task."""
         agent = teacher["agent"]
         if agent is None:
@@ -286,92 +263,25 @@ class Plan:
 
     def _of_task(self, scale: str, task: str, kind: str) -> list[str]:
         every = self.params["scales"][scale][kind]
-        only = self._task(scale, task).get("only", {}).get(kind, every)
+        only = self.of_task(scale, task).get("only", {}).get(kind, every)
         return [name for name in every if name in only]
 
-    def _task(self, scale: str, task: str) -> Values:
+    def of_task(self, scale: str, task: str) -> Values:
+        """What the plan says of a task, as it stands there."""
         values = self.params["scales"][scale]["tasks"][task] or {}
         if not isinstance(values, dict):
             place = f"scales.{scale}.tasks.{task}"
             raise ConfigError(f"{place}: must be a mapping such as {{}}, not {short(values)}.")
         return values
 
-    def _check_task(self, scale: str, task: str) -> None:
-        here, plan = f"scales.{scale}.tasks.{task}", self.params["scales"][scale]
-        check_identifier(task, here)
-        check_known(task, groups("task"), "task", here, "conf/task")
-        values = dict(self._task(scale, task))
-        only, environments = values.pop("only", {}), values.pop("environments", {})
-        check(only, Only, f"{here}.only")
-        check(environments, dict[str, Any], f"{here}.environments")
-        named = [("agents", only.get("agents", []), f"{here}.only.agents")]
-        named += [("environments", only.get("environments", []), f"{here}.only.environments")]
-        named += [("environments", list(environments), f"{here}.environments")]
-        for kind, names, place in named:
-            for name in names:
-                check_known(name, plan[kind], kind[:-1], place, f"scales.{scale}.{kind}")
-        for name, differences in environments.items():
-            check_environment(differences, f"{here}.environments.{name}")
-        check(values, Config, here)
-
-    def _check_experts(self, scale: str) -> None:
-        here = f"scales.{scale}.experts"
-        for task, values in (self.params["scales"][scale].get("experts") or {}).items():
-            check_known(task, groups("task"), "task", f"{here}.{task}", "conf/task")
-            if not isinstance(values, dict) or not isinstance(values.get("train"), list):
-                raise ConfigError(
-                    f"{here}.{task}: must be such as {{train: [ppo]}}, not {short(values)}."
-                )
-            check_names(values["train"], "agent", f"{here}.{task}.train")
-            check({k: v for k, v in values.items() if k != "train"}, Config, f"{here}.{task}")
-
-    def _check_made(self, scale: str, task: str, environment: str) -> None:
-        """A distilled environment needs a teacher, one that begins there needs it to be alike."""
-        config, here = self.config(scale, task, environment), f"scales.{scale}.tasks.{task}"
-        if "distil" in config:
-            if config["teacher"]["agent"] is None:
-                raise ConfigError(f"{here}.teacher.agent: {environment} needs one to distil from.")
-            self._resolve_teacher(scale, task, config["teacher"])
-            reward, kind = config["distil"]["reward"], config["task"]["action"]["kind"]
-            if reward not in (None, *REWARDS[kind]):
-                place = f"{here}.environments.{environment}.distil.reward"
-                there = listed(REWARDS[kind])
-                raise ConfigError(f"{place}: {reward} is not for {kind} actions; use {there}.")
-        elif (start := config["meta"]["start"]) is not None:
-            place = f"{here}.environments.{environment}.meta.start"
-            distilled = [
-                name for name in self.environments(scale, task) if self.distilled(scale, name)
-            ]
-            check_known(start, distilled, "distilled environment", place, "the plan")
-            theirs = self.config(scale, task, start)["synth"]
-            if theirs != config["synth"]:
-                raise ConfigError(f"{place}: {start} has another synth ({theirs['name']}, ...).")
-            if lacking := set(self.seeds(scale, environment)) - set(self.seeds(scale, start)):
-                raise ConfigError(f"{place}: {start} has no seed {listed(sorted(lacking))}.")
-
-    def _check_choices(self, scale: str) -> None:
-        here, plan = f"scales.{scale}.choices", self.params["scales"][scale]
-        for environment, where in (plan.get("choices") or {}).items():
-            place = f"{here}.{environment}"
-            distilled = [name for name in plan["environments"] if self.distilled(scale, name)]
-            check_known(environment, distilled, "distilled environment", place, "the plan")
-            check(where, Where, place, complete=("tasks", "agents"))
-            check_names(where["agents"], "agent", f"{place}.agents")
-            if unknown := set(where.get("seeds", [])) - set(self.seeds(scale, environment)):
-                raise ConfigError(f"{place}.seeds: no seed {listed(sorted(unknown))} there.")
-            for task in where["tasks"]:
-                check_known(task, plan["tasks"], "task", f"{place}.tasks", "the plan")
-                there = self.environments(scale, task)
-                check_known(environment, there, "environment", f"{place}.tasks", task)
-
     def _layers(self, scale: str, task: str, environment: str) -> Layers:
         here, plan = f"scales.{scale}", self.params["scales"][scale]
-        values = {k: v for k, v in self._task(scale, task).items() if k != "only"}
+        values = {k: v for k, v in self.of_task(scale, task).items() if k != "only"}
         own = values.pop("environments", {})
         layers = [(f"{here}.common", plan.get("common")), (f"{here}.tasks.{task}", values)]
         if environment != REAL:
             place = f"{here}.environments.{environment}"
-            layers.append((place, _without_seeds(plan["environments"][environment])))
+            layers.append((place, without_seeds(plan["environments"][environment])))
             place = f"{here}.tasks.{task}.environments.{environment}"
             layers.append((place, own.get(environment)))
         return [(place, expanded(values or {})) for place, values in layers]
@@ -439,13 +349,6 @@ def typed(config: Any) -> Any:
     if isinstance(config, Mapping):
         return Section({name: typed(value) for name, value in config.items()})
     return tuple(typed(item) for item in config) if isinstance(config, list | tuple) else config
-
-
-def _without_seeds(values: Any) -> Any:
-    """An environment of a plan without what is no setting of a job."""
-    if not isinstance(values, Mapping):
-        return values
-    return {name: value for name, value in values.items() if name != "seeds"}
 
 
 def _with_level(study: Values, task: Values) -> Values:

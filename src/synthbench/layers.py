@@ -42,6 +42,13 @@ def expanded(layer: Values) -> Values:
     return layer
 
 
+def without_seeds(values: Any) -> Any:
+    """An environment of a plan without what is no setting of a job."""
+    if not isinstance(values, Mapping):
+        return values
+    return {name: value for name, value in values.items() if name != "seeds"}
+
+
 def merged(old: Any, new: Any) -> Any:
     """Mappings merged in all depths; whatever else, the new one."""
     if isinstance(old, dict) and isinstance(new, dict):
