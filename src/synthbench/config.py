@@ -303,7 +303,8 @@ class Plan:
         choices = [f"task={task}"]
         if "meta" not in absent:
             strategy = values.get("meta", {}).get("name", STRATEGY)
-            check_known(strategy, groups("meta"), "strategy", f"{here}: meta.name", "conf/meta")
+            place = where_set(layers, "meta", "name")
+            check_known(strategy, groups("meta"), "strategy", place, "conf/meta")
             every += values.get("meta", {}).get("agents", definition("meta", strategy)["agents"])
             choices.append(f"meta={strategy}")
         if "synth" not in absent:
