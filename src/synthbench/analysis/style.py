@@ -32,6 +32,7 @@ PLANNED = {
     "evolved": "#0072B2",
     "distilled": "#E69F00",
     "distilled_evolved": "#009E73",
+    "world_model": "#56B4E9",
     "distilled_ppo": "#56B4E9",
 }
 OTHERS = ("#E69F00", "#F0E442", "#56B4E9", "#CC79A7", "#009E73", "#D55E00", "#0072B2")
