@@ -149,7 +149,7 @@ def test_costs_of_meta_training_are_sums_over_generations_and_means_over_seeds()
 def test_an_environment_pays_after_as_many_agents_as_save_what_it_took() -> None:
     def curve(environment: str, agent: str, **returns: float) -> pd.DataFrame:
         steps = [int(step.removeprefix("at_")) for step in returns]
-        rows = {"environment": environment, "agent": agent, "step": steps}
+        rows = {"environment": environment, "agent": agent, "draw": 0, "step": steps}
         return pd.DataFrame(FLAT | rows | {"return_": list(returns.values())})
 
     curves = pd.concat(
