@@ -45,6 +45,7 @@ class Worker:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
+            self.stop()
             raise SystemExit(f"{self.side} has failed; what it says is above.")
         return json.loads(line)
 

@@ -26,10 +26,11 @@ def generation(case: Case) -> Run:
     envs = case.candidates()
     agent = agents.load(case.agent, case.spec)
     trial = fitness.Trial(agent, tasks.load(case.task), case.steps, case.episodes)
-    hyperparameters = {k: jnp.float32(v) for k, v in case.agent.hyperparameters.items()}
-    arguments = (envs, hyperparameters, stream(root(SEED), "try"))
+    setting = {k: jnp.float32(v) for k, v in case.agent.hyperparameters.items()}
+    one_rollout = ({k: v[None] for k, v in setting.items()}, stream(root(SEED), "try")[None])
+    arguments = (envs, *one_rollout, jnp.int32(trial.task.spec.horizon))
     mean = envs.replace(theta=jax.tree.map(lambda x: x[0], envs.theta))
-    chunk = fitness.chunk(trial, mean, hyperparameters)
+    chunk = fitness.chunk(trial, mean, setting)
     compiled: Any = fitness.over_population(trial, chunk, devices_for(case.population))
     compiled = compiled.lower(*arguments).compile()
     taken = agents.iterations(agent, case.steps) * agent.steps_per_iteration
