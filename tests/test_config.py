@@ -467,6 +467,19 @@ def test_a_teacher_is_as_tuned_for_its_task() -> None:
     assert config["teacher"]["steps"] == 9
 
 
+def test_students_are_the_first_agent_of_the_task_unless_another_is_named() -> None:
+    there = plan(**DISTILLED)
+    assert there.resolve("smoke", "cartpole", "distilled")["distil"]["agents"] == {}
+    one_round = {"rounds": 1}
+    there = plan(**copy.deepcopy(DISTILLED), environments__distilled__distil=one_round)
+    config = there.resolve("smoke", "cartpole", "distilled")
+    first = there.agents("smoke", "cartpole")[0]
+    assert config["distil"]["agents"] == {first: config["agents"][first]}
+    one_round["student"] = "dqn"
+    there = plan(**copy.deepcopy(DISTILLED), environments__distilled__distil=one_round)
+    assert set(there.resolve("smoke", "cartpole", "distilled")["distil"]["agents"]) == {"dqn"}
+
+
 def test_a_search_knows_where_it_begins() -> None:
     there = plan(**DISTILLED)
     there.check("smoke")
@@ -486,6 +499,14 @@ def test_a_search_knows_where_it_begins() -> None:
         (
             {"environments__distilled__distil": {"reward": "negative_distance"}},
             "negative_distance is not for discrete actions",
+        ),
+        (
+            {"environments__distilled__distil": {"rounds": 1, "student": "sac"}},
+            "distil.student: no agent is named sac in the plan for cartpole",
+        ),
+        (
+            {"environments__distilled": {"synth": "mdp", "distil": {"rounds": 1}}},
+            "students are for bandits only",
         ),
         ({"environments__evolved__meta": {"start": "evolved"}}, "evolved"),
         ({"environments__evolved__synth": "bandit"}, "distilled has another synth"),

@@ -92,6 +92,7 @@ def _check_made(plan: "Plan", scale: str, task: str, environment: str) -> None:
             place = f"{here}.environments.{environment}.distil.reward"
             there = listed(REWARDS[kind])
             raise ConfigError(f"{place}: {reward} is not for {kind} actions; use {there}.")
+        _check_students(plan, scale, task, environment)
     elif (start := config["meta"]["start"]) is not None:
         place = f"{here}.environments.{environment}.meta.start"
         distilled = [name for name in plan.environments(scale, task) if plan.distilled(scale, name)]
@@ -101,6 +102,16 @@ def _check_made(plan: "Plan", scale: str, task: str, environment: str) -> None:
             raise ConfigError(f"{place}: {start} has another synth ({theirs['name']}, ...).")
         if lacking := set(plan.seeds(scale, environment)) - set(plan.seeds(scale, start)):
             raise ConfigError(f"{place}: {start} has no seed {listed(sorted(lacking))}.")
+
+
+def _check_students(plan: "Plan", scale: str, task: str, environment: str) -> None:
+    config = plan.config(scale, task, environment)
+    here = f"scales.{scale}.tasks.{task}.environments.{environment}.distil"
+    if (student := config["distil"]["student"]) is not None:
+        known = plan.agents(scale, task)
+        check_known(student, known, "agent", f"{here}.student", f"the plan for {task}")
+    if config["distil"]["rounds"] and config["synth"]["horizon"] > 1:
+        raise ConfigError(f"{here}.rounds: must be 0, as students are for bandits only.")
 
 
 def _check_choices(plan: "Plan", scale: str) -> None:

@@ -38,6 +38,8 @@ def job(kind: str = "table_bandit", **changes: Any) -> Any:
     size = {"table_bandit": 8, "mdp": 0}[kind]
     distil: dict[str, Any] = {"episodes": 3, "exploration": 0.5, "noise": 0.5, "indifferent": 0.25}
     distil |= {"reward": "agreement"}
+    distil |= {"rounds": 0, "students": 3, "student_steps": 16, "student_episodes": 2}
+    distil |= {"agents": {"learner": TEACHER}}
     fit = {"fit_steps": 50, "fit_batch_size": 16, "fit_learning_rate": 0.01}
     meta = {"agents": ["learner"], "steps": {"learner": 16}, "generations": 2, "population": 4}
     meta |= {"episodes": 2, "sigma": 0.5, "evaluate_draws": 2, "start": "distilled"}
@@ -167,6 +169,33 @@ def test_the_contexts_are_near_what_the_teacher_saw(taught: Path, made: Path) ->
     assert (far[2:] < 2.9).any(1).all()
     rewards = [env.reward(contexts[0], jnp.int32(a)) for a in range(2)]
     assert abs(rewards[0] - rewards[1]) < 0.5  # -1 or 1 for agreement elsewhere
+
+
+def test_students_are_paid_for_and_change_the_contexts(
+    taught: Path, made: Path, tmp_path: Path
+) -> None:
+    config = with_rounds(2)
+    inputs = {"policy": [taught / "policy.safetensors"], "progress": [taught / "progress.parquet"]}
+    distillation.run(config, inputs, tmp_path, tmp_path)
+    rows = pd.read_parquet(tmp_path / "progress.parquet")
+    assert rows.stage.tolist() == ["teacher", "distil", "distil", "distil"]
+    first = pd.read_parquet(made / "progress.parquet")
+    assert rows.real_steps.tolist()[:2] == first.real_steps.tolist()
+    assert rows.real_steps[2:].between(3 * 2, 3 * 2 * 10).all()
+    assert rows.synthetic_steps.tolist() == [0, 0, 48, 48]
+    assert rows.updates.tolist()[1:] == [50, 62, 62]
+    files_of = [files.read(path / FILES[0]) for path in (made, tmp_path)]
+    tables = [arrays["initial_state/table"] for arrays, _ in files_of]
+    assert not np.array_equal(*tables)
+    assert files_of[1][1]["cost"] == {
+        "synthetic_steps": 96,
+        "real_steps": rows.real_steps.sum(),
+    }
+
+
+def with_rounds(number: int) -> Any:
+    config = job()
+    return typed({**config, "distil": {**config["distil"], "rounds": number}})
 
 
 def test_the_same_job_gives_the_same_bytes(taught: Path, made: Path, tmp_path: Path) -> None:

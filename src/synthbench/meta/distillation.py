@@ -6,13 +6,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float
 
 from synthbench import checkpoint as files
 from synthbench.display import say
 from synthbench.io import read_table, write_table
+from synthbench.meta import students
 from synthbench.meta import teacher as teachers
 from synthbench.meta.progress import EVALUATIONS, PROGRESS, row, table
 from synthbench.rng import root, stream
@@ -30,24 +33,44 @@ def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Pa
     (policy,), (progress,) = inputs["policy"], inputs["progress"]
     (section,) = config.teacher.agents.values()
     teacher = teachers.load(policy, config.task, section)
-    begun = time.monotonic()
-    seen = visits(config, teacher)
-    env, errors = environment(config, teacher, seen)
-    seconds = time.monotonic() - begun
-    took = row("distil", seconds, len(seen.reward), len(errors) * config.distil.fit_steps)
-    took |= {f"error_{head}": error for head, error in errors.items()}
-    write_table(
-        out / "progress.parquet",
-        table([*read_table(progress).to_dict("records"), took], PROGRESS),
-    )
+    say(f"teacher earns {teacher.return_:.1f}")
+    env, rows = made(config, teacher)
+    rows = [*read_table(progress).to_dict("records"), *rows]
+    write_table(out / "progress.parquet", table(rows, PROGRESS))
     write_table(out / "evaluations.parquet", table([], EVALUATIONS).astype({"agent": str}))
-    steps = int(read_table(progress)["real_steps"].sum()) + len(seen.reward)
-    about = {"kind": "synthetic environment", "config": config}
-    about |= {"cost": {"synthetic_steps": 0, "real_steps": steps}, "errors": errors}
+    cost = {name: sum(int(row[name]) for row in rows) for name in ("synthetic_steps", "real_steps")}
+    about = {"kind": "synthetic environment", "config": config, "cost": cost}
     files.save(out / "environment.safetensors", env.theta, about)
-    left = ", ".join(f"{head} {error:.3f}" for head, error in errors.items())
-    say(f"teacher earns {teacher.return_:.1f}; error of each network: {left}")
     return ["environment.safetensors", "progress.parquet", "evaluations.parquet"]
+
+
+def made(config: Any, teacher: teachers.Teacher) -> tuple[SyntheticEnv, list[dict[str, Any]]]:
+    """The environment, after all rounds of students; and rows of progress.parquet, one a round."""
+    begun, task = time.monotonic(), tasks.load(config.task)
+    seen = visits(config, teacher)
+    env, took = _fitted(config, teacher, seen, seen.observation, real_steps=len(seen.reward))
+    rows, met = [{**took, "seconds": time.monotonic() - begun}], [np.asarray(seen.observation)]
+    for number in range(config.distil.rounds):
+        begun, key = time.monotonic(), jax.random.fold_in(_key(config, "round"), number)
+        taught = students.taught(config.distil, env, task, stream(key, "students"))
+        say(f"students of round {number + 1}/{config.distil.rounds} earn {taught.return_:.1f}")
+        met.append(taught.states)
+        states = students.in_equal_parts(stream(key, "states"), met)
+        spent = {"real_steps": len(taught.states), "synthetic_steps": taught.synthetic_steps}
+        env, took = _fitted(config, teacher, seen, states, **spent, updates=taught.updates)
+        rows.append({**took, "seconds": time.monotonic() - begun})
+    return env, rows
+
+
+def _fitted(
+    config: Any, teacher: teachers.Teacher, seen: Transition, states: Any, **spent: int
+) -> tuple[SyntheticEnv, dict[str, Any]]:
+    """The environment of a round, and its row of progress.parquet, with what was `spent` before."""
+    env, errors = environment(config, teacher, seen, states)
+    say("error of each network: " + ", ".join(f"{head} {x:.3f}" for head, x in errors.items()))
+    updates = spent.pop("updates", 0) + len(errors) * config.distil.fit_steps
+    took = row("distil", float("nan"), spent.pop("real_steps"), updates, **spent)
+    return env, took | {f"error_{head}": error for head, error in errors.items()}
 
 
 def visits(config: Any, teacher: teachers.Teacher) -> Transition:
@@ -62,19 +85,23 @@ def visits(config: Any, teacher: teachers.Teacher) -> Transition:
 
 
 def environment(
-    config: Any, teacher: teachers.Teacher, seen: Transition
+    config: Any, teacher: teachers.Teacher, seen: Transition, states: Any = None
 ) -> tuple[SyntheticEnv, dict[str, float]]:
-    """A bandit of the teacher's preferences, or an MDP of what it met; and each network's error."""
+    """A bandit of the teacher's preferences, or an MDP of what it met; and each network's error.
+
+    `states`: of the real task, among which the contexts of a bandit are, if not those it met.
+    """
     settings, env = config.distil, synth.make(config.synth, config.task)
     fit = distil.Fit(settings.fit_steps, settings.fit_batch_size, settings.fit_learning_rate)
     if env.spec.bandit:
-        visited, count = jnp.asarray(seen.observation), env.initial_states or CONTEXTS
+        visited = jnp.asarray(seen.observation if states is None else states)
+        count = env.initial_states or CONTEXTS
         key, share = _key(config, "contexts"), settings.indifferent
-        states = distil.contexts(key, visited, count, settings.noise, share)
+        contexts = distil.contexts(key, visited, count, settings.noise, share)
         preferences = partial(teacher.agent.preferences, teacher.params)
         where = partial(distil.outside, visited)
         return distil.bandit(
-            _key(config, "bandit"), env, states, preferences, settings.reward, fit, where
+            _key(config, "bandit"), env, contexts, preferences, settings.reward, fit, where
         )
     return distil.mdp(_key(config, "mdp"), env, seen, _first(config, env, seen), fit)
 
