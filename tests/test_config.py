@@ -469,15 +469,17 @@ def test_a_teacher_is_as_tuned_for_its_task() -> None:
 
 def test_students_are_the_first_agent_of_the_task_unless_another_is_named() -> None:
     there = plan(**DISTILLED)
-    assert there.resolve("smoke", "cartpole", "distilled")["distil"]["agents"] == {}
-    one_round = {"rounds": 1}
-    there = plan(**copy.deepcopy(DISTILLED), environments__distilled__distil=one_round)
+    assert "students" not in there.resolve("smoke", "cartpole", "distilled")["distil"]
+    students: dict[str, Any] = {"rounds": 1}
+    edits = {"environments__distilled__distil": {"students": students}}
+    there = plan(**copy.deepcopy(DISTILLED), **edits)
     config = there.resolve("smoke", "cartpole", "distilled")
     first = there.agents("smoke", "cartpole")[0]
-    assert config["distil"]["agents"] == {first: config["agents"][first]}
-    one_round["student"] = "dqn"
-    there = plan(**copy.deepcopy(DISTILLED), environments__distilled__distil=one_round)
-    assert set(there.resolve("smoke", "cartpole", "distilled")["distil"]["agents"]) == {"dqn"}
+    assert config["distil"]["students"]["agents"] == {first: config["agents"][first]}
+    students["agent"] = "dqn"
+    there = plan(**copy.deepcopy(DISTILLED), **edits)
+    config = there.resolve("smoke", "cartpole", "distilled")
+    assert set(config["distil"]["students"]["agents"]) == {"dqn"}
 
 
 def test_a_search_knows_where_it_begins() -> None:
@@ -501,11 +503,11 @@ def test_a_search_knows_where_it_begins() -> None:
             "negative_distance is not for discrete actions",
         ),
         (
-            {"environments__distilled__distil": {"rounds": 1, "student": "sac"}},
-            "distil.student: no agent is named sac in the plan for cartpole",
+            {"environments__distilled__distil": {"students": {"rounds": 1, "agent": "sac"}}},
+            "distil.students.agent: no agent is named sac in the plan for cartpole",
         ),
         (
-            {"environments__distilled": {"synth": "mdp", "distil": {"rounds": 1}}},
+            {"environments__distilled": {"synth": "mdp", "distil": {"students": {"rounds": 1}}}},
             "students are for bandits only",
         ),
         ({"environments__evolved__meta": {"start": "evolved"}}, "evolved"),

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jax
 import pytest
 
 from synthbench import job
@@ -176,3 +177,10 @@ def test_device_flags_of_the_user_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     assert os.environ["XLA_FLAGS"] == flags
     assert os.environ["NPROC"] == "2"
     assert os.environ["JAX_COMPILATION_CACHE_DIR"] == "elsewhere"
+
+
+def test_the_manifest_says_what_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    execute(spec(), writing("summary.json"))
+    assert read_json(Path(OUT, "manifest.json"))["device"] == f"{jax.device_count()} x cpu"
+    monkeypatch.delitem(sys.modules, "jax")
+    assert job.device() is None  # and it was not imported for that

@@ -235,10 +235,11 @@ class Plan:
             kinds = REWARDS[config["task"]["action"]["kind"]]
             reward = config["distil"]["reward"] or kinds[0]
             config["distil"] = {**config["distil"], "reward": reward}
-            student = config["distil"]["student"] or self.agents(scale, task)[0]
-            section = self.config(scale, task, environment, overrides)["agents"][student]
-            agents = {student: section} if config["distil"]["rounds"] else {}
-            config["distil"] |= {"student": student, "agents": agents}
+            students = config["distil"].pop("students")
+            if students["rounds"]:  # without them, nothing depends on what they would be
+                name = students["agent"] or self.agents(scale, task)[0]
+                section = self.config(scale, task, environment, overrides)["agents"][name]
+                config["distil"]["students"] = {**students, "agents": {name: section}}
         return {**config, "scale": scale, "seed": config["seed"] if seed is None else int(seed)}
 
     def _resolve_expert(

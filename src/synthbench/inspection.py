@@ -106,11 +106,13 @@ def _check_made(plan: "Plan", scale: str, task: str, environment: str) -> None:
 
 def _check_students(plan: "Plan", scale: str, task: str, environment: str) -> None:
     config = plan.config(scale, task, environment)
-    here = f"scales.{scale}.tasks.{task}.environments.{environment}.distil"
-    if (student := config["distil"]["student"]) is not None:
-        known = plan.agents(scale, task)
-        check_known(student, known, "agent", f"{here}.student", f"the plan for {task}")
-    if config["distil"]["rounds"] and config["synth"]["horizon"] > 1:
+    here = f"scales.{scale}.tasks.{task}.environments.{environment}.distil.students"
+    students = config["distil"]["students"]
+    if (name := students["agent"]) is not None:
+        check_known(
+            name, plan.agents(scale, task), "agent", f"{here}.agent", f"the plan for {task}"
+        )
+    if students["rounds"] and config["synth"]["horizon"] > 1:
         raise ConfigError(f"{here}.rounds: must be 0, as students are for bandits only.")
 
 

@@ -8,6 +8,7 @@ import importlib
 import importlib.metadata
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -51,7 +52,7 @@ def execute(spec: Mapping[str, Any], run: Run | None = None, say: Say = print) -
         run = run or importlib.import_module(STAGES[spec["stage"]].module).run
         names = run(typed(spec["config"]), inputs, out, checkpoint)
         manifest["outputs"] = {name: sha256(out / name) for name in sorted(names)}
-        manifest |= {"upstream": spec["upstream"], "versions": versions()}
+        manifest |= {"upstream": spec["upstream"], "versions": versions(), "device": device()}
         write_json(out / "manifest.json", manifest)
         for finished in work.glob("checkpoint-*"):
             shutil.rmtree(finished)
@@ -74,6 +75,12 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             known[name] = "not installed"
     return known
+
+
+def device() -> str | None:
+    """What computes, as jax calls it: "2 x cpu", "1 x NVIDIA H200"; None where jax was not used."""
+    jax = sys.modules.get("jax")
+    return f"{jax.device_count()} x {jax.devices()[0].device_kind}" if jax else None
 
 
 def prepare_devices(threads: int | None = None) -> None:

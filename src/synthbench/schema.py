@@ -190,6 +190,21 @@ class Teacher:
 
 
 @dataclasses.dataclass
+class Students:
+    """Agents trained in a distilled bandit, who show where in the real task they get (DAgger)."""
+
+    rounds: int = setting(
+        "in which the states where they get are added to those that contexts are taken from, as "
+        "many of each round as of the teacher's, and the bandit is made anew",
+        low=0,
+    )
+    agent: str | None = setting("their algorithm; null: the first that the task's agents have")
+    number: int = setting("in a round, each with its own hyperparameters", "agents", low=1)
+    steps: int = setting("length of their training", "synthetic steps", low=1)
+    episodes: int = setting("of each of them in the real task", "episodes", low=1)
+
+
+@dataclasses.dataclass
 class Distil:
     """A synthetic environment made from what the teacher does and prefers."""
 
@@ -205,16 +220,7 @@ class Distil:
         "what a bandit pays; null: the first of its kind of action; an MDP pays as the real task",
         among=[name for names in REWARDS.values() for name in names],
     )
-    rounds: int = setting(
-        "of students: trained in the bandit, they act in the real task, and where they get is "
-        "added to the states that contexts are taken from, as many of each round as of the "
-        "teacher's; then it is made anew (DAgger)",
-        low=0,
-    )
-    student: str | None = setting("their algorithm; null: the first that the task's agents have")
-    students: int = setting("in a round, each with its own hyperparameters", "agents", low=1)
-    student_steps: int = setting("length of their training", "synthetic steps", low=1)
-    student_episodes: int = setting("of each of them in the real task", "episodes", low=1)
+    students: Students = section(Students)
     fit_steps: int = setting("of each network", "gradient steps", low=1)
     fit_batch_size: int = setting("of each such step", "samples", low=2)
     fit_learning_rate: float = setting("of Adam at the beginning", above=0)

@@ -62,3 +62,9 @@ def test_growth_is_a_step_at_least() -> None:
 @pytest.mark.parametrize("kind", sorted(curriculum.CURRICULA))
 def test_it_never_exceeds_the_task(kind: str) -> None:
     assert max(horizons(settings(kind, window=1), 150)) <= 150
+
+
+def test_episodes_may_begin_longer_than_the_task_is() -> None:
+    assert curriculum.longest(settings("linear", start=1000), 200) == 1000
+    assert curriculum.longest(settings("linear", start=50), 200) == 200
+    assert curriculum.longest(settings("constant", start=1000), 200) == 200

@@ -38,8 +38,6 @@ def job(kind: str = "table_bandit", **changes: Any) -> Any:
     size = {"table_bandit": 8, "mdp": 0}[kind]
     distil: dict[str, Any] = {"episodes": 3, "exploration": 0.5, "noise": 0.5, "indifferent": 0.25}
     distil |= {"reward": "agreement"}
-    distil |= {"rounds": 0, "students": 3, "student_steps": 16, "student_episodes": 2}
-    distil |= {"agents": {"learner": TEACHER}}
     fit = {"fit_steps": 50, "fit_batch_size": 16, "fit_learning_rate": 0.01}
     meta = {"agents": ["learner"], "steps": {"learner": 16}, "generations": 2, "population": 4}
     meta |= {"episodes": 2, "sigma": 0.5, "evaluate_draws": 2, "start": "distilled"}
@@ -185,17 +183,19 @@ def test_students_are_paid_for_and_change_the_contexts(
     assert rows.synthetic_steps.tolist() == [0, 0, 48, 48]
     assert rows.updates.tolist()[1:] == [50, 62, 62]
     files_of = [files.read(path / FILES[0]) for path in (made, tmp_path)]
-    tables = [arrays["initial_state/table"] for arrays, _ in files_of]
-    assert not np.array_equal(*tables)
-    assert files_of[1][1]["cost"] == {
-        "synthetic_steps": 96,
-        "real_steps": rows.real_steps.sum(),
-    }
+    before, after = (arrays["initial_state/table"] for arrays, _ in files_of)
+    assert not np.array_equal(before, after)
+    cost = files_of[1][1]["cost"]
+    assert cost["synthetic_steps"] == 96
+    assert cost["real_steps"] == rows.real_steps.sum()
+    assert rows.device[1:].str.endswith("x cpu").all()
 
 
 def with_rounds(number: int) -> Any:
     config = job()
-    return typed({**config, "distil": {**config["distil"], "rounds": number}})
+    students: dict[str, Any] = {"rounds": number, "number": 3, "steps": 16, "episodes": 2}
+    students["agents"] = {"learner": TEACHER}
+    return typed({**config, "distil": {**config["distil"], "students": students}})
 
 
 def test_the_same_job_gives_the_same_bytes(taught: Path, made: Path, tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ from synthbench.meta.progress import EVALUATIONS, PROGRESS, table
 
 FIXED = (
     *("stage", "generation", "agent", "fitness_mean", "fitness_std", "fitness_min", "fitness_max"),
-    *("sigma_mean", "seconds", "synthetic_steps", "real_steps", "updates", "horizon"),
+    *("sigma_mean", "seconds", "synthetic_steps", "real_steps", "updates"),
+    *("device", "horizon"),
 )
 GENERATIONS, POPULATION, EPISODES, DRAWS = 40, 16, 8, 4
 
@@ -199,6 +200,21 @@ def test_all_algorithms_several_times_with_numbers_of_their_own(tmp_path: Path) 
     best, last = search.result(state), search.strategy.mean(state.search)
     same = [np.array_equal(*x) for x in zip(*map(jax.tree.leaves, (best, last)), strict=True)]
     assert all(same) == (mean.idxmax() == 6)
+
+
+def test_episodes_of_candidates_may_be_longer_than_the_tasks_and_evaluations_are_not(
+    tmp_path: Path,
+) -> None:
+    """CartPole cut after 5 steps; nobody falls before the eighth, and chance takes twenty."""
+    longer = section("meta", "snes").curriculum | {"kind": "linear", "start": 20, "begin": 0.5}
+    job = config(generations=2, curriculum=longer, keep="best", evaluate_every=1)
+    search = evolve.Search(typed({**job, "task": section("task", "cartpole", horizon=5)}))
+    _, log = search.go_on(search.state_0, evolve.Log(), tmp_path / "search.safetensors")
+    assert progress(log).horizon.tolist() == [20, 20]
+    assert evaluations(log).return_.eq(5).all()
+    for row in log.progress:
+        tests = row["real_steps"] - EPISODES * DRAWS * 2 * 5
+        assert 8 <= tests / (EPISODES * POPULATION) <= 20
 
 
 def test_a_candidate_is_as_good_as_its_worst_agent() -> None:

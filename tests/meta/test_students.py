@@ -27,10 +27,11 @@ def bandit() -> Any:
     return env.replace(theta=zeros), tasks.load(task)
 
 
-def taught(bandit: Any, **changes: int) -> students.Class:
-    settings = {"students": 3, "student_steps": 16, "student_episodes": 2} | changes
-    settings["agents"] = {"learner": learners.section("learner", "extra")}
-    return students.taught(typed(settings), *bandit, jax.random.key(5))
+def taught(bandit: Any) -> students.Class:
+    agents = {"learner": learners.section("learner", "extra")}
+    settings = {"number": 3, "steps": 16, "episodes": 2, "agents": agents}
+    env, task = bandit
+    return students.taught(typed(settings), env, task, jax.random.key(5))
 
 
 def test_students_show_the_states_in_which_they_act(bandit: Any) -> None:

@@ -52,6 +52,14 @@ CURRICULA: Mapping[str, Callable[[Any, int, float, Rows], int]] = {
 }
 
 
+def longest(settings: Any, full: int) -> int:
+    """Steps of the longest episode there may be: those of MountainCar began at five times its own.
+
+    settings, full: as below.
+    """
+    return full if settings.kind == "constant" else max(full, settings.start)
+
+
 def horizon(settings: Any, full: int, generations: int, rows: Rows) -> int:
     """Steps at which an episode of the next generation's tests is cut; `full`: the task's own.
 

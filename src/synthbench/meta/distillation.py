@@ -15,9 +15,10 @@ from jaxtyping import Array, Float
 from synthbench import checkpoint as files
 from synthbench.display import say
 from synthbench.io import read_table, write_table
+from synthbench.job import device
 from synthbench.meta import students
 from synthbench.meta import teacher as teachers
-from synthbench.meta.progress import EVALUATIONS, PROGRESS, row, table
+from synthbench.meta.progress import EVALUATIONS, PROGRESS, cost, row, table
 from synthbench.rng import root, stream
 from synthbench.synth import distil
 from synthbench.synth import env as synth
@@ -38,8 +39,7 @@ def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Pa
     rows = [*read_table(progress).to_dict("records"), *rows]
     write_table(out / "progress.parquet", table(rows, PROGRESS))
     write_table(out / "evaluations.parquet", table([], EVALUATIONS).astype({"agent": str}))
-    cost = {name: sum(int(row[name]) for row in rows) for name in ("synthetic_steps", "real_steps")}
-    about = {"kind": "synthetic environment", "config": config, "cost": cost}
+    about = {"kind": "synthetic environment", "config": config, "cost": cost(rows)}
     files.save(out / "environment.safetensors", env.theta, about)
     return ["environment.safetensors", "progress.parquet", "evaluations.parquet"]
 
@@ -50,10 +50,11 @@ def made(config: Any, teacher: teachers.Teacher) -> tuple[SyntheticEnv, list[dic
     seen = visits(config, teacher)
     env, took = _fitted(config, teacher, seen, seen.observation, real_steps=len(seen.reward))
     rows, met = [{**took, "seconds": time.monotonic() - begun}], [np.asarray(seen.observation)]
-    for number in range(config.distil.rounds):
+    settings = config.distil.get("students")
+    for number in range(settings.rounds if settings else 0):
         begun, key = time.monotonic(), jax.random.fold_in(_key(config, "round"), number)
-        taught = students.taught(config.distil, env, task, stream(key, "students"))
-        say(f"students of round {number + 1}/{config.distil.rounds} earn {taught.return_:.1f}")
+        taught = students.taught(settings, env, task, stream(key, "students"))
+        say(f"students of round {number + 1}/{settings.rounds} earn {taught.return_:.1f}")
         met.append(taught.states)
         states = students.in_equal_parts(stream(key, "states"), met)
         spent = {"real_steps": len(taught.states), "synthetic_steps": taught.synthetic_steps}
@@ -70,6 +71,7 @@ def _fitted(
     say("error of each network: " + ", ".join(f"{head} {x:.3f}" for head, x in errors.items()))
     updates = spent.pop("updates", 0) + len(errors) * config.distil.fit_steps
     took = row("distil", float("nan"), spent.pop("real_steps"), updates, **spent)
+    took["device"] = device()
     return env, took | {f"error_{head}": error for head, error in errors.items()}
 
 

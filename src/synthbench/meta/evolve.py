@@ -9,7 +9,7 @@ there already.
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,10 +22,12 @@ from jaxtyping import Array, Float, Key, PyTree
 from synthbench import checkpoint as files
 from synthbench.agents import base as agents
 from synthbench.agents import spaces
+from synthbench.config import typed
 from synthbench.display import Work, say
 from synthbench.io import read_table, write_table
+from synthbench.job import device
 from synthbench.meta import curriculum, fitness
-from synthbench.meta.progress import EVALUATIONS, PROGRESS, table
+from synthbench.meta.progress import EVALUATIONS, PROGRESS, cost, table
 from synthbench.meta.strategies import STRATEGIES
 from synthbench.parallel import devices_for
 from synthbench.rng import root, stream
@@ -59,12 +61,10 @@ def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Pa
     state, log = search.resume(checkpoint / "search.safetensors")
     state, log = search.go_on(state, log, checkpoint / "search.safetensors")
     begun = [row for path in inputs.get("start_progress", ()) for row in _rows(path)]
-    write_table(out / "progress.parquet", table([*begun, *log.progress], PROGRESS))
+    rows = [*begun, *log.progress]
+    write_table(out / "progress.parquet", table(rows, PROGRESS))
     write_table(out / "evaluations.parquet", table(log.evaluations, EVALUATIONS))
-    cost = {
-        k: sum(row[k] for row in [*begun, *log.progress]) for k in ("synthetic_steps", "real_steps")
-    }
-    about = {"kind": "synthetic environment", "config": config, "cost": cost}
+    about = {"kind": "synthetic environment", "config": config, "cost": cost(rows)}
     files.save(out / "environment.safetensors", search.result(state), about)
     return ["environment.safetensors", "progress.parquet", "evaluations.parquet"]
 
@@ -75,6 +75,9 @@ class Search:
     def __init__(self, config: Any, start: synth.SyntheticEnv | None = None):
         self.config, self.meta = config, config.meta
         self.task = tasks.load(config.task)
+        horizon = curriculum.longest(self.meta.curriculum, config.task.horizon)
+        # What candidates are tried on: the same task, if need be with longer episodes.
+        self.longer_task = tasks.load(typed({**config.task, "horizon": horizon}))
         self.env = synth.make(config.synth, config.task)
         self.key = root(config.seed)
         theta = start.theta if start else synth.init_theta(stream(self.key, "theta"), self.env)
@@ -92,7 +95,8 @@ class Search:
             at_once = max(1, chunk // self.meta.rollouts)
             own = (self.meta.own_hyperparameters, self.meta.own_random_numbers)
             self.try_population[name] = fitness.over_population(trial, at_once, population, *own)
-            self.try_mean[name] = fitness.over_draws(trial, chunk, draws)
+            on_task = replace(trial, task=self.task)
+            self.try_mean[name] = fitness.over_draws(on_task, chunk, draws)
 
     def _sigma(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         return jnp.full(x.shape, self.meta.sigma)
@@ -104,7 +108,7 @@ class Search:
 
     def _trial(self, name: str) -> fitness.Trial:
         agent = agents.load(self.config.agents[name], self.env.spec)
-        return fitness.Trial(agent, self.task, self.meta.steps[name], self.meta.episodes)
+        return fitness.Trial(agent, self.longer_task, self.meta.steps[name], self.meta.episodes)
 
     def result(self, state: State) -> PyTree:
         """The parameters that the search has come to."""
@@ -175,6 +179,7 @@ class Search:
             "synthetic_steps": int(steps) * trainings,
             "real_steps": sum(int(np.asarray(x.real_steps).sum()) for x in tried),
             "updates": int(updates) * trainings,
+            "device": device(),
             **self._noted(drawn),
         }
 

@@ -19,6 +19,15 @@ def row(stage: str, seconds: float, real_steps: int, updates: int, **more: Any) 
     return {**blank, "stage": stage, "agent": "", "seconds": seconds, **counts, **more}
 
 
+def cost(rows: list[dict[str, Any]]) -> dict[str, int]:
+    """The whole of it: what goes into the file of what was made.
+
+    Not the seconds: the file of a run that was killed is that of one that was not, bit for bit.
+    """
+    counts = ("synthetic_steps", "real_steps", "updates")
+    return {name: sum(int(row[name]) for row in rows) for name in counts}
+
+
 def table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:
     """These columns, then the others by name: rows from a checkpoint have lost their order."""
     others = sorted({name for row in rows for name in row} - set(columns))

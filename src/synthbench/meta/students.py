@@ -36,28 +36,27 @@ class Class(NamedTuple):
 def taught(settings: Any, env: SyntheticEnv, task: Env, key: PRNGKey) -> Class:
     """Train students in `env`, each with settings of its own; let each act in the real task.
 
-    settings: the section `distil`.
+    settings: the section `distil.students`.
     """
     (section,) = settings.agents.values()
-    agent, count = agents.load(section, env.spec), settings.students
+    agent, count = agents.load(section, env.spec), settings.number
     drawn = spaces.draw(stream(key, "hyperparameters"), section, count, "sampled")
     keys = jax.random.split(stream(key, "students"), count)
 
     def one(student: Any) -> Any:
         hyperparameters, key = student
-        train = agents.train(
-            agent, env, hyperparameters, stream(key, "train"), settings.student_steps
-        )
-        policy = partial(agent.act, train[0])
-        met, happened = episodes(stream(key, "act"), task, policy, settings.student_episodes)
+        key_train, key_act = stream(key, "train"), stream(key, "act")
+        params, _ = agents.train(agent, env, hyperparameters, key_train, settings.steps)
+        policy = partial(agent.act, params)
+        met, happened = episodes(key_act, task, policy, settings.episodes)
         return met.observation, met.reward, happened
 
     first = jax.tree.map(lambda x: x[0], drawn)
-    sizes = agents.footprint(agent, env, first, settings.student_steps)
-    chunk = parallel.chunk(*sizes, count=count)
+    sizes = agents.footprint(agent, env, first, settings.steps)
+    chunk = parallel.chunk(*sizes, count=count)  # at a time
     run = jax.jit(lambda students: jax.lax.map(one, students, batch_size=chunk))
     observation, reward, happened = map(np.asarray, run((drawn, keys)))
-    steps = agents.iterations(agent, settings.student_steps) * agent.steps_per_iteration
+    steps = agents.iterations(agent, settings.steps) * agent.steps_per_iteration
     earned = reward.sum(-1, where=happened).mean()
     return Class(observation[happened], float(earned), count * steps, count * agent.updates(steps))
 
