@@ -58,13 +58,37 @@ def refusal(**edits: Any) -> str:
     return sentence
 
 
-def test_paper_has_the_published_budgets() -> None:
-    # Liesen et al. 2024: population 128, 10,000 synthetic steps, 300 and 100 generations.
-    paper = Plan.load(ROOT / "params.yaml")
-    for task, generations in (("cartpole", 300), ("acrobot", 100)):
-        meta = paper.resolve("paper", task, "bandit_ppo")["meta"]
-        assert (meta["population"], meta["generations"]) == (128, generations)
-        assert (meta["steps"], meta["sigma"], meta["episodes"]) == ({"ppo": 10_000}, 0.05, 50)
+# Liesen et al. 2024: generations, population, rollouts, test episodes; horizons from, to, and
+# the generations between which they change.
+PUBLISHED_BANDITS: dict[str, tuple[Any, ...]] = {
+    "acrobot": (100, 128, 1, 50, None),
+    "cartpole": (300, 128, 1, 50, None),
+    "mountain_car": (1000, 128, 1, 50, (1000, 200, 200, 800)),
+    "mountain_car_continuous": (300, 128, 1, 50, None),
+    "pendulum": (1000, 64, 8, 50, None),
+    "halfcheetah": (2000, 128, 1, 50, (100, 1000, 200, 1800)),
+    "hopper": (2000, 256, 1, 16, (100, 1000, 200, 1800)),
+    "humanoidstandup": (1000, 128, 1, 50, (100, 1000, 200, 800)),
+    "swimmer": (2000, 128, 1, 50, (100, 1000, 200, 1800)),
+    "walker2d": (1000, 128, 1, 50, (100, 1000, 150, 850)),
+}
+
+
+@pytest.mark.parametrize("task", PUBLISHED_BANDITS)
+def test_paper_has_the_published_budgets(task: str) -> None:
+    config = Plan.load(ROOT / "params.yaml").resolve("paper", task, "bandit")
+    meta, kind = config["meta"], config["task"]["action"]["kind"]
+    generations, population, rollouts, episodes, horizons = PUBLISHED_BANDITS[task]
+    assert (meta["generations"], meta["population"]) == (generations, population)
+    assert (meta["rollouts"], meta["episodes"], meta["sigma"]) == (rollouts, episodes, 0.05)
+    others = {"discrete": ["sac", "dqn"], "continuous": ["sac", "ddpg", "td3"]}[kind]
+    assert meta["steps"] == dict.fromkeys(["ppo", *others], 10_000)
+    curriculum = meta["curriculum"]
+    shares = [curriculum[name] * generations for name in ("begin", "end")]
+    planned = (curriculum["start"], config["task"]["horizon"], *map(round, shares))
+    assert (None if curriculum["kind"] == "constant" else planned) == horizons
+    rates = config["agents"]["ppo"]["search"]["learning_rate"]["choice"]
+    assert max(rates) == {"discrete": 0.01, "continuous": 0.005}[kind]
 
 
 def goes_with(task: dict[str, Any]) -> dict[str, list[str]]:
@@ -465,6 +489,13 @@ def test_a_teacher_is_as_tuned_for_its_task() -> None:
     config = plan(**continuous).resolve("smoke", "pendulum", "distilled")
     assert config["distil"]["reward"] == "negative_squared_distance"
     assert config["teacher"]["steps"] == 9
+
+
+def test_a_search_that_ends_when_solved_knows_when_that_is() -> None:
+    ending = plan(environments__bandit_ppo__meta__stop="solved")
+    config = ending.resolve("smoke", "cartpole", "bandit_ppo")
+    assert config["meta"]["solved"] == definition("task", "cartpole")["solved"]
+    assert "solved" not in plan().resolve("smoke", "cartpole", "bandit_ppo")["meta"]
 
 
 def test_students_are_the_first_agent_of_the_task_unless_another_is_named() -> None:

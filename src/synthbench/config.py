@@ -225,6 +225,8 @@ class Plan:
         if "meta" in config:
             steps = {name: config["meta"]["steps"][name] for name in config["meta"]["agents"]}
             config["meta"] = {**config["meta"], "steps": steps}
+            if config["meta"]["stop"] == "solved":
+                config["meta"]["solved"] = config["task"]["solved"]
         for study in ("transfer", "baseline"):
             config[study] = _with_level(config[study], config["task"])
         names = config["meta"]["agents"] if "meta" in config else self.agents(scale, task)

@@ -229,8 +229,7 @@ def test_a_candidate_is_as_good_as_its_worst_agent() -> None:
 
 
 def test_a_search_ends_when_the_task_is_solved(tmp_path: Path) -> None:
-    job = config(stop="solved", evaluate_every=5)
-    search = evolve.Search(typed({**job, "task": {**job.task, "solved": 0.6}}))
+    search = evolve.Search(config(stop="solved", solved=0.6, evaluate_every=5))
     _, log = search.go_on(search.state_0, evolve.Log(), tmp_path / "search.safetensors")
     means = evaluations(log).groupby(["generation", "agent"])["return_"].mean().unstack()
     solved = means.index[(means >= 0.6).all(axis=1)]

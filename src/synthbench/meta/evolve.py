@@ -220,7 +220,7 @@ class Search:
         for row in log.evaluations:
             if row["generation"] == last:
                 returns.setdefault(row["agent"], []).append(row["return_"])
-        return all(np.mean(x) >= self.config.task.solved for x in returns.values())
+        return all(np.mean(x) >= self.meta.solved for x in returns.values())
 
     def _algorithms(self, key: PRNGKey, generation: int) -> list[str]:
         names = list(self.meta.agents)
