@@ -144,6 +144,7 @@ def test_costs_of_meta_training_are_sums_over_generations_and_means_over_seeds()
     mean_environment = numbers["mean_environment"]["ppo"]
     assert (mean_environment["iqm"], mean_environment["generation"]) == (5.5, 2)
     assert mean_environment["solved_at_generation"] == 1  # the mean of 4 and 8
+    assert mean_environment["solved_after_seconds"] == (1 + 5) / 2
 
 
 def test_an_environment_pays_after_as_many_agents_as_save_what_it_took() -> None:
@@ -279,7 +280,10 @@ def test_markdown_of_a_small_summary() -> None:
         "n": 1,
         **dict.fromkeys(("generations", "seconds", "synthetic_steps", "updates"), cost),
         "real_steps": {"mean": 1234.5, "min": 1200.0, "max": 1269.0},
-        "mean_environment": {"ppo": good | {"solved_at_generation": None}},
+        "mean_environment": {
+            "ppo": good | {"solved_at_generation": None, "solved_after_seconds": None},
+            "dqn": good | {"solved_at_generation": 20, "solved_after_seconds": 1234.4},
+        },
     }
     distilled = evolved | {"agents": [], "made": "distilled", "mean_environment": {}}
     small["meta_training"] = {"cartpole": {"bandit_ppo": evolved, "distilled": distilled}}
@@ -310,7 +314,7 @@ def test_markdown_of_a_small_summary() -> None:
     )
     assert (
         "| `bandit_ppo` | evolved | ppo | 1 | 60 | 60 | 1,234 (1,200 to 1,269) | 60 | 60 "
-        "| ppo: never (n = 20) | ppo: 12; dqn: ≤ 123 |"
+        "| ppo: never (n = 20); dqn: 20, 1,234 s (n = 20) | ppo: 12; dqn: ≤ 123 |"
     ) in lines
     published = "| published: synthetic bandit (Liesen et al. 2024), 20 agents | | 500.0 |"
     assert published in lines  # and nothing of SAC, which is not judged here

@@ -146,9 +146,10 @@ def cost_table(summary: Numbers, task: str) -> str:
         f"Scale `{summary['about']['scale']}`: one meta-training of each environment, mean over "
         "its seeds (smallest to largest where they differ). This is spent once; agents trained in "
         "the environment afterwards take no step in the real task. Solved: first evaluated "
-        "generation in which the interquartile mean of n fresh agents gets there. Pays after: as "
-        "many agents as save what the making took, in steps in the real task; an agent saves what "
-        "such agents need there to become as good (≤: they did not, as long as they were trained)."
+        "generation in which the interquartile mean of n fresh agents gets there, and the seconds "
+        "that it took until then. Pays after: as many agents as save what the making took, in "
+        "steps in the real task; an agent saves what such agents need there to become as good (≤: "
+        "they did not, as long as they were trained)."
     )
     return f"{sentence}\n\n{tabulate(rows, headers='keys', **_PIPE)}"
 
@@ -198,7 +199,9 @@ def _effort_cell(cell: Numbers) -> str:
 def _solved_at(mean_environment: tuple[str, Numbers]) -> str:
     agent, numbers = mean_environment
     generation = numbers["solved_at_generation"]
-    return f"{agent}: {'never' if generation is None else generation} (n = {numbers['n']})"
+    if generation is None:
+        return f"{agent}: never (n = {numbers['n']})"
+    return f"{agent}: {generation}, {numbers['solved_after_seconds']:,.0f} s (n = {numbers['n']})"
 
 
 def _by_place(summary: Numbers, experiment: str, task: str) -> list[tuple[str, Numbers]]:

@@ -165,7 +165,8 @@ def meta_training(progress: pd.DataFrame, evaluations: pd.DataFrame, threshold: 
 
     `mean_environment`: per agent the estimate after the last generation, over fresh agents trained
     in the environment at the mean of the search; `solved_at_generation` is the first evaluated
-    generation at which the estimate reaches `threshold`, or None.
+    generation at which the estimate reaches `threshold`, or None, and `solved_after_seconds` what
+    the making took until then, mean over the seeds.
     """
     entries: Numbers = {}
     for (environment,), rows in runs.by(progress, "environment"):
@@ -177,7 +178,7 @@ def meta_training(progress: pd.DataFrame, evaluations: pd.DataFrame, threshold: 
             "n": len(costs),
             **costs.agg(["mean", "min", "max"]).to_dict(),
             "mean_environment": {
-                agent: _mean_environment(draws, threshold)
+                agent: _mean_environment(draws, threshold, seconds_until(rows))
                 for (name, agent), draws in runs.by(evaluations, "environment", "agent")
                 if name == environment
             },
@@ -212,7 +213,13 @@ def break_even(curves: pd.DataFrame, steps: Mapping[str, float]) -> Numbers:
     return entries
 
 
-def _mean_environment(evaluations: pd.DataFrame, threshold: float) -> Numbers:
+def seconds_until(progress: pd.DataFrame) -> pd.Series:
+    """Generation -> seconds from the beginning of the making to its end: mean over the seeds."""
+    per_seed = progress.pivot_table("seconds", "generation", "environment_seed", "sum")
+    return per_seed.cumsum().mean(axis=1)
+
+
+def _mean_environment(evaluations: pd.DataFrame, threshold: float, seconds: pd.Series) -> Numbers:
     by_generation = {
         int(generation): _estimate(draws, "return_")
         for (generation,), draws in runs.by(evaluations, "generation")
@@ -222,6 +229,9 @@ def _mean_environment(evaluations: pd.DataFrame, threshold: float) -> Numbers:
     return by_generation[last] | {
         "generation": last,
         "solved_at_generation": min(solved, default=None),
+        "solved_after_seconds": float(seconds.loc[: min(solved)].iloc[-1:].sum())
+        if solved
+        else None,
     }
 
 
