@@ -160,6 +160,35 @@ def test_a_missing_output_is_not_verified(plan: dict[str, Any]) -> None:
     assert compute(plan, UP) == [UP]
 
 
+def shown(plan: dict[str, Any]) -> Provenance:
+    """With a third job, which shows a file of the repository and the manifests of the others."""
+    jobs = present(plan)
+    needs = {"env": f"{DOWN}/env", "manifests": [f"{UP}/manifest.json", f"{DOWN}/manifest.json"]}
+    jobs.rule("show", "results/{task}/page", caption="caption.rst", **needs)
+    return jobs
+
+
+@pytest.mark.parametrize("changed", ["caption.rst", f"{UP}/manifest.json", f"{DOWN}/manifest.json"])
+def test_a_file_that_no_job_makes_and_a_manifest_are_compared_as_they_lie(
+    plan: dict[str, Any], changed: str
+) -> None:
+    provenance.STAGES["show"] = Stage("synthbench.third", (), True)
+    Path("caption.rst").write_text("What is shown.")
+    compute(plan, UP, DOWN)
+    spec = shown(plan).job("results/cartpole/page").spec
+    execute(spec, lambda *_: [], say=lambda _: None)
+    assert shown(plan).job("results/cartpole/page").verified
+    with open(changed, "a") as file:
+        file.write("\n")
+    assert shown(plan).job("results/cartpole/page").why == f"{changed} has other content"
+    assert shown(plan).job(DOWN).verified
+
+
+def test_all_jobs_behind_a_file_are_found(plan: dict[str, Any]) -> None:
+    assert present(plan).behind([f"{DOWN}/env"]) == [UP, DOWN]
+    assert present(plan).behind([f"{UP}/env"]) == [UP]
+
+
 def test_versions_inform_and_are_not_compared(plan: dict[str, Any]) -> None:
     compute(plan, UP)
     manifest = read_json(Path(UP, "manifest.json"))

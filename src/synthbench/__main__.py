@@ -20,11 +20,13 @@ STAGES = {
     "baseline": "train and judge agents on the real task",
     "expert": "train and judge agents on the real task, with the settings tuned for it",
     "behaviour": "record what agents see and get, for histograms and the reward surface",
+    "rollout": "record an episode on the real task of an agent trained in an environment",
     "choices": "vary the choices in distilling, one at a time",
     "choice_report": "put the numbers of these choices together, and draw them",
     "figures": "draw the figures of a task",
     "summary": "put the numbers of a scale together",
     "experts": "put the numbers of the experts of a scale together, and draw their learning curves",
+    "page": "put everything about a scale on one page, to look at in a browser",
 }
 OPTIONS = {  # what says which job it is, besides the scale
     "metatrain": ["task", "environment"],
@@ -34,11 +36,13 @@ OPTIONS = {  # what says which job it is, besides the scale
     "baseline": ["task", "agent"],
     "expert": ["task", "expert"],
     "behaviour": ["task", "environment"],
+    "rollout": ["task", "environment", "agent"],
     "choices": ["task", "environment", "agent"],
     "choice_report": [],
     "figures": ["task"],
     "summary": [],
     "experts": [],
+    "page": [],
 }
 EXAMPLES = {
     "metatrain": "--task cartpole --environment bandit_ppo --out outputs/try meta.population=32",
@@ -48,11 +52,13 @@ EXAMPLES = {
     "baseline": "--task cartpole --agent dqn --out outputs/try baseline.draws=5",
     "expert": "--task cartpole --expert ppo --out outputs/try expert.draws=5",
     "behaviour": "--task cartpole --environment bandit_ppo --out outputs/try behaviour.agents=5",
+    "rollout": "--task cartpole --environment bandit_ppo --agent ppo --out outputs/rollout seed=3",
     "choices": "--task cartpole --environment distilled --agent ppo --out outputs/choices",
     "choice_report": "--spec work/results/standard/choice_report/spec.json",
     "figures": "--spec work/results/quick/figures/cartpole/spec.json",
     "summary": "--spec work/results/quick/spec.json",
     "experts": "--spec work/results/quick/expert_report/spec.json",
+    "page": "--spec work/results/quick/page/spec.json",
 }
 SETTINGS = """
 Settings are written as in Hydra, section.name=value, and win over params.yaml. `synthbench
@@ -215,7 +221,7 @@ def _files(given: Sequence[str], verb: str, job: dict[str, str]) -> dict[str, li
     for word in given:
         name, _, path = word.partition("=")
         files.setdefault(name, []).append(path)
-    if verb in ("transfer", "behaviour") and "environment" not in files:
+    if verb in ("transfer", "behaviour", "rollout") and "environment" not in files:
         made = "results/{scale}/tasks/{task}/{environment}/seed{seed}/{made}".format(**job)
         files["environment"] = [f"{made}/environment.safetensors"]
     if verb in ("distil", "choices"):
@@ -265,6 +271,7 @@ def _jobs(plan: Any, scale: str, task: str) -> dict[str, int]:
         "metatrain": runs - len(distilled),
         "transfer": runs * agents,
         "behaviour": len(made),
+        "rollout": len(made),
         "baseline": agents,
     }
     experts = len(plan.experts(scale).get(task, []))

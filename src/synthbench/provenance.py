@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 from synthbench.codehash import PACKAGE, fingerprint
 from synthbench.io import read_json, write_json
 
+MANIFEST = "manifest.json"
 OWN = ("stage", "config", "code")  # what decides, besides the content of the inputs
 # What an agent that learns has to do with of a task: not what it is judged or drawn by.
 TASK = tuple(
@@ -63,6 +64,10 @@ STAGES = {
             "agents",
         ),
     ),
+    "rollout": Stage(
+        f"{PACKAGE}.evaluation.rollout",
+        ("seed", *TASK, "task.observation_names", "synth", "transfer.steps", "agents"),
+    ),
     "choices": Stage(
         f"{PACKAGE}.evaluation.choices",
         ("seed", *TASK, "synth", "distil", "teacher", "choices", "agents"),
@@ -70,6 +75,9 @@ STAGES = {
     "choice_report": Stage(f"{PACKAGE}.analysis.choices", ("scale", "choice_tasks"), True),
     "figures": Stage(f"{PACKAGE}.analysis.figures", ("scale", "task"), True),
     "experts": Stage(f"{PACKAGE}.analysis.experts", ("scale", "expert_tasks"), True),
+    "page": Stage(
+        f"{PACKAGE}.analysis.page", ("scale", "tasks", "expert_tasks", "choice_tasks"), True
+    ),
     "summary": Stage(f"{PACKAGE}.analysis.summary", ("scale", "tasks"), True),
 }
 
@@ -80,7 +88,9 @@ class Rule:
 
     stage: str
     out: str  # directory, with wildcards
-    needs: Mapping[str, Any]  # name -> path(s) with wildcards, or a function of the wildcards
+    # name -> path(s) with wildcards, or a function of the wildcards: outputs of jobs, manifests of
+    # jobs, or files of the repository
+    needs: Mapping[str, Any]
 
 
 @dataclass
@@ -133,21 +143,33 @@ class Provenance:
             self.jobs[out] = self._job(rule, out, wildcards)
         return self.jobs[out]
 
+    def behind(self, paths: Iterable[str]) -> list[str]:
+        """The directories of all jobs that these outputs come from, however far back; sorted."""
+        seen: set[str] = set()
+        todo = [str(Path(path).parent) for path in paths]
+        while todo:
+            out = todo.pop()
+            if out not in seen:
+                seen.add(out)
+                todo += self.job(out).spec["upstream"]
+        return sorted(seen)
+
     def _job(self, rule: Rule, out: str, wildcards: dict[str, str]) -> Job:
         config = pick(self.resolve(**wildcards), STAGES[rule.stage].uses)
         own = {"stage": rule.stage, "config": config, "code": stage_code(rule.stage, config)}
         files = {name: _paths(need, wildcards) for name, need in rule.needs.items()}
         inputs = [path for paths in files.values() for path in paths]
-        ups = {d: self.job(d) for d in sorted({str(Path(p).parent) for p in inputs})}
+        places = sorted({str(Path(path).parent) for path in inputs})
+        ups = {d: self.job(d) for d in places if any(p.match(d) for p, _ in self.rules)}
         upstream = {d: up.key for d, up in ups.items()}
-        old = read_json(Path(out, "manifest.json"))
+        old = read_json(Path(out, MANIFEST))
         forced = self.forced(rule.stage, out)
         if old and self.accept_code and old["code"] != own["code"]:
             old |= {
                 "code": own["code"],
                 "upstream": {d: k for d, k in upstream.items() if ups[d].manifest},
             }
-            write_json(Path(out, "manifest.json"), old)
+            write_json(Path(out, MANIFEST), old)
         why = "forced" if forced else self._why(old, own, out, inputs, ups) if old else None
         spec = {**own, "out": out, "files": files, "upstream": upstream, "forced": forced}
         return Job(spec, digest([own, upstream]), old, files, why)
@@ -173,7 +195,22 @@ class Provenance:
         absent = [d for d, up in ups.items() if up.manifest is None]
         if absent and STAGES[own["stage"]].with_inputs:
             return f"{absent[0]} is to be made first"
-        return next(filter(None, (_upstream(d, up, old) for d, up in ups.items())), None)
+        reasons = (_upstream(d, up, old) for d, up in ups.items())
+        return next(filter(None, reasons), None) or self._lies_otherwise(old, inputs, ups)
+
+    def _lies_otherwise(
+        self, old: dict[str, Any], inputs: Sequence[str], ups: Mapping[str, Job]
+    ) -> str | None:
+        """The first input of which no manifest speaks, and that is not what it was.
+
+        Such are files of the repository, and manifests themselves.
+        """
+        for path in inputs:
+            file = Path(path)
+            known = str(file.parent) in ups and file.name != MANIFEST
+            if not known and self.checksum(path) not in (old["inputs"][path], None):
+                return f"{path} has other content"
+        return None
 
 
 def _paths(need: Any, wildcards: dict[str, str]) -> list[str]:
@@ -193,6 +230,7 @@ def _upstream(directory: str, up: Job, old: dict[str, Any]) -> str | None:
     for path, checksum in old["inputs"].items():
         if (
             str(Path(path).parent) == directory
+            and Path(path).name != MANIFEST
             and up.manifest["outputs"].get(Path(path).name) != checksum
         ):
             return f"{path} has other content"

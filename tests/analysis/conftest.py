@@ -226,6 +226,24 @@ class World:
             parts.append(pd.DataFrame({"x_name": x_name, "y_name": y_name} | cells))
         return pd.concat(parts, ignore_index=True)
 
+    def rollout(self, environment: str, seed: int) -> pd.DataFrame:
+        """One episode of the first agent."""
+        generator = self.generator("rollout", environment, seed)
+        length = int(generator.integers(20, self.task["horizon"]))
+        columns = {
+            ("observation", name): generator.normal(size=length).cumsum()
+            for name in self.task["observation_names"]
+        }
+        columns["action", "action"] = generator.integers(self.task["action"]["size"], size=length)
+        columns["reward", "reward"] = np.full(length, np.sign(self.best))
+        parts = [
+            pd.DataFrame(
+                {"step": range(length), "kind": kind, "quantity": quantity, "value": values}
+            )
+            for (kind, quantity), values in columns.items()
+        ]
+        return pd.concat(parts, ignore_index=True).assign(agent=self.agents[0])
+
     def write(self, results: Path) -> dict[str, list[Path]]:
         """All tables at their places below `results`, as the jobs leave them: {kind: paths}."""
         paths: dict[str, list[Path]] = {}
@@ -252,6 +270,7 @@ class World:
             save(self.evaluations(environment, seed), "evaluations", *at, "metatrain")
             save(self.values(environment, seed), "values", *at, "behaviour")
             save(self.surface(environment, seed), "surface", *at, "behaviour")
+            save(self.rollout(environment, seed), "rollout", *at, "rollout", self.agents[0])
         return paths
 
     def config(self, scale: str = "quick") -> dict[str, Any]:

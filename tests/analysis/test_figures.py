@@ -15,10 +15,12 @@ from matplotlib.text import Text
 from PIL import Image
 
 from synthbench.analysis import figures, files, runs, style, summary
+from synthbench.analysis.figures import rollout
 from synthbench.analysis.statistics import estimate
 
 NAMES = ["meta_training", "returns", "effort", "behaviour", "reward_surface"]
 LAYOUTS = [
+    *product(["five environments", "negative returns, six dimensions, three actions"], ["rollout"]),
     *product(["five environments", "one environment"], NAMES),
     *product(["negative returns, six dimensions, three actions"], NAMES),
     *product(["nobody solved", "everyone at the cap"], ["returns", "effort"]),
@@ -35,6 +37,7 @@ def draw(results: Any, name: str) -> Figure:
         "effort": (tables["curves"], trained_with),
         "behaviour": (tables["values"],),
         "reward_surface": (tables["surface"],),
+        "rollout": (tables["rollout"],),
     }[name]
     return getattr(figures, name).draw(*arguments, task=results.world.task, scale="quick")
 
@@ -313,3 +316,19 @@ def test_a_task_without_a_level_has_no_line_for_it(
     written = " ".join(texts(getattr(figures, name).draw(*arguments, task=task, scale="quick")))
     assert "solved (" not in written
     assert ("Nobody has agreed" in written.replace("\n", " ")) == (name == "effort")
+
+
+def test_a_rollout_is_drawn_step_by_step_and_its_title_says_the_return() -> None:
+    rewards = [1.0, -3.0, 5.5]
+    kinds = {"observation": [0.0, 0.5, 0.25], "action": [0, 1, 0], "reward": rewards}
+    steps = pd.concat(
+        pd.DataFrame({"step": range(3), "kind": kind, "quantity": kind, "value": values})
+        for kind, values in kinds.items()
+    )
+    task = {"id": "Task-v1", "action": {"kind": "discrete"}}
+    figure = rollout.draw(steps.assign(environment="bandit", agent="ppo"), task, "quick")
+    observation, action, reward = (axes.lines[0] for axes in figure.axes)
+    np.testing.assert_array_equal(observation.get_xydata(), [[0, 0], [1, 0.5], [2, 0.25]])
+    np.testing.assert_array_equal(action.get_ydata(), [0, 1, 0])
+    np.testing.assert_array_equal(reward.get_ydata(), rewards)
+    assert figure.axes[0].get_title(loc="left") == "bandit\nreturn 3.5"

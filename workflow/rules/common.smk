@@ -126,18 +126,21 @@ TABLES = {  # name -> where its files are
     ],
     "values": [f"{RUN}/behaviour/values.parquet"],
     "surface": [f"{RUN}/behaviour/surface.parquet"],
+    "rollouts": [f"{RUN}/rollout/{{agent}}/rollout.parquet"],
 }
 
 
 def files_of(name, scale, task):
     """All files of a table that a task has at a scale."""
-    # What agents see and get is recorded in one environment of each kind, as published.
-    first = slice(1 if name in ("values", "surface") else None)
+    # What agents see and get is recorded in one environment of each kind, as published, and an
+    # episode of one agent there.
+    first = slice(1 if name in ("values", "surface", "rollouts") else None)
+    one = slice(1 if name == "rollouts" else None)
     jobs = [
         dict(scale=scale, task=task, environment=environment, seed=seed, agent=agent)
         for environment in PLAN.environments(scale, task)
         for seed in PLAN.seeds(scale, environment)[first]
-        for agent in PLAN.agents(scale, task)
+        for agent in PLAN.agents(scale, task)[one]
     ]
     files = [
         (pattern(job) if callable(pattern) else pattern).format(**job)

@@ -65,3 +65,27 @@ rule behaviour:
         title(f"{RUN}/behaviour")
     shell:
         "python -m synthbench behaviour --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+
+
+rule rollout:
+    input:
+        unpack(
+            job(
+                "rollout",
+                f"{RUN}/rollout/{{agent}}",
+                environment=made("environment.safetensors"),
+            )
+        ),
+    output:
+        update(f"{RUN}/rollout/{{agent}}/manifest.json"),
+        update(f"{RUN}/rollout/{{agent}}/rollout.parquet"),
+    log:
+        f"work/{RUN}/rollout/{{agent}}/log",
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=2000,
+    message:
+        title(f"{RUN}/rollout/{{agent}}")
+    shell:
+        "python -m synthbench rollout --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
