@@ -27,6 +27,7 @@ rule all:
         rules.all_tasks.input,
         rules.all_experts.input,
         rules.all_choices.input,
+        f"results/{SCALE}/page/report.html",
     message:
         f"all of scale {SCALE}"
 

@@ -54,6 +54,7 @@ OUTPUTS = {
     "transfer": ["curves.parquet", "episodes.parquet"],
     "baseline": ["curves.parquet", "episodes.parquet"],
     "behaviour": ["values.parquet", "surface.parquet"],
+    "rollout": ["rollout.parquet"],
     "figures": [
         f"{name}.png"
         for name in ("meta_training", "returns", "effort", "behaviour", "reward_surface")
@@ -61,6 +62,7 @@ OUTPUTS = {
     "summary": ["summary.json", "summary.md"],
     "expert": ["curves.parquet", "episodes.parquet"],
     "experts": ["summary.json", "table.md", "learning_curves.png"],
+    "page": ["report.html"],
 }
 
 

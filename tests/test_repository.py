@@ -210,7 +210,9 @@ def test_expert_returns_of_tasks_are_those_of_the_committed_table() -> None:
     assert {name: value for name, value in written.items() if value is not None} == best
 
 
-@pytest.mark.parametrize("module", ["analysis.summary", "analysis.figures", "config", "provenance"])
+@pytest.mark.parametrize(
+    "module", ["analysis.summary", "analysis.figures", "analysis.page", "config", "provenance"]
+)
 def test_starts_without_jax(module: str) -> None:
     code = f"import sys, synthbench.{module}; sys.exit('jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -19,13 +19,16 @@ ACROBOT = {
     "tasks/acrobot/mdp_dqn/seed0/metatrain",
     "tasks/acrobot/mdp_dqn/seed0/transfer/dqn",
     "tasks/acrobot/mdp_dqn/seed0/behaviour",
+    "tasks/acrobot/mdp_dqn/seed0/rollout/dqn",
     "tasks/acrobot/teacher/seed0",
     "tasks/acrobot/distilled/seed0/distil",
     "tasks/acrobot/distilled/seed0/transfer/dqn",
     "tasks/acrobot/distilled/seed0/behaviour",
+    "tasks/acrobot/distilled/seed0/rollout/dqn",
     "tasks/acrobot/distilled_dqn/seed0/metatrain",
     "tasks/acrobot/distilled_dqn/seed0/transfer/dqn",
     "tasks/acrobot/distilled_dqn/seed0/behaviour",
+    "tasks/acrobot/distilled_dqn/seed0/rollout/dqn",
     "tasks/acrobot/real/dqn",
 }
 CARTPOLE = {
@@ -33,15 +36,17 @@ CARTPOLE = {
     "tasks/cartpole/bandit_ppo/seed0/transfer/ppo",
     "tasks/cartpole/bandit_ppo/seed0/transfer/dqn",
     "tasks/cartpole/bandit_ppo/seed0/behaviour",
+    "tasks/cartpole/bandit_ppo/seed0/rollout/ppo",
     "tasks/cartpole/real/ppo",
     "tasks/cartpole/real/dqn",
 }
-REPORT = {"figures/acrobot", "figures/cartpole", "summary"}
+REPORT = {"figures/acrobot", "figures/cartpole", "summary", "page"}
+OF_ACROBOT = {"figures/acrobot", "summary", "page"}
 EXPERTS = {"experts/cartpole/ppo", "expert_report"}
 TRANSFER = {job for job in ACROBOT if "/transfer/" in job}
-ANALYSED = TRANSFER | {"figures/acrobot", "summary"}
+ANALYSED = TRANSFER | OF_ACROBOT
 DISTILLED = {job for job in ACROBOT if "teacher" in job or "/distilled/" in job}
-ACROBOT_META = ACROBOT - DISTILLED - {"tasks/acrobot/real/dqn"} | {"figures/acrobot", "summary"}
+ACROBOT_META = ACROBOT - DISTILLED - {"tasks/acrobot/real/dqn"} | OF_ACROBOT
 TRAINED = "tasks/acrobot/mdp_dqn/seed0/metatrain"
 ENVIRONMENT = f"results/{SCALE}/{TRAINED}/environment.safetensors"
 DRAWS = "transfer: {draws: 3}"
@@ -74,8 +79,9 @@ def test_environments_alone_are_enough_for_the_rest(published: Clone, tmp_path: 
 def test_one_number_of_one_task_names_what_depends_on_it(fresh: Clone) -> None:
     fresh.edit_acrobot(POPULATION)
     assert fresh.planned() == ACROBOT_META
-    assert fresh.stages("status") == {f"{SCALE}@acrobot", f"{SCALE}-report"}
-    assert fresh.stages("repro", "--dry") == {f"{SCALE}@acrobot", f"{SCALE}-report"}
+    changed = {f"{SCALE}@acrobot", f"{SCALE}-report", f"{SCALE}-page"}
+    assert fresh.stages("status") == changed
+    assert fresh.stages("repro", "--dry") == changed
     fresh.git("checkout", "-q", "params.yaml")
     assert fresh.planned() == set()
 
@@ -240,6 +246,7 @@ def test_a_new_task_appears_in_both_tools(fresh: Clone) -> None:
     assert fresh.planned() == {job.replace("acrobot", "new") for job in ACROBOT} | {
         "figures/new",
         "summary",
+        "page",
     }
     assert f"{SCALE}@new" in fresh.stages("status")
 
@@ -250,7 +257,8 @@ def test_the_same_result_from_other_settings_cuts_off_what_depends_on_it(used: C
     clone.edit_acrobot(GENERATIONS)
     assert clone.planned() == ACROBOT_META
     clone.snakemake()
-    assert clone.computed() == {job: 3 for job in ACROBOT if job.endswith("metatrain")}
+    shown = [job for job in ACROBOT if job.endswith("metatrain")]
+    assert clone.computed() == dict.fromkeys([*shown, "page"], 3)  # which shows the settings
     assert clone.planned() == set()
 
 
@@ -309,14 +317,14 @@ def test_code_known_to_be_harmless_can_be_accepted(used: Copy) -> None:
         file.write("\nchanged = True\n")
     assert clone.planned() >= {job for job in ACROBOT | CARTPOLE if job.endswith("metatrain")}
     clone.snakemake("-n", "--config", "accept_code=true")
-    assert clone.planned() == set()
+    assert clone.planned() == {"page"}  # which shows the fingerprints
 
 
 @pytest.mark.slow
 def test_an_experiment_of_dvc_computes_what_it_changes(used: Copy) -> None:
     clone = used()
     clone.dvc("exp", "run", "-S", f"scales.{SCALE}.tasks.acrobot.task.horizon=50")
-    assert set(clone.computed()) == ACROBOT | {"figures/acrobot", "summary"}
+    assert set(clone.computed()) == ACROBOT | OF_ACROBOT
     assert clone.stages("status") == set()
 
 

@@ -48,8 +48,10 @@ def test_one_command_leaves_every_table_figure_and_number(smoke: Clone) -> None:
             assert (results / "figures" / task / figure).read_bytes().startswith(b"\x89PNG")
     experts = json.loads((results / "expert_report/summary.json").read_text())["experts"]
     assert experts["cartpole"]["ppo"]["n"] == 3
+    page = (results / "page/report.html").read_text()
+    assert page.count("<figure ") == page.count("data:image/png;base64,") == 2 * (5 + 1) + 1
     manifests = list(results.rglob("manifest.json"))
-    assert len(manifests) == 22
+    assert len(manifests) == 27
     for path in manifests:
         manifest = json.loads(path.read_text())
         there = {p.name for p in path.parent.iterdir() if p.is_file() and p.name != ".gitignore"}
@@ -66,6 +68,7 @@ def test_a_fresh_clone_has_nothing_to_do_until_one_number_is_edited(fresh: Clone
         "tasks/acrobot/distilled_dqn/seed0/transfer/dqn",
         "figures/acrobot",
         "summary",
+        "page",
     }
 
 

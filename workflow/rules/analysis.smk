@@ -1,4 +1,6 @@
-FIGURES = "results/{scale}/figures/{task}"
+PAGE = "results/{scale}/page"
+CAPTIONS = (*DRAWN, "rollout", "experts", "choices", "workflow")
+DESIGN = "src/synthbench/analysis/page/page"
 
 
 rule figures:
@@ -86,3 +88,28 @@ rule summary:
         title("results/{scale}")
     shell:
         "python -m synthbench summary --spec {input.spec} 2>&1 | tee {log}"
+
+
+rule page:
+    input:
+        unpack(
+            job(
+                "page",
+                PAGE,
+                **SHOWN,
+                manifests=manifests_behind,
+                captions=[f"workflow/report/{name}.rst" for name in CAPTIONS],
+                design=[f"{DESIGN}.{kind}" for kind in ("html", "css", "js")],
+            )
+        ),
+    output:
+        update(f"{PAGE}/manifest.json"),
+        update(f"{PAGE}/report.html"),
+    log:
+        f"work/{PAGE}/log",
+    resources:
+        mem_mb=1000,
+    message:
+        title(PAGE)
+    shell:
+        "python -m synthbench page --spec {input.spec} 2>&1 | tee {log}"

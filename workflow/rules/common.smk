@@ -26,6 +26,8 @@ REAL = "results/{scale}/tasks/{task}/real/{agent}"  # an agent trained in the re
 CHOICES = (
     "results/{scale}/choices/{task}/{environment}/{agent}/seed{seed}"  # in distilling
 )
+FIGURES = "results/{scale}/figures/{task}"
+DRAWN = ("meta_training", "returns", "effort", "behaviour", "reward_surface")
 
 
 wildcard_constraints:
@@ -192,3 +194,42 @@ def results_of(task):
 
 def figures_of(task):
     return f"results/{SCALE}/figures/{task}/manifest.json"
+
+
+def figures_shown(wildcards):
+    """All figures of the tasks of a scale."""
+    scale = wildcards["scale"]
+    return [
+        f"{FIGURES}/{name}.png".format(scale=scale, task=task)
+        for task in PLAN.tasks(scale)
+        for name in DRAWN
+    ]
+
+
+def report_of(directory, figure, planned):
+    """Table and figure of a report that not every scale has."""
+
+    def files(wildcards):
+        names = ["table.md", figure] if planned(wildcards["scale"]) else []
+        return [f"results/{wildcards['scale']}/{directory}/{name}" for name in names]
+
+    return files
+
+
+SHOWN = {  # on the page of a scale
+    "summary": "results/{scale}/summary.json",
+    "figures": figures_shown,
+    "experts": report_of("expert_report", "learning_curves.png", PLAN.experts),
+    "choices": report_of("choice_report", "choices.png", PLAN.choices),
+    "rollouts": tables("rollouts"),
+}
+
+
+def manifests_behind(wildcards):
+    """The manifest of every job that something on the page comes from, however far back."""
+    shown = [
+        path.format(**wildcards)
+        for need in SHOWN.values()
+        for path in ([need] if isinstance(need, str) else need(wildcards))
+    ]
+    return [f"{place}/manifest.json" for place in PROVENANCE.behind(shown)]
