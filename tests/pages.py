@@ -78,7 +78,10 @@ def _of_tables(place: Path, tasks: Mapping[str, Any]) -> None:
     """The manifest of a job on a task, by its place."""
     parts = place.relative_to(RESULTS / "tasks").parts
     task, environment, stage = parts[0], parts[1], "baseline" if parts[1] == "real" else parts[3]
-    agents = {parts[-1]: {"name": parts[-1]}} if parts[-1] != stage else {}
+    name = (
+        "ppo" if parts[-1] == stage else parts[-1]
+    )  # whose environment it is, or whom it is about
+    agents = {name: {"name": name}}
     config: dict[str, Any] = {"task": tasks[task], "agents": agents, stage: {"draws": 20}}
     seed = -1 if environment == "real" else int(parts[2].removeprefix("seed"))
     made = {"environment.safetensors": CHECKSUM[task]} if stage == "metatrain" else {}

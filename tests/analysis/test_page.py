@@ -173,6 +173,8 @@ def test_each_job_is_there_with_code_configuration_environment_and_software(give
     checksums = [there["title"] for there, _ in reader.all("code") if "title" in there]
     assert checksums == [made] * 3  # the meta-training, and the transfer of two agents
     assert {row.split()[1] for row in rows(reader) if made[:12] in row} == {"bandit_ppo"}
+    about = [there for there, inside in reader.all("tr") if inside.startswith("metatrain")]
+    assert about == [{"data-task": "cartpole"}]  # whichever agent is chosen
     assert '{ "draws": 20 }' in [inside for _, inside in reader.all("pre")]
     configured = [
         inside for there, inside in reader.all("summary") if inside.startswith("task cart")

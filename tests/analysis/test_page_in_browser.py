@@ -135,7 +135,7 @@ def test_tables_scroll_in_their_own_place_by_keyboard(opened: Callable[..., Chro
     assert driver.switch_to.active_element == place
     ActionChains(driver).send_keys(Keys.ARROW_RIGHT).perform()
     moved = "return arguments[0].scrollLeft > 0"
-    WebDriverWait(driver, 5).until(lambda browser: browser.execute_script(moved, place))
+    WebDriverWait(driver, 20).until(lambda browser: browser.execute_script(moved, place))
 
 
 def test_a_task_and_an_agent_are_chosen_by_keyboard_and_kept_in_the_address(
@@ -157,7 +157,7 @@ def test_a_task_and_an_agent_are_chosen_by_keyboard_and_kept_in_the_address(
     again = opened(hash_="task=cartpole&agent=ppo")
     assert "Acrobot-v1" not in shown(again, "main h2")
     ActionChains(again).send_keys(*[Keys.TAB] * 4, Keys.ENTER).perform()  # Show all
-    WebDriverWait(again, 5).until(lambda browser: shown(browser, "main h2") == everything)
+    WebDriverWait(again, 20).until(lambda browser: shown(browser, "main h2") == everything)
     assert again.execute_script("return location.hash") == ""
 
 
@@ -185,14 +185,14 @@ def test_links_open_what_they_lead_to(opened: Callable[..., Chrome]) -> None:
     driver.execute_script("arguments[0].click()", link)
     target = link.get_attribute("hash").lstrip("#")
     is_open = f"return document.getElementById('{target}').open"
-    WebDriverWait(driver, 5).until(lambda browser: browser.execute_script(is_open))
+    WebDriverWait(driver, 20).until(lambda browser: browser.execute_script(is_open))
     config = driver.execute_script(
         f"return document.querySelector('#{target} td a[href^=\"#config\"]')"
     )
     driver.execute_script("arguments[0].click()", config)
     hash_ = config.get_attribute("hash")
     script = f"return document.querySelector('{hash_} pre').checkVisibility()"
-    WebDriverWait(driver, 5).until(lambda browser: browser.execute_script(script))
+    WebDriverWait(driver, 20).until(lambda browser: browser.execute_script(script))
 
 
 def test_without_scripts_everything_is_shown(opened: Callable[..., Chrome]) -> None:

@@ -113,12 +113,12 @@ def read(paths: Iterable[Path], order: Iterable[str]) -> Origins:
 
 def _entry(path: Path, manifest: Manifest) -> Entry:
     config = manifest["config"]
-    agents = list(config.get("agents", {}))
+    about = [name for name in config.get("agents", {}) if name in path.parts]  # of those it uses
     return Entry(
         stage=manifest["stage"],
         task=config.get("task", {}).get("name", ""),
         environment=_environment(path),
-        agent=agents[0] if len(agents) == 1 else "",
+        agent=about[0] if about else "",
         code=manifest["code"],
         sections=sorted(_sections(config), key=lambda section: section.name),
         software=digest(manifest.get("versions", {})),

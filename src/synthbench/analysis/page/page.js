@@ -52,7 +52,7 @@
       show();
       return;
     }
-    const target = document.getElementById(decodeURIComponent(hash));
+    const target = document.getElementById(hash);
     if (!target) return;
     if (target.closest("[hidden]")) {
       form.elements.task.value = form.elements.agent.value = "";

@@ -63,8 +63,8 @@ class Table:
     @property
     def looks(self) -> list[str]:
         """Of each column: number (its ends are aligned), long (its words are wrapped), or short."""
-        columns = zip(*(map(plain, row.cells) for row in self.rows), strict=True)
-        return [_look(list(column)) for column in columns]
+        columns = range(len(self.header))
+        return [_look([plain(row.cells[i]) for row in self.rows]) for i in columns]
 
 
 Block = Heading | Paragraph | Table
