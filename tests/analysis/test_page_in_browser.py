@@ -177,6 +177,7 @@ def test_an_address_with_unknown_names_shows_everything(opened: Callable[..., Ch
     driver = opened(hash_="task=nonsense&agent=nobody")
     assert {"Acrobot-v1", "CartPole-v1"} <= set(shown(driver, "main h2"))
     assert shown(driver, ".nothing") == []
+    assert driver.get_log("browser") == []
 
 
 def test_links_open_what_they_lead_to(opened: Callable[..., Chrome]) -> None:
