@@ -77,7 +77,7 @@ def test_what_runs_counts(fingerprint: Edit, old: str, new: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["near.py", "far.py", "package/__init__.py", "package/inner.py", "__init__.py"],
+    ["near.py", "far.py", "package/__init__.py", "package/inner.py"],
 )
 def test_imported_modules_count_directly_or_not_and_within_functions(
     fingerprint: Edit, name: str
@@ -91,15 +91,24 @@ def test_the_package_that_holds_an_imported_module_counts(fingerprint: Edit) -> 
     assert fingerprint("package/__init__.py", "x = 2\n") != before
 
 
-@pytest.mark.parametrize("name", ["job.py", "other.py"])
+@pytest.mark.parametrize("name", ["job.py", "other.py", "__init__.py"])
 def test_plumbing_and_strangers_do_not_count(fingerprint: Edit, name: str) -> None:
     before = fingerprint("stage.py", STAGE)
     assert fingerprint(name, "x = 2\n") == before
 
 
 def test_a_release_does_not_count(fingerprint: Edit) -> None:
-    before = fingerprint("__init__.py", '__version__ = "1"\nx = 1\n')
-    assert fingerprint("__init__.py", '__version__ = "2"\nx = 1\n') == before
+    before = fingerprint("package/__init__.py", '__version__ = "1"\nx = 1\n')
+    assert fingerprint("package/__init__.py", '__version__ = "2"\nx = 1\n') == before
+
+
+def test_the_package_itself_does_nothing_but_announce() -> None:
+    text = (codehash.SRC / "synthbench" / "__init__.py").read_text()
+    lines = [line for line in text.splitlines() if line and not line.startswith('"""')]
+    assert lines == [
+        "from synthbench.adapters.registration import announce",
+        "announce()",
+    ]
 
 
 def test_a_string_on_the_line_of_code_is_no_docstring(fingerprint: Edit) -> None:

@@ -1,1 +1,5 @@
 """SynthBench."""
+
+from synthbench.adapters.registration import announce
+
+announce()

@@ -12,6 +12,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
+from synthbench.verbs import commands
+
 STAGES = {
     "metatrain": "meta-train a synthetic environment with an evolution strategy",
     "teacher": "train an agent in the real task, to distil from",
@@ -78,6 +80,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments.verb in STAGES:
             _stage(arguments, settings)
+        elif arguments.verb in commands.VERBS:
+            return commands.run(arguments)
         else:
             others = {"check": _check, "settings": _settings, "readme": _readme}
             (others | {"reference": _reference})[arguments.verb](arguments)
@@ -138,6 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     reference.add_argument("--task", required=True, help="as in conf/task/<name>.yaml")
     reference.add_argument("--episodes", type=int, default=1000, help="default: 1000")
     reference.add_argument("--seed", type=int, default=0, help="default: 0")
+    commands.add(verbs)
     return parser
 
 

@@ -1,6 +1,7 @@
 """What code is behind a stage? Its module, and every module of this package that it imports.
 
-Comments, docstrings and blank lines do not count.
+Comments, docstrings and blank lines do not count, nor does the package's own `__init__.py`: it
+tells other libraries of the trained environments, and no stage depends on that.
 """
 
 import ast
@@ -47,6 +48,8 @@ def fingerprint(*modules: str) -> str:
 @cache
 def imports(name: str) -> frozenset[str]:
     """The modules of this package that a module imports, and the packages that hold it."""
+    if name == PACKAGE:
+        return frozenset()
     path = module_file(name)
     assert path, name
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
@@ -66,6 +69,8 @@ def imports(name: str) -> frozenset[str]:
 @cache
 def code(name: str) -> str:
     """The lines that matter; found by position, so the same for every version of Python."""
+    if name == PACKAGE:
+        return ""
     path = module_file(name)
     assert path, name
     text = path.read_text()

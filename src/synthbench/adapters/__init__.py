@@ -1,0 +1,1 @@
+"""Trained environments in the libraries that people use: gymnax, Gymnasium."""

@@ -1,0 +1,166 @@
+"""In Gymnasium: its own checker, the same numbers as here, pictures of the real task."""
+
+import importlib.util
+from typing import Any
+
+import gymnasium
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import AutoresetMode
+
+import synthbench  # noqa: F401  registers
+from probes import section
+from synthbench import zoo
+from synthbench.adapters import gymnasium_env, pictures
+from synthbench.synth import env as synth
+
+CARTPOLE, PENDULUM = "Synthetic-CartPole-v1", "Synthetic-Pendulum-v1"
+# Recommendations of the checker, which the real tasks get as well.
+UNBOUNDED = "ignore:.*A Box observation space (min|max)imum value is"
+UNSYMMETRIC = "ignore:.*we recommend using a symmetric and normalized space"
+
+
+def mdp(horizon: int = 5) -> Any:
+    env = synth.make(section("synth", "mdp", horizon=horizon), section("task", "cartpole"))
+    return env.replace(theta=synth.init_theta(jax.random.key(0), env))
+
+
+@pytest.mark.filterwarnings(UNBOUNDED, UNSYMMETRIC)
+@pytest.mark.parametrize("name", zoo.names())
+def test_the_checker_of_gymnasium_finds_nothing(name: str) -> None:
+    check_env(gymnasium.make(name).unwrapped)
+
+
+@pytest.mark.filterwarnings(UNBOUNDED)
+def test_the_checker_of_gymnasium_finds_nothing_in_an_mdp() -> None:
+    check_env(gymnasium_env.GymnasiumEnv(mdp(), "CartPole-v1"), skip_render_check=True)
+
+
+def test_steps_have_the_types_of_gymnasium() -> None:
+    env = gymnasium.make(PENDULUM)
+    observation, _ = env.reset(seed=3)
+    assert observation.dtype == np.float32
+    after, reward, terminated, truncated, info = env.step(env.action_space.sample())
+    assert [type(x) for x in (after, reward, terminated, truncated, info)] == [
+        *(np.ndarray, float, bool, bool, dict)
+    ]
+    assert (terminated, truncated) == (True, False)
+
+
+def test_a_seed_gives_the_same_episodes_again_and_no_seed_goes_on() -> None:
+    env = gymnasium.make(CARTPOLE)
+    first = [env.reset(seed=7)[0], env.reset()[0], env.reset()[0]]
+    again = [env.reset(seed=7)[0], env.reset()[0], env.reset()[0]]
+    np.testing.assert_array_equal(first, again)
+    assert len(np.unique(first, axis=0)) > 1
+
+
+def test_rewards_are_those_of_the_environment() -> None:
+    env, own = gymnasium.make(CARTPOLE), zoo.load(CARTPOLE)
+    for _ in range(5):
+        observation, _ = env.reset()
+        for action in range(2):
+            _, reward, *_ = gymnasium_env.GymnasiumEnv.step(_at(env, observation), action)
+            expected = own.reward(jnp.asarray(observation), jnp.int32(action))
+            np.testing.assert_allclose(reward, expected, rtol=1e-4)
+
+
+def _at(env: Any, observation: np.ndarray) -> Any:
+    inner = env.unwrapped
+    inner._state = zoo.load(CARTPOLE).state_at(jnp.asarray(observation))
+    return inner
+
+
+def test_an_mdp_is_truncated_at_its_horizon() -> None:
+    own = mdp(horizon=3)
+    theta = own.theta | {"done": jax.tree.map(np.zeros_like, own.theta["done"])}
+    env = gymnasium_env.GymnasiumEnv(own.replace(theta=theta), "CartPole-v1")
+    env.reset(seed=0)
+    assert [env.step(0)[2:4] for _ in range(3)] == [(False, False), (False, False), (False, True)]
+
+
+def test_a_vector_resets_in_the_same_step_and_keeps_the_last_observation() -> None:
+    env = gymnasium.make_vec(CARTPOLE, num_envs=4)
+    assert env.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
+    before, _ = env.reset(seed=1)
+    after, rewards, terminated, truncated, info = env.step(env.action_space.sample())
+    assert terminated.all()
+    assert not truncated.any()
+    np.testing.assert_array_equal(np.stack(info["final_obs"]), before)  # a bandit's state stays
+    assert info["_final_obs"].all()
+    assert not np.array_equal(after, before)
+    assert (rewards.shape, rewards.dtype) == ((4,), np.float64)
+    assert env.observation_space.contains(after)
+
+
+def test_only_ended_episodes_have_a_last_observation() -> None:
+    done = np.array([False, True])
+    info = gymnasium_env.final(np.array([[1.0], [2.0]], np.float32), done)
+    assert info["final_obs"][0] is None
+    np.testing.assert_array_equal(info["final_obs"][1], [2.0])
+    assert gymnasium_env.final(np.zeros((2, 1), np.float32), np.array([False, False])) == {}
+
+
+def test_episodes_of_a_vector_differ_and_repeat_with_the_seed() -> None:
+    env = gymnasium.make_vec(CARTPOLE, num_envs=8)
+    one, two = env.reset(seed=5)[0], env.reset(seed=5)[0]
+    np.testing.assert_array_equal(one, two)
+    assert len(np.unique(one, axis=0)) > 1
+
+
+def test_wrappers_for_vectors_work() -> None:
+    env = gymnasium.wrappers.vector.RecordEpisodeStatistics(gymnasium.make_vec(CARTPOLE, 3))
+    env.reset(seed=0)
+    _, rewards, *_, info = env.step(env.action_space.sample())
+    np.testing.assert_allclose(info["episode"]["r"], rewards, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", [CARTPOLE, PENDULUM, "Synthetic-Acrobot-v1"])
+def test_a_picture_is_that_of_the_real_task(name: str) -> None:
+    env = gymnasium.make(name, render_mode="rgb_array")
+    env.reset(seed=0)
+    picture = env.render()
+    assert isinstance(picture, np.ndarray)
+    assert picture.dtype == np.uint8
+    assert (picture.ndim, picture.shape[-1]) == (3, 3)
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 2
+    env.close()
+
+
+def test_the_picture_shows_the_state_that_is_observed() -> None:
+    real = gymnasium.make("Acrobot-v1", render_mode="rgb_array")
+    observation, _ = real.reset(seed=0)
+    for _ in range(10):
+        observation, *_ = real.step(2)
+    painter = pictures.Painter("Acrobot-v1")
+    shown: Any = real.render()
+    np.testing.assert_array_equal(painter(observation), shown)
+    other = observation * [-1, 1, 1, 1, 1, 1]
+    assert not np.array_equal(painter(other), shown)
+
+
+@pytest.mark.parametrize("mode", ["human", "ansi"])
+def test_other_ways_to_draw_are_refused(mode: str) -> None:
+    with pytest.raises(ValueError, match="is not possible: there is rgb_array only"):
+        gymnasium.make(CARTPOLE, render_mode=mode)
+
+
+def test_what_has_no_picture_says_so() -> None:
+    with pytest.raises(ValueError, match="Gymnasium has no picture of hopper"):
+        gymnasium_env.GymnasiumEnv(zoo.load(CARTPOLE), "hopper", "rgb_array")
+    with pytest.raises(ValueError, match="has no pictures"):
+        gymnasium.make_vec(CARTPOLE, 2, render_mode="rgb_array")
+
+
+def test_without_pygame_everything_but_pictures_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    without = {"pygame": None}
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: without.get(name, name) and find(name)
+    )
+    assert gymnasium.make(CARTPOLE).unwrapped.metadata["render_modes"] == []
+    with pytest.raises(ValueError, match=r"needs pygame, .*pip install 'synthbench\[watch\]'"):
+        gymnasium.make(CARTPOLE, render_mode="rgb_array")

@@ -1,0 +1,89 @@
+"""Results of a plan as the workflow would leave them, made up: nothing is trained."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import pandas as pd
+import pytest
+
+from synthbench import checkpoint
+from synthbench.config import Plan, typed
+from synthbench.io import write_json, write_table
+from synthbench.provenance import STAGES, pick, sha256
+from synthbench.synth import env as synth
+
+SCALE = "smoke"
+
+
+class Results:
+    """`results/<scale>` below a directory; returns of agent i of draw d are `returns(i, d)`."""
+
+    def __init__(self, root: Path, plan: Plan):
+        self.root, self.plan = root / "results" / SCALE, plan
+        summary: dict[str, Any] = {"transfer": {}, "real_at_equal_steps": {}}
+        for task in plan.tasks(SCALE):
+            summary["real_at_equal_steps"][task] = {"real": {"ppo": {"iqm": 1.0}}}
+            summary["transfer"][task] = {}
+            for environment in plan.environments(SCALE, task):
+                summary["transfer"][task][environment] = {"ppo": {"iqm": 2.0}}
+                self.environment(task, environment)
+        write_json(self.root / "summary.json", summary)
+
+    def run(self, task: str, environment: str) -> Path:
+        seed = self.plan.seeds(SCALE, environment)[0]
+        return self.root / "tasks" / task / environment / f"seed{seed}"
+
+    def made(self, task: str, environment: str) -> Path:
+        stage = "distil" if self.plan.distilled(SCALE, environment) else "metatrain"
+        return self.run(task, environment) / stage
+
+    def environment(self, task: str, environment: str) -> None:
+        out, seed = self.made(task, environment), self.plan.seeds(SCALE, environment)[0]
+        full = self.plan.resolve(SCALE, task, environment, seed)
+        config = pick(full, STAGES[out.name].uses)
+        env = synth.make(typed(config["synth"]), typed(config["task"]))
+        theta = synth.init_theta(jax.random.key(seed), env)
+        checkpoint.save(out / "environment.safetensors", theta, {"config": config})
+        started = not self.plan.distilled(SCALE, environment) and self.plan.start(
+            SCALE, task, environment
+        )
+        stages = [("teacher", ""), ("distil", "")] if out.name == "distil" or started else []
+        if out.name == "metatrain":
+            agents = config["meta"]["agents"]
+            stages += [("metatrain", agents[i % len(agents)]) for i in range(3)]
+        rows = [
+            {"stage": stage, "agent": agent, "generation": i, "seconds": 0.5}
+            | {"real_steps": 100 + i, "synthetic_steps": 10, "updates": 7}
+            for i, (stage, agent) in enumerate(stages)
+        ]
+        write_table(out / "progress.parquet", pd.DataFrame(rows))
+        outputs = {"environment.safetensors": sha256(out / "environment.safetensors")}
+        manifest = {"stage": out.name, "config": config, "code": "c0de", "outputs": outputs}
+        write_json(out / "manifest.json", {**manifest, "versions": {"jax": "0"}})
+        for number, agent in enumerate(self.plan.agents(SCALE, task)):
+            self.transfer(task, environment, agent, number)
+
+    def transfer(self, task: str, environment: str, agent: str, number: int) -> None:
+        out = self.run(task, environment) / "transfer" / agent
+        where = {"task": task, "environment": environment, "environment_seed": 0, "agent": agent}
+        curves = [
+            {**where, "draw": draw, "step": step, "return_": 100.0 * number + draw + step / 1000}
+            | {"episode": step, "hp_learning_rate": 0.1 * draw}
+            for draw in range(4)
+            for step in (500, 1000)
+        ]
+        episodes = [{**where, "draw": draw, "episode": e} for draw in range(4) for e in range(6)]
+        write_table(out / "curves.parquet", pd.DataFrame(curves))
+        write_table(out / "episodes.parquet", pd.DataFrame(episodes))
+
+
+@pytest.fixture
+def plan() -> Plan:
+    return Plan.load(Path(__file__).parents[2] / "params.yaml")
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plan: Plan) -> Results:
+    monkeypatch.chdir(tmp_path)
+    return Results(tmp_path, plan)

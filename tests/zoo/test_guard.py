@@ -1,0 +1,175 @@
+"""What is refused, in which words; and that nothing runs and memory stays bounded meanwhile."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+import damage
+from probes import section
+from synthbench import zoo
+from synthbench.__main__ import main
+from synthbench.synth import env as synth
+from synthbench.zoo import folders, guard
+
+NAME = "Synthetic-CartPole-v1"
+GOOD = folders.file(NAME)
+SENTENCE = re.compile(r"[^\n]+[.]")
+
+
+@pytest.mark.parametrize("kind", ["bandit", "table_bandit", "mdp"])
+@pytest.mark.parametrize("task", ["cartpole", "pendulum"])
+def test_shapes_are_those_of_fresh_parameters(kind: str, task: str) -> None:
+    env = synth.make(section("synth", kind), section("task", task))
+    fresh = synth.init_theta(jax.random.key(0), env)
+    leaves = jax.tree_util.tree_flatten_with_path(fresh)[0]
+    named = {"/".join(key.key for key in path): leaf.shape for path, leaf in leaves}
+    assert guard.shapes(env) == named
+
+
+def test_every_environment_that_comes_along_is_what_its_card_says() -> None:
+    files = [folders.file(name, v) for name in zoo.names() for v in zoo.variants(name)]
+    assert len(files) >= len(zoo.names()) >= 1
+    for file in files:
+        env = guard.environment(file)
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(env.theta))
+    there = set(folders.own().glob("*/*/environment.safetensors"))
+    assert there == set(files)  # none that the index does not name
+
+
+@pytest.fixture(scope="module")
+def damaged(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return damage.folder(GOOD, tmp_path_factory.mktemp("damaged"))
+
+
+def test_verify_refuses_every_damaged_file_in_a_sentence(
+    damaged: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = main(["zoo", "verify", *map(str, damaged)])
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert (status, last) == (1, f"0 in order, {damage.COUNT} refused")
+    assert len(lines) == len(damaged)
+    for path, line in zip(damaged, lines, strict=True):
+        assert line.startswith(f"{path}: REFUSED. ")
+        assert SENTENCE.fullmatch(line), line
+    assert not (damaged[0].parent / damage.MARKER).exists()
+
+
+def test_load_refuses_every_damaged_file_in_a_sentence(damaged: list[Path]) -> None:
+    for path in damaged:
+        with pytest.raises(ValueError, match=re.escape(str(path))) as refused:
+            zoo.load(path)
+        assert SENTENCE.fullmatch(str(refused.value)), refused.value
+    assert not (damaged[0].parent / damage.MARKER).exists()
+
+
+def test_import_refuses_every_damaged_file_in_a_sentence(
+    damaged: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in damaged:
+        out = tmp_path / "out" / "environment.safetensors"
+        command = ["import", "synthetic-gymnax", str(path), "--task", "cartpole"]
+        assert main([*command, "--out", str(out)]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert SENTENCE.fullmatch(line), line
+        assert not out.exists()
+    assert not (damaged[0].parent / damage.MARKER).exists()
+
+
+def test_verify_accepts_a_good_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["zoo", "verify", str(GOOD)]) == 0
+    assert capsys.readouterr().out == f"{GOOD}: in order\n"
+
+
+def test_memory_is_bounded(damaged: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "card.json").write_bytes((GOOD.parent / "card.json").read_bytes())
+    huge = damage.sparse(tmp_path / "huge.safetensors", 2**34)
+    script = """
+import resource, sys
+from pathlib import Path
+from synthbench.zoo import guard, legacy
+def tried(path):
+    for read in (guard.environment, legacy.read):
+        try:
+            read(path)
+        except ValueError:
+            pass
+good, *bad = map(Path, sys.argv[1:])
+tried(good)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for path in bad:
+    tried(path)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    command = [sys.executable, "-c", script, str(GOOD), *map(str, [*damaged, huge])]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert int(shown) < 50_000  # kB
+
+
+def altered(tmp_path: Path, **changes: Any) -> Path:
+    """A copy of a good environment whose card says something else; dots separate levels."""
+    card = json.loads((GOOD.parent / "card.json").read_text())
+    for name, value in changes.items():
+        *parents, last = name.split("__")
+        at = card
+        for parent in parents:
+            at = at[parent]
+        at[last] = value
+    (tmp_path / "card.json").write_text(json.dumps(card))
+    file = tmp_path / "environment.safetensors"
+    file.write_bytes(GOOD.read_bytes())
+    return file
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"sha256": "0" * 64}, "not that of its card"),
+        ({"config": 3}, "config must be a mapping"),
+        ({"config__synth__hidden": [10**12, 64]}, r"not \(6, 1000000000000\) float32"),
+        ({"config__synth__hidden": [1] * 100}, "more than 64 layers"),
+        ({"config__synth__hidden": [-1]}, "must be at least 1"),
+        ({"config__synth__hidden": "64"}, "must be a list"),
+        ({"config__synth__horizon": 10**400}, "at most 2,147,483,647 steps"),
+        ({"config__synth__activation": "os.system"}, "must be one of relu"),
+        ({"config__synth__module": 1}, "must be a word"),
+        ({"config__task__action": {"kind": "discrete"}}, "lacks size, low, high"),
+        ({"config__task__action__low": 10**400}, "too large"),
+        ({"config__task": {}}, "lacks name"),
+        ({"name": None}, "is not the card of an environment"),
+    ],
+)
+def test_a_card_that_says_nonsense_is_refused(
+    changes: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        zoo.load(altered(tmp_path, **changes))
+
+
+def test_a_module_that_a_card_names_is_not_imported(tmp_path: Path) -> None:
+    for part in ("synth", "task"):
+        zoo.load(altered(tmp_path, **{f"config__{part}__module": "this"}))
+    assert "this" not in sys.modules
+
+
+@pytest.mark.parametrize("text", ["", "[" * 100_000, "null", "[1]", "\ud800", "x" * 2**21])
+def test_a_card_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
+    file = altered(tmp_path)
+    (tmp_path / "card.json").write_text(text, errors="surrogatepass")
+    with pytest.raises(ValueError, match=r"card\.json"):
+        zoo.load(file)
+
+
+def test_what_is_no_plain_file_is_refused(tmp_path: Path) -> None:
+    altered(tmp_path)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ValueError, match="is no plain file"):
+        zoo.load(tmp_path / "folder")
+    with pytest.raises(ValueError, match="is not there"):
+        zoo.load(tmp_path / "nowhere.safetensors")

@@ -1,0 +1,130 @@
+"""Pickles as synthetic-gymnax published them: read without being run."""
+
+import os
+import pickle  # noqa: TID251  to write what must not be loaded
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax.core import FrozenDict
+
+import damage
+from probes import section
+from synthbench import zoo
+from synthbench.__main__ import main
+from synthbench.synth import env as synth
+from synthbench.zoo import legacy
+
+THEIRS = {ours: theirs for theirs, ours in legacy.HEADS.items()}
+
+
+def published(kind: str, task: str, as_jax: bool = True, protocol: int = 4) -> tuple[Any, bytes]:
+    """Parameters, and a pickle of them with the structure and names of the published ones."""
+    env = synth.make(section("synth", kind, hidden=(32,)), section("task", task))
+    theta = synth.init_theta(jax.random.key(3), env)
+    arrays = jax.tree.map(jnp.asarray if as_jax else np.asarray, theta)
+    tree: Any = FrozenDict({"params": {THEIRS[head]: value for head, value in arrays.items()}})
+    return theta, pickle.dumps(tree, protocol=protocol)
+
+
+@pytest.mark.parametrize("as_jax", [True, False], ids=["jax", "numpy"])
+@pytest.mark.parametrize("protocol", [3, 4, 5])
+def test_a_published_pickle_becomes_the_same_environment(
+    as_jax: bool, protocol: int, tmp_path: Path
+) -> None:
+    theta, blob = published("bandit", "hopper", as_jax, protocol)
+    if not as_jax and protocol == 5:
+        pytest.skip("numpy has another way to write arrays there, which none was published in")
+    (tmp_path / "checkpoint.pkl").write_bytes(blob)
+    out = tmp_path / "out" / "environment.safetensors"
+    command = ["import", "synthetic-gymnax", str(tmp_path / "checkpoint.pkl"), "--task", "hopper"]
+    assert main([*command, "--out", str(out)]) == 0
+    env = zoo.load(out)
+    jax.tree.map(np.testing.assert_array_equal, env.theta, theta)
+    assert (env.spec.horizon, env.hidden, env.activation) == (1, (32,), "relu")
+
+
+def test_names_of_old_versions_of_numpy_are_known(tmp_path: Path) -> None:
+    theta, blob = published("bandit", "cartpole", protocol=3)  # names end with a line there
+    assert b"numpy._core.multiarray" in blob
+    path = tmp_path / "old.pkl"
+    path.write_bytes(blob.replace(b"numpy._core.multiarray", b"numpy.core.multiarray"))
+    kernel = legacy.read(path)["reward/Dense_0/kernel"]
+    np.testing.assert_array_equal(kernel, theta["reward"]["Dense_0"]["kernel"])
+
+
+def test_an_mdp_needs_a_horizon(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, blob = published("mdp", "cartpole")
+    path, out = tmp_path / "mdp.pkl", tmp_path / "out" / "environment.safetensors"
+    path.write_bytes(blob)
+    command = ["import", "synthetic-gymnax", str(path), "--task", "cartpole", "--out", str(out)]
+    assert main(command) == 2
+    assert "say --horizon" in capsys.readouterr().err
+    assert main([*command, "--horizon", "7"]) == 0
+    assert zoo.load(out).spec.horizon == 7
+
+
+def test_a_checkpoint_of_another_task_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "hopper.pkl"
+    path.write_bytes(published("bandit", "hopper")[1])
+    assert main(["import", "synthetic-gymnax", str(path), "--task", "cartpole"]) == 2
+    said = capsys.readouterr().err
+    assert "initial_state/Dense_0/kernel is (11, 32) float32, not (4, 32) float32." in said
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_nothing_in_a_pickle_is_executed(protocol: int, tmp_path: Path) -> None:
+    path, marker = tmp_path / "bad.pkl", tmp_path / damage.MARKER
+    path.write_bytes(pickle.dumps(damage.Malicious(marker), protocol=protocol))
+    with pytest.raises(ValueError, match="is no checkpoint of synthetic-gymnax"):
+        legacy.read(path)
+    assert not marker.exists()
+    pickle.loads(path.read_bytes())  # noqa: S301  else the test could not fail
+    assert marker.exists()
+
+
+@pytest.mark.parametrize(
+    "what",
+    [os.getcwd, open, dict, eval, np.load, getattr],
+    ids=lambda what: what.__name__,
+)
+def test_a_pickle_that_names_anything_else_is_refused(what: Any, tmp_path: Path) -> None:
+    class Other:
+        def __reduce__(self) -> Any:
+            return what, ()
+
+    path = tmp_path / "bad.pkl"
+    path.write_bytes(pickle.dumps(FrozenDict({"params": {"reward": Other()}})))
+    with pytest.raises(ValueError, match="makes no array or dictionary"):
+        legacy.read(path)
+
+
+def test_damaged_pickles_are_read_or_refused_and_nothing_else(tmp_path: Path) -> None:
+    _, blob = published("bandit", "cartpole")
+    rng, path, refused = np.random.default_rng(0), tmp_path / "flipped.pkl", 0
+    for _ in range(2000):
+        damaged = bytearray(blob)
+        for _ in range(int(rng.integers(1, 4))):
+            damaged[int(rng.integers(len(blob)))] = int(rng.integers(256))
+        path.write_bytes(bytes(damaged[: None if rng.random() < 0.8 else rng.integers(len(blob))]))
+        try:
+            legacy.hidden(legacy.read(path), path)
+        except ValueError:
+            refused += 1
+    assert refused > 500
+
+
+def test_a_small_pickle_cannot_name_endless_arrays(tmp_path: Path) -> None:
+    kernel = np.zeros((2, 2), np.float32)
+    layer = {f"a{i}": kernel for i in range(1000)}
+    tree = {"params": {"reward": {f"b{i}": layer for i in range(1000)}}}
+    path = tmp_path / "many.pkl"
+    path.write_bytes(pickle.dumps(tree, protocol=4))
+    assert path.stat().st_size < 50_000
+    with pytest.raises(ValueError, match="more than 1000 arrays"):
+        legacy.read(path)
