@@ -133,7 +133,8 @@ def _parser() -> argparse.ArgumentParser:
         stage.add_argument("--chunk", type=int, metavar="N", help=chunk)
     check = verbs.add_parser("check", help="check params.yaml and show the plan: jobs per stage")
     check.add_argument("--scale", help="which to show (default: the one params.yaml names)")
-    verbs.add_parser("settings", help="list all settings with their meaning, unit and range")
+    settings = verbs.add_parser("settings", help="list all settings: meaning, unit and range")
+    settings.add_argument("--markdown", action="store_true", help="as docs/configuration.md")
     readme = verbs.add_parser("readme", help="put the results of a scale into README.md")
     readme.add_argument("--scale", help="whose results (default: the one params.yaml names)")
     reference = verbs.add_parser(
@@ -283,11 +284,15 @@ def _jobs(plan: Any, scale: str, task: str) -> dict[str, int]:
     return {**jobs, "figures": int(task in plan.tasks(scale)), "expert": experts}
 
 
-def _settings(_: argparse.Namespace) -> None:
+def _settings(arguments: argparse.Namespace) -> None:
     from tabulate import tabulate
 
     from synthbench.schema import described
+    from synthbench.verbs.configuration import markdown
 
+    if arguments.markdown:
+        print(markdown(), end="")
+        return
     print(tabulate(described(), ["setting", "type", "meaning", "range and unit"], tablefmt="plain"))
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float, PyTree
 
 from synthbench import checkpoint, zoo
 from synthbench.agents import base as agents
+from synthbench.agents import defaults
 from synthbench.analysis.statistics import Estimate, estimate
 from synthbench.compatibility import check_pair
 from synthbench.config import typed
@@ -64,7 +64,7 @@ def train_(arguments: argparse.Namespace) -> None:
     }
     checkpoint.save(out / "policy.safetensors", first, about)
     say(f"{out / 'policy.safetensors'}: the first agent, {returns[0].mean():.1f}")
-    agent = agents.load(setup.section, setup.task.spec)
+    agent, _ = defaults.make(setup.section.name, setup.task.spec)
     key = stream(root(arguments.seed), "film")
     task_id = setup.card["task"]["id"]
     say(drawing.film(key, setup.task, partial(agent.act, first), task_id, out / "episode.gif"))
@@ -86,12 +86,11 @@ def train(
     setup: Setup, count: int, steps: int, episodes: int, seed: int
 ) -> tuple[PyTree, np.ndarray]:
     """Parameters of `count` agents with default settings, and their returns, [agent, episode]."""
-    agent = agents.load(setup.section, setup.env.spec)
-    values = {k: jnp.float32(v) for k, v in setup.section.hyperparameters.items()}
+    agent, settings = defaults.make(setup.section.name, setup.env.spec)
     keys = jax.random.split(stream(root(seed), f"train {agent.name}"), count)
 
     def one(key: PRNGKey) -> tuple[PyTree, Float[Array, " E"]]:
-        params, _ = agents.train(agent, setup.env, values, stream(key, "train"), steps)
+        params, _ = agents.train(agent, setup.env, settings, stream(key, "train"), steps)
         policy = partial(agent.act, params)
         returns, _ = episode_returns(stream(key, "judge"), setup.task, policy, episodes)
         return params, returns

@@ -1,6 +1,7 @@
 """`synthbench zoo`: what there is, what is known of it, and whether a file is what it should be."""
 
 import argparse
+import importlib
 import importlib.metadata
 import json
 from collections.abc import Iterator
@@ -53,8 +54,8 @@ def verify_(arguments: argparse.Namespace) -> int:
 
 def pull_(arguments: argparse.Namespace) -> None:
     """Fetch environments of a version, and verify them."""
-    from synthbench.zoo.pull import pull
-
+    # By its name, as everything that needs an extra.
+    pull = importlib.import_module("synthbench.zoo.pull").pull
     for path in pull(arguments.repo, arguments.rev, arguments.name):
         say(f"fetched {path}")
     say(f"load them by `zoo.load(name, version={arguments.rev!r})`")

@@ -1,0 +1,173 @@
+"""What the tutorial and the reference say is what happens: their commands and scripts are run."""
+
+import importlib.util
+import re
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from clones import Clone, run
+from synthbench.verbs.configuration import markdown
+
+ROOT = Path(__file__).parents[1]
+NAME = "Synthetic-CartPole-v1"
+
+
+class Block(NamedTuple):
+    """A piece of code in a document."""
+
+    section: str
+    language: str
+    code: str
+
+
+@cache
+def blocks() -> tuple[Block, ...]:
+    text, found = (ROOT / "docs" / "tutorial.md").read_text(), []
+    for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        title = part.splitlines()[0]
+        for indent, language, code in re.findall(
+            r"^( *)```(\w+)\n(.*?)^ *```", part, flags=re.MULTILINE | re.DOTALL
+        ):
+            found.append(Block(title, language, code.replace(f"\n{indent}", "\n").lstrip()))
+    return tuple(found)
+
+
+def code(language: str, *words: str) -> str:
+    """The block of a language that has all these words."""
+    (one,) = (
+        b.code for b in blocks() if b.language == language and all(w in b.code for w in words)
+    )
+    return one
+
+
+def commands(section: str) -> Iterator[list[str]]:
+    """The commands of a section, without comments."""
+    for block in blocks():
+        if block.section == section and block.language == "bash":
+            yield from (line.split("#")[0].split() for line in block.code.splitlines())
+
+
+def python(script: str, where: Path) -> str:
+    (where / "script.py").write_text(script)
+    return run(sys.executable, "script.py", cwd=where)
+
+
+def earned(shown: str) -> float:
+    (number,) = re.findall(r"return in the real task: (\S+)", shown)
+    return float(number)
+
+
+def test_the_reference_of_settings_is_that_of_the_schema() -> None:
+    assert (ROOT / "docs" / "configuration.md").read_text() == markdown()
+
+
+def test_links_in_documents_lead_somewhere() -> None:
+    for document in (ROOT / "docs").glob("*.md"):
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
+            assert (document.parent / link).exists(), f"{document.name}: {link}"
+
+
+def test_scripts_are_as_short_as_promised() -> None:
+    gymnax, sb3 = (code("python", w) for w in ("gymnax.make", "stable_baselines3"))
+    lines = [len([x for x in s.splitlines() if x.strip()]) for s in (gymnax, sb3)]
+    assert lines[0] <= 13
+    assert lines[1] <= 6
+
+
+def test_looking_at_the_zoo_works_as_written(tmp_path: Path) -> None:
+    looking = [c for c in commands("Train your agent in a trained environment") if c[1] == "zoo"]
+    verbs = [words[2] for words in looking]
+    assert verbs == ["list", "show", "pull", "verify"]
+    for words in looking[:2]:
+        assert NAME in run(*words, cwd=tmp_path)
+
+
+@pytest.mark.slow
+def test_training_works_as_written(tmp_path: Path) -> None:
+    section = "Train your agent in a trained environment"
+    for words in [c for c in commands(section) if c[1] in ("train", "compare")]:
+        said = run(*words, "--agents", "3", cwd=tmp_path)
+        assert "return on the real task" in said or "return on CartPole-v1" in said
+    there = {path.name for path in (tmp_path / f"outputs/{NAME}-ppo").iterdir()}
+    assert there == {"policy.safetensors", "episode.gif", "comparison.png"}
+
+
+@pytest.mark.slow
+def test_the_script_for_gymnax_solves_the_real_task(tmp_path: Path) -> None:
+    assert earned(python(code("python", "gymnax.make"), tmp_path)) >= 475.0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    importlib.util.find_spec("stable_baselines3") is None, reason="Stable-Baselines3 is not here"
+)
+def test_the_script_for_stable_baselines_does_well_in_the_real_task(tmp_path: Path) -> None:
+    assert earned(python(code("python", "stable_baselines3"), tmp_path)) >= 400.0
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A copy of this repository, with the task, plan and agent of the tutorial."""
+    made = Clone.of_working_tree(tmp_path_factory.mktemp("clone"))
+    conf = made.path / "src/synthbench/conf"
+    (conf / "task/my_pendulum.yaml").write_text(code("yaml", "name: my_pendulum"))
+    made.edit("params.yaml", "^scales:\n", f"scales:\n  {code('yaml', 'mine:')}")
+    (conf / "agent/idle.yaml").write_text(code("yaml", "name: idle"))
+    module = made.path / "src/synthbench/agents/idle.py"
+    module.write_text(code("python", "class Idle"))
+    return made
+
+
+def inside(clone: Clone, *words: str) -> str:
+    """A command in the clone, with its own copy of the package."""
+    return run(*words, cwd=clone.path, more={"PYTHONPATH": str(clone.path / "src")})
+
+
+def test_the_plan_of_the_tutorial_is_in_order(clone: Clone) -> None:
+    (words,) = [c for c in commands("Make an environment for your own task") if "check" in c]
+    said = inside(clone, *words)
+    assert re.search(r"my_pendulum +0 +0 +1 +1 +1 +1", said), said
+
+
+@pytest.mark.slow
+def test_an_environment_for_an_own_task_is_made_as_written(clone: Clone) -> None:
+    for words in commands("Make an environment for your own task"):
+        said = inside(clone, *words)
+    assert "outputs/my-zoo: 1 environments of scale mine" in said
+    file = "outputs/my-zoo/Synthetic-Pendulum-v1/evolved/environment.safetensors"
+    assert "in order" in inside(clone, "synthbench", "zoo", "verify", file)
+
+
+@pytest.mark.slow
+def test_the_agent_of_the_tutorial_runs_as_written(clone: Clone) -> None:
+    (words,) = commands("Add an agent")
+    said = inside(clone, *words)
+    (number,) = re.findall(r"return on CartPole-v1: (\S+) ", said)
+    assert 10.0 < float(number) < 40.0  # random actions earn 22.2
+
+
+def test_the_experiment_of_the_tutorial_runs_as_written(clone: Clone, tmp_path: Path) -> None:
+    module = clone.path / "src/synthbench/evaluation/size.py"
+    module.write_text(code("python", "size.json"))
+    text = (ROOT / "docs" / "tutorial.md").read_text()
+    (stage,) = re.findall(r"`(\"size\": Stage\(.*?,)`", text)
+    clone.edit("src/synthbench/provenance.py", r"^STAGES = \{\n", f"STAGES = {{\n    {stage}\n")
+    main = "src/synthbench/__main__.py"
+    for table, line in (
+        ("STAGES", '"size": "count the numbers"'),
+        ("OPTIONS", '"size": ["task", "environment"]'),
+        ("EXAMPLES", '"size": ""'),
+    ):
+        assert table == "EXAMPLES" or f"`{line}`" in text
+        clone.edit(main, rf"^{table} = \{{(.*)\n", rf"{table} = {{\1\n    {line},\n")
+    file = ROOT / "zoo" / NAME / "evolved" / "environment.safetensors"
+    job = ("--scale", "smoke", "--task", "cartpole", "--environment", "bandit_ppo")
+    inside(
+        clone, "synthbench", "size", *job, "--out", "outputs/size", "--input", f"environment={file}"
+    )
+    assert (clone.path / "outputs/size/size.json").read_text() == '{\n "numbers": 549\n}\n'
