@@ -96,6 +96,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # An extra that is not here, and how to get it.
         print(f"synthbench: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever reads, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         hint = "the same command goes on from the last checkpoint"
         print(f"synthbench: interrupted; {hint}", file=sys.stderr)
