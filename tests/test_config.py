@@ -462,6 +462,16 @@ def test_the_plan_of_the_repository_is_in_order_which_is_checked_without_jax() -
     assert "bandit" not in said.stderr
 
 
+def test_a_reader_may_stop_reading() -> None:
+    command = f"{sys.executable} -m synthbench settings"
+    with subprocess.Popen(command.split(), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as said:
+        assert said.stdout
+        assert said.stderr
+        said.stdout.close()
+        assert said.stderr.read() == b""
+    assert said.returncode == 0
+
+
 DISTILLED = {
     "environments": {
         "distilled": {"synth": "table_bandit", "distil": {}},

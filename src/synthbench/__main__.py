@@ -78,13 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from synthbench.schema import ConfigError
 
     try:
-        if arguments.verb in STAGES:
-            _stage(arguments, settings)
-        elif arguments.verb in commands.VERBS:
-            return commands.run(arguments)
-        else:
-            others = {"check": _check, "settings": _settings, "readme": _readme}
-            (others | {"reference": _reference})[arguments.verb](arguments)
+        return _do(arguments, settings)
     except ValueError as error:
         if arguments.verb in STAGES and not isinstance(error, ConfigError):
             raise  # where it happened is worth knowing
@@ -98,10 +92,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except BrokenPipeError:  # whoever reads, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         hint = "the same command goes on from the last checkpoint"
         print(f"synthbench: interrupted; {hint}", file=sys.stderr)
         return 130
+
+
+def _do(arguments: argparse.Namespace, settings: Sequence[str]) -> int:
+    if arguments.verb in STAGES:
+        _stage(arguments, settings)
+        return 0
+    if arguments.verb in commands.VERBS:
+        return commands.run(arguments)
+    others = {"check": _check, "settings": _settings, "readme": _readme, "reference": _reference}
+    others[arguments.verb](arguments)
+    sys.stdout.flush()  # here, where it is known what a reader who has gone means
     return 0
 
 
