@@ -143,7 +143,8 @@ def test_devices_are_as_many_as_threads() -> None:
         "from synthbench.job import prepare_devices; prepare_devices(3); "
         "import jax; print(jax.device_count(), jax.config.jax_compilation_cache_dir)"
     )
-    own = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    users = ("XLA_FLAGS", "JAX_COMPILATION_CACHE_DIR")
+    own = {name: value for name, value in os.environ.items() if name not in users}
     said = subprocess.run(
         [sys.executable, "-c", code],
         env={**own, "JAX_PLATFORMS": "cpu"},
