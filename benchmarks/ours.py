@@ -28,10 +28,11 @@ def generation(case: Case) -> Run:
     trial = fitness.Trial(agent, tasks.load(case.task), case.steps, case.episodes)
     setting = {k: jnp.float32(v) for k, v in case.agent.hyperparameters.items()}
     one_rollout = ({k: v[None] for k, v in setting.items()}, stream(root(SEED), "try")[None])
-    arguments = (envs, *one_rollout, jnp.int32(trial.task.spec.horizon))
+    one_search = jax.tree.map(lambda x: x[None], (envs, *one_rollout))
+    arguments = (*one_search, jnp.array([trial.task.spec.horizon], jnp.int32))
     mean = envs.replace(theta=jax.tree.map(lambda x: x[0], envs.theta))
     chunk = fitness.chunk(trial, mean, setting)
-    compiled: Any = fitness.over_population(trial, chunk, devices_for(case.population))
+    compiled: Any = fitness.over_populations(trial, chunk, devices_for(case.population))
     compiled = compiled.lower(*arguments).compile()
     taken = agents.iterations(agent, case.steps) * agent.steps_per_iteration
 

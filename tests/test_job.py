@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from synthbench import job
 from synthbench.io import read_json
-from synthbench.job import execute, prepare_devices
+from synthbench.job import Begun, execute, execute_together, prepare_devices
 
 OUT = "results/smoke"
 
@@ -102,6 +103,71 @@ def test_a_forced_job_computes_again() -> None:
     assert done == []
     execute({**spec(), "forced": True}, run)
     assert done == [Path(OUT)]
+
+
+def test_what_was_forced_once_is_done_when_the_workflow_says_it_again() -> None:
+    """A second process with the same spec, such as a job that another one did beside its own."""
+    forced = {**spec(), "forced": True, "outdated": "17: forced"}
+    done: list[Path] = []
+
+    def run(config: Any, inputs: Any, out: Path, checkpoint: Path) -> list[str]:
+        done.append(out)
+        return writing("summary.json")(config, inputs, out, checkpoint)
+
+    execute(forced, run)
+    execute(forced, run)
+    assert len(done) == 1
+    execute({**forced, "outdated": "18: forced"}, run)
+    assert len(done) == 2
+
+
+def several() -> list[dict[str, Any]]:
+    """Specs of three jobs."""
+    return [{**spec(number=i), "out": f"results/{i}"} for i in range(3)]
+
+
+def test_jobs_together_are_those_that_are_not_done_each_with_its_own_manifest() -> None:
+    seen: list[list[Any]] = []
+
+    def run(jobs: Sequence[Begun]) -> list[list[str]]:
+        seen.append([begun.config.number for begun in jobs])
+        for begun in jobs:
+            (begun.out / "number").write_text(str(begun.config.number))
+            (begun.checkpoint / "state").touch()
+        return [["number"] for _ in jobs]
+
+    specs = several()
+    execute_together(specs[1:2], run)
+    execute_together(specs, run)
+    execute_together(specs, run)
+    assert seen == [[1], [0, 2]]
+    for i in range(3):
+        assert Path(f"results/{i}/number").read_text() == str(i)
+        assert read_json(Path(f"results/{i}/manifest.json"))["config"] == {"number": i}
+        assert not list(Path(f"work/results/{i}").glob("checkpoint-*"))
+
+
+def test_a_stage_that_does_one_job_at_a_time_says_so() -> None:
+    with pytest.raises(ValueError, match="summary does one job at a time: give one --spec"):
+        execute_together(several())
+
+
+def test_a_process_that_follows_computes_and_keeps_nothing(tmp_path: Path) -> None:
+    seen: list[Begun] = []
+
+    def run(jobs: Sequence[Begun]) -> list[list[str]]:
+        seen.extend(jobs)
+        for begun in jobs:
+            (begun.out / "number").write_text("1")
+        return [["number"] for _ in jobs]
+
+    execute_together(several()[:1], run)
+    execute_together(several()[:2], run, follows=True)
+    assert [begun.config.number for begun in seen] == [0, 1]  # the second time, what is not done
+    assert not Path("results/1").exists()
+    assert not seen[1].out.exists()
+    # Where the first process keeps its checkpoints, so that both go on from the same.
+    assert seen[1].checkpoint.parent == Path("work/results/1")
 
 
 def test_a_stage_sees_a_frozen_configuration() -> None:

@@ -62,6 +62,7 @@ EXAMPLES = {
     "experts": "--spec work/results/quick/expert_report/spec.json",
     "page": "--spec work/results/quick/page/spec.json",
 }
+TOGETHER = ("metatrain",)  # stages that do several jobs side by side, and on several hosts
 SETTINGS = """
 Settings are written as in Hydra, section.name=value, and win over params.yaml. `synthbench
 settings` lists them."""
@@ -123,8 +124,14 @@ def _parser() -> argparse.ArgumentParser:
             epilog=f"example:\n  synthbench {verb} {EXAMPLES[verb]}\n{SETTINGS}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+        one = "a job of the workflow: all in a file"
+        several = "; several: jobs that differ in their seeds only, side by side"
         stage.add_argument(
-            "--spec", type=Path, metavar="FILE", help="a job of the workflow: all in a file"
+            "--spec",
+            type=Path,
+            metavar="FILE",
+            nargs="+",
+            help=one + several * (verb in TOGETHER),
         )
         stage.add_argument("--scale", help="whose plan (default: the one params.yaml names)")
         for option in OPTIONS[verb]:
@@ -139,6 +146,8 @@ def _parser() -> argparse.ArgumentParser:
         )
         chunk = "agents trained at a time on each core or GPU (default: as many as fit)"
         stage.add_argument("--chunk", type=int, metavar="N", help=chunk)
+        if verb in TOGETHER:
+            _add_processes(stage)
     check = verbs.add_parser("check", help="check params.yaml and show the plan: jobs per stage")
     check.add_argument("--scale", help="which to show (default: the one params.yaml names)")
     settings = verbs.add_parser("settings", help="list all settings: meaning, unit and range")
@@ -155,19 +164,43 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_processes(stage: argparse.ArgumentParser) -> None:
+    """Options of a job that several processes do together, such as on the hosts of a cluster."""
+    stage.add_argument(
+        "--processes",
+        metavar="N",
+        help="this is one of N that do the job together; auto: as SLURM or Open MPI started them",
+    )
+    stage.add_argument("--process", type=int, metavar="I", help="which of them, from 0")
+    stage.add_argument("--coordinator", metavar="HOST:PORT", help="where the first one listens")
+
+
 def _stage(arguments: argparse.Namespace, settings: Sequence[str]) -> None:
-    from synthbench.job import execute, prepare_devices
+    from synthbench.job import execute_together, prepare_devices
 
     if arguments.spec:
-        spec = json.loads(arguments.spec.read_text())
+        specs = [json.loads(path.read_text()) for path in arguments.spec]
     else:
-        spec = _by_hand(arguments, settings)
+        specs = [_by_hand(arguments, settings)]
     prepare_devices(arguments.threads)
     if arguments.chunk is not None:
         os.environ["SYNTHBENCH_CHUNK"] = str(arguments.chunk)
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # progress is to be seen while it is news
-    execute(spec)
+    execute_together(specs, follows=_joined(arguments))
+
+
+def _joined(arguments: argparse.Namespace) -> bool:
+    """Whether another of several processes is the first, which alone writes and speaks."""
+    if not getattr(arguments, "processes", None):
+        return False
+    from synthbench import parallel
+
+    parallel.join(arguments.processes, arguments.process, arguments.coordinator)
+    if parallel.first():
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True
 
 
 def _by_hand(arguments: argparse.Namespace, settings: Sequence[str]) -> dict[str, Any]:

@@ -10,10 +10,11 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple, cast
 
 from synthbench.config import typed
 from synthbench.io import read_json, write_json
@@ -21,7 +22,18 @@ from synthbench.provenance import STAGES, digest, sha256, stage_code
 
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "evosax", "gymnax", "numpy")
 Say = Callable[[str], None]
-Run = Callable[[Any, Mapping[str, list[Path]], Path, Path], list[str]]
+Run = Callable[[Any, Mapping[str, list[Path]], Path, Path], list[str]]  # -> files in `out`
+RunTogether = Callable[[Sequence["Begun"]], list[list[str]]]
+
+
+class Begun(NamedTuple):
+    """What a stage is given: its configuration, its inputs by name, where its outputs go, and a
+    directory whose content a killed run finds again."""
+
+    config: Any
+    inputs: Mapping[str, list[Path]]
+    out: Path
+    checkpoint: Path
 
 
 def execute(spec: Mapping[str, Any], run: Run | None = None, say: Say = print) -> None:
@@ -31,32 +43,115 @@ def execute(spec: Mapping[str, Any], run: Run | None = None, say: Say = print) -
     stage's own unless given. Nothing is computed if configuration, code, inputs and outputs are
     those of the manifest.
     """
-    out, work = Path(spec["out"]), work_directory(spec["out"])
-    with _alone(work, say):
-        manifest = {
-            "stage": spec["stage"],
-            "config": spec["config"],
-            "code": stage_code(spec["stage"], spec["config"]),  # as it is now
-            "inputs": {path: sha256(path) for paths in spec["files"].values() for path in paths},
-        }
-        old = read_json(out / "manifest.json")
-        if old and not spec["forced"] and _same(out, old, manifest):
-            say(f"{out}: nothing to compute; configuration, code and inputs are the same")
-            write_json(out / "manifest.json", {**old, "upstream": spec["upstream"]})
+    execute_together([spec], (lambda jobs: [run(*job) for job in jobs]) if run else None, say)
+
+
+def execute_together(
+    specs: Sequence[Mapping[str, Any]],
+    run: RunTogether | None = None,
+    say: Say = print,
+    follows: bool = False,
+) -> None:
+    """The same for several jobs of one stage: those that have to be done go on side by side.
+
+    A process that `follows` computes as the first of several does, and keeps nothing. Raises
+    ValueError where the stage does one job at a time.
+    """
+    with ExitStack() as while_it_runs:
+        if follows:
+            aside = while_it_runs.enter_context(TemporaryDirectory())
+            _follow(specs, run, Path(aside))
             return
-        _clear(out, old)
-        checkpoint = work / f"checkpoint-{digest(manifest)}"
-        checkpoint.mkdir(parents=True, exist_ok=True)
-        inputs = {name: [Path(path) for path in paths] for name, paths in spec["files"].items()}
+        for spec in sorted(specs, key=lambda spec: str(spec["out"])):  # in one order: no deadlock
+            while_it_runs.enter_context(_alone(work_directory(spec["out"]), say))
+        manifests = [_to_be(spec) for spec in specs]
+        todo = [
+            (spec, manifest)
+            for spec, manifest in zip(specs, manifests, strict=True)
+            if not _nothing_to_do(spec, manifest, say)
+        ]
+        if not todo:
+            return
+        jobs = [_begin(spec, manifest) for spec, manifest in todo]
         start = time.monotonic()
-        run = run or importlib.import_module(STAGES[spec["stage"]].module).run
-        names = run(typed(spec["config"]), inputs, out, checkpoint)
-        manifest["outputs"] = {name: sha256(out / name) for name in sorted(names)}
-        manifest |= {"upstream": spec["upstream"], "versions": versions(), "device": device()}
-        write_json(out / "manifest.json", manifest)
-        for finished in work.glob("checkpoint-*"):
-            shutil.rmtree(finished)
-        say(f"{out}: done in {time.monotonic() - start:.0f} s")
+        written = (run or _stage(todo[0][0]["stage"], len(todo)))(jobs)
+        seconds = time.monotonic() - start
+        for (spec, manifest), job, names in zip(todo, jobs, written, strict=True):
+            manifest["outputs"] = {name: sha256(job.out / name) for name in sorted(names)}
+            manifest |= {"upstream": spec["upstream"], "versions": versions(), "device": device()}
+            if spec["forced"]:
+                manifest["forced"] = spec.get("outdated")
+            write_json(job.out / "manifest.json", manifest)
+            for finished in job.checkpoint.parent.glob("checkpoint-*"):
+                shutil.rmtree(finished)
+            say(f"{job.out}: done in {seconds:.0f} s")
+
+
+def _stage(name: str, jobs: int) -> RunTogether:
+    """What does a stage's jobs."""
+    module = importlib.import_module(STAGES[name].module)
+    if together := getattr(module, "run_together", None):
+        return cast(RunTogether, together)
+    if jobs > 1:
+        raise ValueError(f"{name} does one job at a time: give one --spec.")
+    return lambda begun: [module.run(*job) for job in begun]
+
+
+def _to_be(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The beginning of the manifest, by which it is seen whether anything changed."""
+    return {
+        "stage": spec["stage"],
+        "config": spec["config"],
+        "code": stage_code(spec["stage"], spec["config"]),  # as it is now
+        "inputs": {path: sha256(path) for paths in spec["files"].values() for path in paths},
+    }
+
+
+def _nothing_to_do(spec: Mapping[str, Any], manifest: Mapping[str, Any], say: Say) -> bool:
+    if not (old := _done(spec, manifest)):
+        return False
+    out = Path(spec["out"])
+    say(f"{out}: nothing to compute; configuration, code and inputs are the same")
+    write_json(out / "manifest.json", {**old, "upstream": spec["upstream"]})
+    return True
+
+
+def _done(spec: Mapping[str, Any], manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The manifest of what is there, if that is what the job would make."""
+    out = Path(spec["out"])
+    old: dict[str, Any] | None = read_json(out / "manifest.json")
+    if not old or not _same(out, old, manifest):
+        return None
+    if spec["forced"] and (not spec.get("outdated") or old.get("forced") != spec["outdated"]):
+        return None  # forced, and not yet done since
+    return old
+
+
+def _begin(spec: Mapping[str, Any], manifest: Mapping[str, Any]) -> Begun:
+    out = Path(spec["out"])
+    _clear(out, read_json(out / "manifest.json"))
+    return _begun(spec, manifest, out)
+
+
+def _begun(spec: Mapping[str, Any], manifest: Mapping[str, Any], out: Path) -> Begun:
+    checkpoint = work_directory(spec["out"]) / f"checkpoint-{digest(manifest)}"
+    checkpoint.mkdir(parents=True, exist_ok=True)
+    inputs = {name: [Path(path) for path in paths] for name, paths in spec["files"].items()}
+    return Begun(typed(spec["config"]), inputs, out, checkpoint)
+
+
+def _follow(specs: Sequence[Mapping[str, Any]], run: RunTogether | None, aside: Path) -> None:
+    """Compute what the first process does, unless it finds that there is nothing to do."""
+    manifests = [_to_be(spec) for spec in specs]
+    todo = [
+        _begun(spec, manifest, aside / str(i))
+        for i, (spec, manifest) in enumerate(zip(specs, manifests, strict=True))
+        if not _done(spec, manifest)
+    ]
+    for job in todo:
+        job.out.mkdir()
+    if todo:
+        (run or _stage(specs[0]["stage"], len(todo)))(todo)
 
 
 def work_directory(out: str) -> Path:

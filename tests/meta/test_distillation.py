@@ -17,6 +17,7 @@ from synthbench import checkpoint as files
 from synthbench.config import typed
 from synthbench.evaluation import choices
 from synthbench.meta import distillation, evolve, teacher
+from synthbench.meta.search import Search
 from synthbench.synth import env as synth
 
 TEACHER = learners.section("learner", "extra")
@@ -216,12 +217,8 @@ def test_an_mdp_can_be_distilled(taught: Path, tmp_path: Path) -> None:
 def test_a_search_begins_at_the_distilled_environment(made: Path, tmp_path: Path) -> None:
     config = job()
     start = synth.load(made / FILES[0], config.synth, config.task)
-    search = evolve.Search(config, start)
-    for ours, theirs in zip(
-        jax.tree.leaves(search.result(search.state_0)),
-        jax.tree.leaves(start.theta),
-        strict=True,
-    ):
+    search = Search(config, tmp_path / "search.safetensors", start)
+    for ours, theirs in zip(*map(jax.tree.leaves, (search.result, start.theta)), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     table, (sigma, *_) = start.theta["initial_state"]["table"], _sigmas(search)
     # Half of the root mean square of each of the columns, whatever their unit.
@@ -234,10 +231,10 @@ def test_a_search_begins_at_the_distilled_environment(made: Path, tmp_path: Path
     assert progress.generation.tolist() == [0, 0, 1, 2]
 
 
-def _sigmas(search: Any) -> Any:
+def _sigmas(search: Search) -> Any:
     """Standard deviations of the search, as leaves of the shapes of theta."""
-    sigma = search.strategy.sigma(search.state_0.search)
-    return jax.tree.leaves(ravel_pytree(search.result(search.state_0))[1](sigma))
+    sigma = search.strategy.sigma(search.state.search)
+    return jax.tree.leaves(ravel_pytree(search.result)[1](sigma))
 
 
 def _loaded(taught: Path) -> teacher.Teacher:

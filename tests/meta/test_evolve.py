@@ -3,6 +3,7 @@
 import itertools
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from synthbench import checkpoint
 from synthbench.config import typed
 from synthbench.meta import evolve
 from synthbench.meta.progress import EVALUATIONS, PROGRESS, table
+from synthbench.meta.search import Log, Search, Trials
 
 FIXED = (
     *("stage", "generation", "agent", "fitness_mean", "fitness_std", "fitness_min", "fitness_max"),
@@ -54,39 +56,54 @@ def config(**meta: Any) -> Any:
     )
 
 
-@pytest.fixture(scope="module")
-def search() -> evolve.Search:
-    return evolve.Search(config())
+def gone(trials: Trials | None, path: Path, *jobs: Any) -> list[Search]:
+    """Searches from beginning to end, side by side; their checkpoints in `path`."""
+    searches = [Search(job, path / str(i)) for i, job in enumerate(jobs)]
+    evolve.go_on(searches, trials or Trials(jobs[0]))
+    return searches
 
 
 @pytest.fixture(scope="module")
-def evolved(search: evolve.Search, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The last state and the log of an undisturbed search."""
-    path = tmp_path_factory.mktemp("undisturbed") / "search.safetensors"
-    result = search.go_on(search.state_0, evolve.Log(), path)
-    assert not path.exists()  # it is not yet time for a checkpoint
-    return result
+def trials() -> Trials:
+    return Trials(config())
 
 
-def progress(log: evolve.Log) -> pd.DataFrame:
-    return table(log.progress, PROGRESS)
+@pytest.fixture(scope="module")
+def evolved(trials: Trials, tmp_path_factory: pytest.TempPathFactory) -> Search:
+    """An undisturbed search."""
+    (search,) = gone(trials, tmp_path_factory.mktemp("undisturbed"), config())
+    assert not search.path.exists()  # it is not yet time for a checkpoint
+    return search
 
 
-def evaluations(log: evolve.Log) -> pd.DataFrame:
-    return table(log.evaluations, EVALUATIONS)
+def progress(search: Search) -> pd.DataFrame:
+    return table(search.log.progress, PROGRESS)
 
 
-def test_environments_improve_for_both_algorithms(evolved: Any) -> None:
-    log = evolved[1]
-    mean = evaluations(log).groupby(["agent", "generation"])["return_"].mean()
+def evaluations(search: Search) -> pd.DataFrame:
+    return table(search.log.evaluations, EVALUATIONS)
+
+
+def assert_same(one: Search, other: Search) -> None:
+    """Bit for bit, but for the seconds."""
+    for ours, theirs in zip(jax.tree.leaves(one.state), jax.tree.leaves(other.state), strict=True):
+        assert np.asarray(ours).tobytes() == np.asarray(theirs).tobytes()
+    pd.testing.assert_frame_equal(evaluations(one), evaluations(other))
+    pd.testing.assert_frame_equal(
+        *(progress(of).drop(columns="seconds") for of in (one, other)), check_exact=True
+    )
+
+
+def test_environments_improve_for_both_algorithms(evolved: Search) -> None:
+    mean = evaluations(evolved).groupby(["agent", "generation"])["return_"].mean()
     for agent in ("one", "two"):
         assert mean[agent, 0] < 0.4 < 0.8 < mean[agent, GENERATIONS]
-    fitness = progress(log).fitness_mean
+    fitness = progress(evolved).fitness_mean
     assert fitness[:6].mean() + 0.3 < fitness[-6:].mean()
 
 
-def test_progress_says_what_happened(evolved: Any) -> None:
-    table = progress(evolved[1])
+def test_progress_says_what_happened(evolved: Search) -> None:
+    table = progress(evolved)
     assert tuple(table) == (*FIXED, "hp_only_one", "hp_only_two", "hp_rate")
     assert table.generation.tolist() == list(range(1, GENERATIONS + 1))
     costs = {"one": (40, 10), "two": (80, 20)}  # 4 steps per update
@@ -103,58 +120,91 @@ def test_progress_says_what_happened(evolved: Any) -> None:
     assert table.sigma_mean[0] == pytest.approx(0.3, rel=0.2)
 
 
-def test_algorithms_take_turns_each_with_hyperparameters_of_its_own(evolved: Any) -> None:
-    table = progress(evolved[1])
+def test_algorithms_take_turns_each_with_hyperparameters_of_its_own(evolved: Search) -> None:
+    table = progress(evolved)
     assert table.agent.tolist() == ["one", "two"] * (GENERATIONS // 2)
     assert (table.hp_only_one.notna() == (table.agent == "one")).all()
     assert (table.hp_only_two.notna() == (table.agent == "two")).all()
 
 
-def test_the_search_mean_is_evaluated_at_both_ends_and_in_between(evolved: Any) -> None:
-    table = evaluations(evolved[1])
+def test_the_search_mean_is_evaluated_at_both_ends_and_in_between(evolved: Search) -> None:
+    table = evaluations(evolved)
     assert list(table) == ["generation", "agent", "draw", "return_"]
     draws = table.groupby(["generation", "agent"])["draw"].apply(list).to_dict()
     assert draws == {(g, a): [*range(DRAWS)] for g in (0, 10, 20, 30, 40) for a in ("one", "two")}
 
 
 def test_an_interrupted_search_ends_as_an_undisturbed_one(
-    search: evolve.Search, evolved: Any, tmp_path: Path
+    trials: Trials, evolved: Search, tmp_path: Path
 ) -> None:
-    state, log, path = search.state_0, evolve.Log(), tmp_path / "search.safetensors"
-    state, _ = search.evaluate(state, 0, log)
-    for generation in range(1, 14):
-        state, row = search.generation(state, generation, log)
-        log.progress.append(row | {"seconds": 1.0})
-        if generation == 10:
-            state, _ = search.evaluate(state, 10, log)
-    checkpoint.save(path, state, vars(log))
-    state, log = search.go_on(*search.resume(path), path)
-    for one, other in zip(jax.tree.leaves(state), jax.tree.leaves(evolved[0]), strict=True):
-        assert np.asarray(one).tobytes() == np.asarray(other).tobytes()
-    pd.testing.assert_frame_equal(evaluations(log), evaluations(evolved[1]))
-    tables = [progress(of) for of in (log, evolved[1])]
-    assert (tables[0].seconds[:13] == 1.0).all()
-    pd.testing.assert_frame_equal(*(table.drop(columns="seconds") for table in tables))
+    search = Search(config(), tmp_path / "search.safetensors")
+    evolve.evaluate([search], trials)
+    for number in range(1, 14):
+        evolve.generation([search], trials)
+        search.log.progress[-1]["seconds"] = 1.0
+        if number == 10:
+            evolve.evaluate([search], trials)
+    search.save()
+    again = Search(config(), search.path)
+    again.resume()
+    evolve.go_on([again], trials)
+    assert_same(again, evolved)
+    assert (progress(again).seconds[:13] == 1.0).all()
 
 
-def test_a_checkpoint_that_is_damaged_or_of_another_search_is_refused(
-    search: evolve.Search, tmp_path: Path
+def test_searches_side_by_side_end_as_they_do_alone(
+    trials: Trials, evolved: Search, tmp_path: Path
 ) -> None:
+    """One of them from a checkpoint that is behind the others."""
+    seeds = [typed({**config(), "seed": seed}) for seed in (0, 7)]
+    behind = Search(seeds[1], tmp_path / "1")
+    evolve.evaluate([behind], trials)
+    evolve.generation([behind], trials)
+    ahead = Search(seeds[0], tmp_path / "0")
+    evolve.evaluate([ahead], trials)
+    for _ in range(3):
+        evolve.generation([ahead], trials)
+    for search in (ahead, behind):
+        search.log.progress = [row | {"seconds": 0.0} for row in search.log.progress]
+    evolve.go_on([ahead, behind], trials)
+    assert_same(ahead, evolved)
+    (alone,) = gone(trials, tmp_path / "alone", seeds[1])
+    assert_same(behind, alone)
+    assert not np.allclose(progress(behind).fitness_mean, progress(ahead).fitness_mean)
+
+
+def test_searches_of_which_all_fit_at_once_are_tried_at_once(
+    evolved: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one more axis of the program, which may round otherwise."""
+    few = {"generations": 3, "population": 8}
+    seeds = [typed({**config(**few), "seed": seed}) for seed in (0, 7, 8)]
+    apart = gone(None, tmp_path / "apart", *seeds)
+    monkeypatch.setenv("SYNTHBENCH_CHUNK", "100")
+    once = gone(None, tmp_path / "once", *seeds)
+    for one, other in zip(apart, once, strict=True):
+        columns = ["fitness_mean", "fitness_min", "fitness_max", "real_steps"]
+        pd.testing.assert_frame_equal(progress(one)[columns], progress(other)[columns], rtol=1e-4)
+
+
+def test_a_checkpoint_that_is_damaged_or_of_another_search_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "search.safetensors"
-    checkpoint.save(path, search.state_0, vars(evolve.Log()))
-    assert search.resume(path)[1] == evolve.Log()
+    search = Search(config(), path)
+    search.save()
+    search.resume()
+    assert search.log == Log()
     other = typed({**config(), "task": section("task", "cartpole")})
     with pytest.raises(ValueError, match="best_solution has shape"):
-        evolve.Search(other).resume(path)
+        Search(other, path).resume()
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(ValueError, match="not a file that SynthBench wrote"):
-        search.resume(path)
+        search.resume()
 
 
 def test_sampled_algorithms_come_in_no_order_but_the_seeds() -> None:
     def order(seed: int) -> list[str]:
         job = typed({**config(algorithm="sampled"), "seed": seed})
-        search = evolve.Search(job)
+        search = Search(job, Path("nowhere"))
         keys = [jax.random.fold_in(search.key, generation) for generation in range(1, 41)]
         return [name for i, key in enumerate(keys) for name in search._algorithms(key, i + 1)]
 
@@ -165,10 +215,10 @@ def test_sampled_algorithms_come_in_no_order_but_the_seeds() -> None:
     assert any(one == other for one, other in itertools.pairwise(first))
 
 
-def test_nothing_is_compiled_again_from_one_generation_to_the_next(
-    search: evolve.Search, evolved: Any
-) -> None:
-    compiled: list[Any] = [*search.try_population.values(), *search.try_mean.values()]
+def test_nothing_is_compiled_again_from_one_generation_to_the_next(tmp_path: Path) -> None:
+    trials = Trials(config(generations=4, evaluate_every=1))
+    gone(trials, tmp_path, config(generations=4, evaluate_every=1))
+    compiled: list[Any] = [*trials.try_candidates.values(), *trials.try_means.values()]
     assert [function._cache_size() for function in compiled] == [1] * 4
 
 
@@ -185,9 +235,8 @@ EVERYTHING = {
 
 
 def test_all_algorithms_several_times_with_numbers_of_their_own(tmp_path: Path) -> None:
-    search = evolve.Search(config(**EVERYTHING))
-    state, log = search.go_on(search.state_0, evolve.Log(), tmp_path / "search.safetensors")
-    table = progress(log)
+    (search,) = gone(None, tmp_path, config(**EVERYTHING))
+    table = progress(search)
     assert table.agent.eq("one+two").all()
     assert table.synthetic_steps.eq((40 + 80) * POPULATION * 3).all()
     assert table.updates.eq((10 + 20) * POPULATION * 3).all()
@@ -195,9 +244,9 @@ def test_all_algorithms_several_times_with_numbers_of_their_own(tmp_path: Path) 
     # What the choice of the best mean costs is part of it.
     assert table.real_steps.tolist() == [tests, tests + evaluated] * 3
     assert not [name for name in table if name.startswith("hp_")]
-    mean = evaluations(log).groupby("generation")["return_"].mean()
-    np.testing.assert_allclose(state.best_return, mean.max(), rtol=1e-6)
-    best, last = search.result(state), search.strategy.mean(state.search)
+    mean = evaluations(search).groupby("generation")["return_"].mean()
+    np.testing.assert_allclose(search.state.best_return, mean.max(), rtol=1e-6)
+    best, last = search.result, search.mean
     same = [np.array_equal(*x) for x in zip(*map(jax.tree.leaves, (best, last)), strict=True)]
     assert all(same) == (mean.idxmax() == 6)
 
@@ -208,11 +257,11 @@ def test_episodes_of_candidates_may_be_longer_than_the_tasks_and_evaluations_are
     """CartPole cut after 5 steps; nobody falls before the eighth, and chance takes twenty."""
     longer = section("meta", "snes").curriculum | {"kind": "linear", "start": 20, "begin": 0.5}
     job = config(generations=2, curriculum=longer, keep="best", evaluate_every=1)
-    search = evolve.Search(typed({**job, "task": section("task", "cartpole", horizon=5)}))
-    _, log = search.go_on(search.state_0, evolve.Log(), tmp_path / "search.safetensors")
-    assert progress(log).horizon.tolist() == [20, 20]
-    assert evaluations(log).return_.eq(5).all()
-    for row in log.progress:
+    short = typed({**job, "task": section("task", "cartpole", horizon=5)})
+    (search,) = gone(None, tmp_path, short)
+    assert progress(search).horizon.tolist() == [20, 20]
+    assert evaluations(search).return_.eq(5).all()
+    for row in search.log.progress:
         tests = row["real_steps"] - EPISODES * DRAWS * 2 * 5
         assert 8 <= tests / (EPISODES * POPULATION) <= 20
 
@@ -221,20 +270,30 @@ def test_a_candidate_is_as_good_as_its_worst_agent() -> None:
     """With common random numbers and one setting, so that the same agents are in both searches."""
     fitness = {}
     for name in ("min", "median", "mean"):
-        search = evolve.Search(config(rollouts=3, fitness=name, episodes=2))
-        fitness[name] = search.generation(search.state_0, 1, evolve.Log())[1]
+        job = config(rollouts=3, fitness=name, episodes=2)
+        search = Search(job, Path("nowhere"))
+        evolve.generation([search], Trials(job))
+        (fitness[name],) = search.log.progress
     means = [fitness[name]["fitness_mean"] for name in ("min", "mean")]
     assert means[0] < means[1]
     assert fitness["min"]["fitness_max"] <= fitness["median"]["fitness_max"]
 
 
 def test_a_search_ends_when_the_task_is_solved(tmp_path: Path) -> None:
-    search = evolve.Search(config(stop="solved", solved=0.6, evaluate_every=5))
-    _, log = search.go_on(search.state_0, evolve.Log(), tmp_path / "search.safetensors")
-    means = evaluations(log).groupby(["generation", "agent"])["return_"].mean().unstack()
-    solved = means.index[(means >= 0.6).all(axis=1)]
-    assert len(log.progress) == solved[0] < GENERATIONS
-    assert search._solved(log)  # and a resumed one knows that it has
+    """Each of several its own way; their results are kept while others go on."""
+    job = config(stop="solved", solved=0.6, evaluate_every=5)
+    searches = gone(None, tmp_path, job, typed({**job, "seed": 1}))
+    ends = []
+    for search in searches:
+        means = evaluations(search).groupby(["generation", "agent"])["return_"].mean().unstack()
+        solved = means.index[(means >= 0.6).all(axis=1)]
+        assert len(search.log.progress) == solved[0] < GENERATIONS
+        assert search.ended
+        ends.append(solved[0])
+        again = Search(search.config, search.path)
+        again.resume()
+        assert_same(again, search)
+    assert len(set(ends)) == 2
 
 
 # The whole command, killed. Some seconds for each of three processes.
@@ -349,6 +408,34 @@ def test_ten_kills_in_a_row_change_nothing(tmp_path: Path) -> None:
         assert (one / name).read_bytes() == (other / name).read_bytes()
     tables = [pd.read_parquet(directory / "progress.parquet") for directory in (one, other)]
     pd.testing.assert_frame_equal(*(table.drop(columns="seconds") for table in tables))
+
+
+def test_two_processes_do_a_job_together(tmp_path: Path) -> None:
+    """Each with a device of its own; the first one writes. As one does it, but for rounding."""
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(_plain(PARAMS)))
+    changes = ("meta.generations=3", "meta.evaluate_every=2")
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{found.getsockname()[1]}"
+    both = [
+        command(
+            tmp_path,
+            "outputs/two",
+            *changes,
+            *("--processes", "2", "--process", str(i), "--coordinator", address),
+            threads=1,
+        )
+        for i in range(2)
+    ]
+    alone = command(tmp_path, "outputs/one", *changes)
+    said = [process.communicate()[0] for process in (*both, alone)]
+    assert [process.returncode for process in (*both, alone)] == [0, 0, 0], said
+    assert "done in" in said[0]
+    assert said[1] == ""
+    tables = [pd.read_parquet(tmp_path / f"outputs/{n}/progress.parquet") for n in ("one", "two")]
+    assert tables[1].device.eq("2 x cpu").all()
+    columns = ["fitness_mean", "fitness_min", "fitness_max", "sigma_mean", "real_steps"]
+    pd.testing.assert_frame_equal(tables[0][columns], tables[1][columns], rtol=1e-3)
 
 
 @pytest.mark.slow

@@ -51,16 +51,42 @@ def test_devices_and_chunks_change_nothing(
     trial: Any, population: Any, one_by_one: Any, devices: int, chunk: int
 ) -> None:
     """Chunks of 9 are more than the 3 candidates of a device; those of 4 do not divide its 6."""
-    tries = fitness.over_population(trial, chunk, mesh(devices))
-    tried = tries(population, *repeated(1), FULL)
+    tries = fitness.over_populations(trial, chunk, mesh(devices))
+    tried = tries(*one(population, *repeated(1), FULL))
     assert len(tried.return_.sharding.device_set) == devices
-    assert tried.return_.shape == (POPULATION, 1)
-    np.testing.assert_allclose(tried.return_[:, 0], one_by_one.return_, rtol=1e-5)
-    np.testing.assert_array_equal(tried.real_steps[:, 0], one_by_one.real_steps)
+    assert tried.return_.shape == (1, POPULATION, 1)
+    np.testing.assert_allclose(tried.return_[0, :, 0], one_by_one.return_, rtol=1e-5)
+    np.testing.assert_array_equal(tried.real_steps[0, :, 0], one_by_one.real_steps)
     assert len(np.unique(tried.return_)) > 1
 
 
 FULL = jnp.int32(30)
+
+
+def one(*trees: Any) -> Any:
+    """As what belongs to the only one of several searches."""
+    return jax.tree.map(lambda x: x[None], trees)
+
+
+@pytest.mark.parametrize("chunk", [2, 100])
+def test_searches_side_by_side_have_candidates_keys_and_horizons_of_their_own(
+    trial: Any, population: Any, one_by_one: Any, chunk: int
+) -> None:
+    """One after the other, and both at once."""
+    both = jax.tree.map(lambda x: jnp.stack([x, x[::-1]]), population)
+    settings, keys = repeated(2, 1)
+    tries = fitness.over_populations(trial, chunk, mesh(2))
+    tried = tries(both, settings, keys, jnp.array([30, 12], jnp.int32))
+    assert tried.return_.shape == (2, POPULATION, 1)
+    np.testing.assert_allclose(tried.return_[0, :, 0], one_by_one.return_, rtol=1e-5)
+    assert (tried.return_[1, :, 0] <= 12).all()
+    cut = jnp.array([30, 30], jnp.int32)
+    np.testing.assert_allclose(
+        tries(both, settings, keys, cut).return_[1, ::-1, 0], one_by_one.return_, rtol=1e-5
+    )
+    other = tries(both, settings, jnp.stack([keys[0], jax.random.key(5)[None]]), cut).return_
+    np.testing.assert_allclose(other[0, :, 0], one_by_one.return_, rtol=1e-5)
+    assert not np.allclose(other[1, ::-1, 0], one_by_one.return_)
 
 
 def repeated(*shape: int) -> tuple[Any, Any]:
@@ -73,17 +99,18 @@ def repeated(*shape: int) -> tuple[Any, Any]:
 def test_rollouts_and_settings_of_ones_own_change_nothing_where_they_are_the_same(
     trial: Any, population: Any, one_by_one: Any
 ) -> None:
-    several = fitness.over_population(trial, 3, mesh(2))(population, *repeated(2), FULL)
-    own = fitness.over_population(trial, 3, mesh(2), own_settings=True, own_keys=True)
-    for tried in (several, own(population, *repeated(POPULATION, 2), FULL)):
+    several = fitness.over_populations(trial, 3, mesh(2))(*one(population, *repeated(2), FULL))
+    own = fitness.over_populations(trial, 3, mesh(2), own_settings=True, own_keys=True)
+    for tried in (several, own(*one(population, *repeated(POPULATION, 2), FULL))):
         expected = np.broadcast_to(one_by_one.return_[:, None], (POPULATION, 2))
-        np.testing.assert_allclose(tried.return_, expected, rtol=1e-5)
+        np.testing.assert_allclose(tried.return_[0], expected, rtol=1e-5)
 
 
 def test_episodes_are_cut_at_the_horizon(trial: Any, population: Any, one_by_one: Any) -> None:
     """An episode pays 1 a step, so what is cut is what is above."""
-    tried = fitness.over_population(trial, 3, mesh(2))(population, *repeated(1), jnp.int32(12))
-    assert (tried.real_steps[:, 0] < one_by_one.real_steps).any()
+    tries = fitness.over_populations(trial, 3, mesh(2))
+    tried = tries(*one(population, *repeated(1), jnp.int32(12)))
+    assert (tried.real_steps[0, :, 0] < one_by_one.real_steps).any()
     assert 10.0 < tried.return_.max() <= 12.0
 
 

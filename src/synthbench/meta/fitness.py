@@ -56,19 +56,20 @@ def chunk(trial: Trial, env: Env, hyperparameters: Hyperparameters) -> int:
     return parallel.chunk(*sizes, count=sys.maxsize)
 
 
-def over_population(
+def over_populations(
     trial: Trial, chunk: int, mesh: Mesh, own_settings: bool = False, own_keys: bool = False
-) -> Callable[[Env, Hyperparameters, Key[Array, "..."], Int[Array, ""]], Evaluation]:
-    """Try `P` environments, each with `R` agents: results are [P, R].
+) -> Callable[[Env, Hyperparameters, Key[Array, "..."], Int[Array, " S"]], Evaluation]:
+    """Try the `P` candidates of each of `S` searches, with `R` agents each: results are [S, P, R].
 
-    Settings and keys are [R], the same for all environments, or [P, R] where they are to have their
-    own. Common ones are the rule: candidates are compared, so what is not theirs should not differ.
-    The last argument is the horizon of test episodes. The population is spread over the devices of
-    `mesh`, and on each tried `chunk` at a time (so that what one update touches stays in a core's
-    cache). `P` must be a multiple of the number of devices.
+    Environments are [S, P]. Settings and keys are [S, R], the same for all candidates of a search,
+    or [S, P, R] where they are to have their own. Common ones are the rule: candidates are
+    compared, so what is not theirs should not differ. The last argument is the horizon of test
+    episodes. Each population is spread over the devices of `mesh`, and on each tried `chunk` at a
+    time (so that what one update touches stays in a core's cache); where whole populations fit into
+    a chunk, as many searches at a time. `P` must be a multiple of the number of devices.
     """
 
-    def on_one_device(envs, hyperparameters, keys, horizon):
+    def of_one_search(envs, hyperparameters, keys, horizon):
         def tried(own):
             env, own_hyperparameters, own_keys = own
             each = (own_hyperparameters or hyperparameters, keys if own_keys is None else own_keys)
@@ -81,19 +82,45 @@ def over_population(
         own = (envs, hyperparameters if own_settings else None, keys if own_keys else None)
         return _in_chunks(tried, own, chunk)
 
-    return spread(on_one_device, mesh, batched=(True, own_settings, own_keys, False))
+    def on_one_device(envs, *others):
+        candidates = jax.tree.leaves(envs)[0].shape[1]
+        return _side_by_side(of_one_search, (envs, *others), chunk // candidates)
+
+    return spread(on_one_device, mesh, batched=(True, own_settings, own_keys, False), axis=1)
+
+
+def over_means(
+    trial: Trial, chunk: int, mesh: Mesh
+) -> Callable[[Env, Hyperparameters, Key[Array, "S D"]], Evaluation]:
+    """Try one environment of each of `S` searches with `D` settings, each with a key of its own.
+
+    Results are [S, D]; chunks as above.
+    """
+
+    def on_one_device(envs, hyperparameters, keys):
+        of_each = (envs, hyperparameters, keys)
+        return _side_by_side(_draws(trial, chunk), of_each, chunk // keys.shape[1])
+
+    return spread(on_one_device, mesh, batched=(False, True, True), axis=1)
 
 
 def over_draws(
     trial: Trial, chunk: int, mesh: Mesh
-) -> Callable[[Env, Hyperparameters, PRNGKey], Evaluation]:
-    """Try one environment with `D` settings, each with a key of its own, chunks as above."""
+) -> Callable[[Env, Hyperparameters, Key[Array, " D"]], Evaluation]:
+    """The same for one environment: results are [D]."""
+    return spread(_draws(trial, chunk), mesh, batched=(False, True, True))
 
-    def on_one_device(env, hyperparameters, keys):
-        each = (hyperparameters, keys)
-        return _in_chunks(lambda x: trial(env, *x), each, chunk)
 
-    return spread(on_one_device, mesh, batched=(False, True, True))
+def _draws(trial: Trial, chunk: int) -> Callable[..., Evaluation]:
+    def of_one_environment(env, hyperparameters, keys):
+        return _in_chunks(lambda x: trial(env, *x), (hyperparameters, keys), chunk)
+
+    return of_one_environment
+
+
+def _side_by_side(function: Callable[..., Evaluation], of_each: PyTree, fit: int) -> Evaluation:
+    """As many searches at a time as `fit` with all that they try; else one after the other."""
+    return _in_chunks(lambda own: function(*own), of_each, max(1, fit))
 
 
 def _in_chunks(function: Callable[[Any], Evaluation], inputs: PyTree, chunk: int) -> Evaluation:
@@ -101,4 +128,5 @@ def _in_chunks(function: Callable[[Any], Evaluation], inputs: PyTree, chunk: int
     size = len(jax.tree.leaves(inputs)[0])
     num_chunks = -(-size // chunk)
     # What is left over would be compiled once more, and be slow for its size.
-    return jax.lax.map(function, inputs, batch_size=-(-size // num_chunks))
+    at_once = -(-size // num_chunks)
+    return jax.lax.map(function, inputs, batch_size=at_once if at_once > 1 else None)

@@ -1,0 +1,290 @@
+"""One search for an environment: what it tries next, and what it learns from how that did.
+
+Each generation takes an algorithm, or all of them, and draws settings of their hyperparameters, so
+that the environment cannot specialise on one. The result is the mean of the search distribution,
+the last one or the one that did best. All randomness comes from the seed and the generation's
+number.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float, Key, PyTree
+
+from synthbench import checkpoint as files
+from synthbench import parallel
+from synthbench.agents import base as agents
+from synthbench.agents import spaces
+from synthbench.config import typed
+from synthbench.display import say
+from synthbench.job import device
+from synthbench.meta import curriculum, fitness
+from synthbench.meta.fitness import Evaluation
+from synthbench.meta.strategies import STRATEGIES
+from synthbench.rng import root, stream
+from synthbench.synth import env as synth
+from synthbench.tasks import base as tasks
+from synthbench.types import Hyperparameters, PRNGKey
+
+OVER_ROLLOUTS: Mapping[str, Any] = {"mean": np.mean, "median": np.median, "min": np.min}
+
+
+class State(NamedTuple):
+    """Where the search is, and the best of the means that were evaluated."""
+
+    search: PyTree
+    best: PyTree
+    best_return: Float[Array, ""]
+
+
+@dataclass
+class Log:
+    """What happened so far: rows of progress.parquet and evaluations.parquet."""
+
+    progress: list[dict[str, Any]] = field(default_factory=list)
+    evaluations: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Tests(NamedTuple):
+    """What a generation is to try: who is trained in which candidates, with what, for how long."""
+
+    algorithms: tuple[str, ...]
+    candidates: PyTree  # each leaf [P, ...]
+    settings: Mapping[str, Hyperparameters]  # per algorithm [R], or [P, R]
+    keys: Key[Array, "..."]  # [R], or [P, R]
+    horizon: int  # of the episodes that agents are tested in
+    search: PyTree  # state of the strategy, that asked
+
+
+class Trials:
+    """How candidates and means are tried: compiled once, whatever the seeds of the searches."""
+
+    def __init__(self, config: Any):
+        self.meta = config.meta
+        self.env = synth.make(config.synth, config.task)
+        task = tasks.load(config.task)
+        # What candidates are tried on: the same task, if need be with longer episodes.
+        longest = curriculum.longest(self.meta.curriculum, config.task.horizon)
+        longer_task = tasks.load(typed({**config.task, "horizon": longest}))
+        theta = initial(config)
+        strategy = STRATEGIES[self.meta.name](self.meta, theta, ravel_pytree(theta)[0])
+        population = parallel.devices_for(strategy.size)
+        draws = parallel.devices_for(self.meta.evaluate_draws)
+        self.agents, self.try_candidates, self.try_means = {}, {}, {}
+        for name in self.meta.agents:
+            section = config.agents[name]
+            agent = agents.load(section, self.env.spec)
+            steps, episodes = self.meta.steps[name], self.meta.episodes
+            trial = fitness.Trial(agent, longer_task, steps, episodes)
+            setting = {k: jnp.float32(x) for k, x in section.hyperparameters.items()}
+            chunk = fitness.chunk(trial, self.env.replace(theta=theta), setting)
+            own = (self.meta.own_hyperparameters, self.meta.own_random_numbers)
+            at_once = max(1, chunk // self.meta.rollouts)
+            self.agents[name] = agent
+            self.try_candidates[name] = fitness.over_populations(trial, at_once, population, *own)
+            self.try_means[name] = fitness.over_means(replace(trial, task=task), chunk, draws)
+
+    def training(self, name: str) -> tuple[int, int]:
+        """Steps and updates of one agent's training."""
+        agent = self.agents[name]
+        steps = agents.iterations(agent, self.meta.steps[name]) * agent.steps_per_iteration
+        return steps, agent.updates(steps)
+
+
+class Search:
+    """One meta-training run: `state` and `log` are what is known of it, `path` keeps both."""
+
+    def __init__(self, config: Any, path: Path, start: synth.SyntheticEnv | None = None):
+        self.config, self.meta, self.path = config, config.meta, path
+        self.key = root(config.seed)
+        theta = start.theta if start else initial(config)
+        sigma = jax.tree.map(self._relative_sigma if start else self._sigma, theta)
+        self.strategy = STRATEGIES[self.meta.name](self.meta, theta, ravel_pytree(sigma)[0])
+        begun = self.strategy.init(stream(self.key, "search"))
+        self.state, self.log = State(begun, theta, jnp.float32(-jnp.inf)), Log()
+
+    def _sigma(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        return jnp.full(x.shape, self.meta.sigma)
+
+    def _relative_sigma(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        """`sigma` in units of a column's root mean square: fitted parameters differ in size."""
+        size = jnp.sqrt((x**2).mean(0)) if x.ndim > 1 else jnp.sqrt((x**2).mean())
+        return jnp.broadcast_to(self.meta.sigma * size, x.shape)
+
+    @property
+    def generation(self) -> int:
+        """Generations that are done."""
+        return len(self.log.progress)
+
+    @property
+    def mean(self) -> PyTree:
+        """Parameters in the middle of the search."""
+        return self.strategy.mean(self.state.search)
+
+    @property
+    def result(self) -> PyTree:
+        """The parameters that the search has come to."""
+        return self.state.best if self.meta.keep == "best" else self.mean
+
+    @property
+    def solved(self) -> bool:
+        """Whether all algorithms solved the task in the last evaluation, where that is the end."""
+        if self.meta.stop != "solved" or not self.log.evaluations:
+            return False
+        last = self.log.evaluations[-1]["generation"]
+        returns: dict[str, list[float]] = {}
+        for row in self.log.evaluations:
+            if row["generation"] == last:
+                returns.setdefault(row["agent"], []).append(row["return_"])
+        return all(np.mean(x) >= self.meta.solved for x in returns.values())
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing more to try."""
+        return self.generation >= self.meta.generations or self.solved
+
+    def resume(self) -> None:
+        """Go on from the last checkpoint, if there is one."""
+        if self.path.exists():
+            self.state, log = files.load(self.path, like=self.state)
+            self.log = Log(**log)
+            say(f"going on from generation {self.generation} ({self.path})")
+
+    def save(self) -> None:
+        """So that a run which is killed goes on from here."""
+        files.save(self.path, self.state, vars(self.log))
+
+    def propose(self) -> Tests:
+        """What the next generation is to try."""
+        generation = self.generation + 1
+        key = jax.random.fold_in(stream(self.key, "generation"), generation)
+        names = self._algorithms(key, generation)
+        candidates, search = self.strategy.ask(stream(key, "ask"), self.state.search)
+        return Tests(
+            names,
+            candidates,
+            {name: self._settings(stream(key, "hyperparameters"), name) for name in names},
+            self._keys(stream(key, "try")),
+            curriculum.horizon(
+                self.meta.curriculum,
+                self.config.task.horizon,
+                self.meta.generations,
+                self.log.progress,
+            ),
+            search,
+        )
+
+    def learn(self, tests: Tests, tried: Sequence[Evaluation], training: tuple[int, int]) -> None:
+        """From how the candidates did with each algorithm, which is a row of progress.parquet.
+
+        `tried`: [P, R] each; `training`: steps and updates of one agent of each, together.
+        """
+        generation = self.generation + 1
+        key = jax.random.fold_in(stream(self.key, "generation"), generation)
+        returns = np.concatenate([np.asarray(x.return_) for x in tried], axis=1)
+        scores = OVER_ROLLOUTS[self.meta.fitness](returns, axis=1).astype(np.float32)
+        search = self.strategy.tell(
+            stream(key, "tell"), tests.search, tests.candidates, jnp.asarray(scores)
+        )
+        self.state = self.state._replace(search=search)
+        steps, updates = training
+        trainings = returns.size // len(tests.algorithms)
+        self.log.progress.append(
+            {
+                "stage": "metatrain",
+                "generation": generation,
+                "agent": "+".join(tests.algorithms),
+                "fitness_mean": float(scores.mean()),
+                "fitness_std": float(scores.std()),
+                "fitness_min": float(scores.min()),
+                "fitness_max": float(scores.max()),
+                "sigma_mean": float(self.strategy.sigma(search).mean()),
+                "horizon": tests.horizon,
+                "synthetic_steps": steps * trainings,
+                "real_steps": sum(int(np.asarray(x.real_steps).sum()) for x in tried),
+                "updates": updates * trainings,
+                "device": device(),
+                **self._noted(tests.settings),
+            }
+        )
+
+    def evaluation(self, name: str) -> tuple[Hyperparameters, Key[Array, " D"]]:
+        """Settings and keys of the agents that judge the present mean: fresh ones each time."""
+        key = jax.random.fold_in(stream(self.key, "evaluate"), self.generation)
+        draws = self.meta.evaluate_draws
+        return (
+            self._draw(stream(key, name), name, draws),
+            jax.random.split(stream(key, f"{name} tries"), draws),
+        )
+
+    def judge(self, tried: Mapping[str, Evaluation]) -> None:
+        """Rows of evaluations.parquet, from how those agents of each algorithm did: [D] each.
+
+        What is the best mean is known then. Where anything depends on that, what it cost is part of
+        the generation.
+        """
+        means = {name: np.asarray(x.return_).mean() for name, x in tried.items()}
+        for name, agents_ in tried.items():
+            self.log.evaluations += [
+                {"generation": self.generation, "agent": name, "draw": i, "return_": float(x)}
+                for i, x in enumerate(np.asarray(agents_.return_))
+            ]
+        mean_return = np.mean(list(means.values()))
+        if mean_return > self.state.best_return:
+            self.state = self.state._replace(best=self.mean, best_return=jnp.float32(mean_return))
+        if self.log.progress and (self.meta.keep == "best" or self.meta.stop == "solved"):
+            steps = sum(int(np.asarray(x.real_steps).sum()) for x in tried.values())
+            self.log.progress[-1]["real_steps"] += steps
+
+    @property
+    def to_be_judged(self) -> bool:
+        """Whether the present mean is to be evaluated, and was not."""
+        last = self.log.evaluations[-1]["generation"] if self.log.evaluations else -1
+        every, now = self.meta.evaluate_every, self.generation
+        due = now in (0, self.meta.generations) or (every > 0 and now % every == 0)
+        return due and last < now
+
+    def _algorithms(self, key: PRNGKey, generation: int) -> tuple[str, ...]:
+        names = tuple(self.meta.agents)
+        if self.meta.algorithm == "all":
+            return names
+        if self.meta.algorithm == "round_robin":
+            return (names[(generation - 1) % len(names)],)
+        return (names[int(jax.random.randint(stream(key, "algorithm"), (), 0, len(names)))],)
+
+    def _settings(self, key: PRNGKey, name: str) -> Hyperparameters:
+        """Drawn for a generation: [rollout], or [candidate, rollout]."""
+        size, rollouts = self.strategy.size, self.meta.rollouts
+        if not self.meta.own_hyperparameters:
+            return self._draw(key, name, rollouts)
+        drawn = self._draw(key, name, size * rollouts)
+        return jax.tree.map(lambda x: x.reshape(size, rollouts), drawn)
+
+    def _keys(self, key: PRNGKey) -> Key[Array, "..."]:
+        """[rollout], or [candidate, rollout]."""
+        rollouts = self.meta.rollouts
+        if self.meta.own_random_numbers:
+            return jax.random.split(key, (self.strategy.size, rollouts))
+        return jax.random.split(key, rollouts) if rollouts > 1 else key[None]
+
+    def _noted(self, drawn: Mapping[str, Hyperparameters]) -> dict[str, float]:
+        """The hyperparameters of a generation, where they are one setting of one algorithm."""
+        if len(drawn) > 1 or self.meta.own_hyperparameters or self.meta.rollouts > 1:
+            return {}
+        (setting,) = drawn.values()
+        return {f"hp_{name}": float(value[0]) for name, value in setting.items()}
+
+    def _draw(self, key: PRNGKey, name: str, count: int) -> dict[str, Float[Array, " D"]]:
+        return spaces.draw(key, self.config.agents[name], count, self.meta.hyperparameters)
+
+
+def initial(config: Any) -> PyTree:
+    """The parameters that a search begins with, where it does not begin at another environment."""
+    env = synth.make(config.synth, config.task)
+    return synth.init_theta(stream(root(config.seed), "theta"), env)
