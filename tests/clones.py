@@ -46,6 +46,11 @@ def run(config, inputs, out, checkpoint):
     if "summary.json" in OUTPUTS:
         (out / "summary.json").write_text('{{"number": 1}}\\n')
     return OUTPUTS
+
+
+def run_together(jobs):
+    assert len(jobs) == 1 or STAGE == "metatrain"
+    return [run(*job) for job in jobs]
 '''
 OUTPUTS = {
     "metatrain": ["environment.safetensors", "progress.parquet", "evaluations.parquet"],

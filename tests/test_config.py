@@ -556,6 +556,14 @@ def test_a_search_knows_where_it_begins() -> None:
         ({"environments__distilled__seeds": [0]}, "distilled has no seed 1"),
         ({"environments__distilled__seeds": [0, 0, 1]}, "seeds"),
         (
+            {"environments__evolved__seeds_per_job": 0},
+            "seeds_per_job: must be at least 1, not 0",
+        ),
+        (
+            {"environments__distilled__seeds_per_job": 2},
+            "seeds_per_job: is for what is meta-trained",
+        ),
+        (
             {"choices": {"evolved": {"tasks": ["cartpole"], "agents": ["ppo"]}}},
             "distilled environment",
         ),
@@ -589,3 +597,13 @@ def test_an_environment_may_have_seeds_of_its_own() -> None:
     assert there.seeds("smoke") == [0, 1]
     assert there.seeds("smoke", "bandit_ppo") == [5]
     assert there.seeds("smoke", "mdp_dqn") == [0, 1]
+
+
+def test_seeds_go_to_jobs_in_groups_and_no_job_of_one_seed_knows_of_that() -> None:
+    assert plan().groups("smoke", "bandit_ppo") == [[0], [1]]
+    there = plan(
+        environments__bandit_ppo={"synth": "bandit", "seeds": [3, 1, 7], "seeds_per_job": 2}
+    )
+    assert there.groups("smoke", "bandit_ppo") == [[3, 1], [7]]
+    config = there.resolve("smoke", "cartpole", "bandit_ppo", 3)
+    assert "seeds_per_job" not in str(config)

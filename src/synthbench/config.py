@@ -31,9 +31,9 @@ from synthbench.layers import (
     merged,
     numbers,
     plain,
+    settings_of,
     tidy_agents,
     where_set,
-    without_seeds,
 )
 from synthbench.schema import (
     CONF,
@@ -95,6 +95,12 @@ class Plan:
         own = plan["environments"][environment].get("seeds") if environment else None
         seeds: list[int] = own or plan["seeds"]
         return seeds
+
+    def groups(self, scale: str, environment: str) -> list[list[int]]:
+        """Its seeds, so many together as one job meta-trains side by side."""
+        seeds = self.seeds(scale, environment)
+        size = self.params["scales"][scale]["environments"][environment].get("seeds_per_job", 1)
+        return [seeds[i : i + size] for i in range(0, len(seeds), size)]
 
     def tasks(self, scale: str) -> list[str]:
         return list(self.params["scales"][scale]["tasks"])
@@ -288,7 +294,7 @@ class Plan:
         layers = [(f"{here}.common", plan.get("common")), (f"{here}.tasks.{task}", values)]
         if environment != REAL:
             place = f"{here}.environments.{environment}"
-            layers.append((place, without_seeds(plan["environments"][environment])))
+            layers.append((place, settings_of(plan["environments"][environment])))
             place = f"{here}.tasks.{task}.environments.{environment}"
             layers.append((place, own.get(environment)))
         return [(place, expanded(values or {})) for place, values in layers]

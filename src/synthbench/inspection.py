@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from synthbench.compatibility import REAL, check_environment, check_identifier
-from synthbench.layers import without_seeds
+from synthbench.layers import settings_of
 from synthbench.schema import (
     REWARDS,
     Config,
@@ -33,10 +33,14 @@ def check_scale(plan: "Plan", scale: str) -> None:
     for environment, values in there["environments"].items():
         place = f"{here}.environments.{environment}"
         check_identifier(environment, place)
-        check_environment(without_seeds(values), place, complete=True)
+        check_environment(settings_of(values), place, complete=True)
         seeds = plan.seeds(scale, environment)
         check(seeds, list[int], f"{place}.seeds")
         check_unique(seeds, f"{place}.seeds")
+        if "seeds_per_job" in values:
+            check(values["seeds_per_job"], int, f"{place}.seeds_per_job", {"low": 1})
+            if plan.distilled(scale, environment):
+                raise ConfigError(f"{place}.seeds_per_job: is for what is meta-trained.")
     for task in there["tasks"]:
         _check_task(plan, scale, task)
     for task in there["tasks"]:

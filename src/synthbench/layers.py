@@ -42,11 +42,14 @@ def expanded(layer: Values) -> Values:
     return layer
 
 
-def without_seeds(values: Any) -> Any:
+PLANNED = ("seeds", "seeds_per_job")  # of an environment: how often it is made, and by whom
+
+
+def settings_of(values: Any) -> Any:
     """An environment of a plan without what is no setting of a job."""
     if not isinstance(values, Mapping):
         return values
-    return {name: value for name, value in values.items() if name != "seeds"}
+    return {name: value for name, value in values.items() if name not in PLANNED}
 
 
 def merged(old: Any, new: Any) -> Any:

@@ -324,7 +324,10 @@ class Scale:
     seeds: list[int] = setting("one meta-training each", low=0)
     agents: list[str] = setting("judged in every environment, and in the real task")
     common: dict[str, Any] = setting("sections of the configuration, for all tasks")
-    environments: dict[str, Any] = setting("name -> what differs in this environment")
+    environments: dict[str, Any] = setting(
+        "name -> what differs in this environment; its `seeds`, and `seeds_per_job`: how many of "
+        "them one process meta-trains side by side"
+    )
     tasks: dict[str, Any] = setting("name -> what differs for this task; `only`; `environments`")
     choices: dict[str, Any] = setting(
         "distilled environment -> {tasks, agents}: where choices in distilling are varied"

@@ -116,6 +116,26 @@ def test_kill_9_of_everything_then_the_same_command_goes_on(used: Copy) -> None:
     assert clone.computed() == {TRAINED: 4}
 
 
+def test_seeds_of_one_job_are_computed_once_and_killed_ones_go_on(used: Copy) -> None:
+    clone = used()
+    several = "mdp_dqn: {seeds: [0, 1], seeds_per_job: 2, synth"
+    clone.edit("params.yaml", r"mdp_dqn: \{synth", several)
+    clone.edit_acrobot(POPULATION)
+    seeds = [TRAINED, TRAINED.replace("seed0", "seed1")]
+    targets = [ENVIRONMENT, ENVIRONMENT.replace("seed0", "seed1")]
+    assert clone.planned(*targets) == {*seeds, TRAINED.replace("seed0/metatrain", "group0")}
+    snakemake = clone.start("snakemake", "--cores", "2", *targets, FAKE_STOP="1")
+    clone.wait_for(f"{seeds[0]} 1")
+    for pid in [snakemake.pid, *descendants(snakemake.pid)]:
+        _kill(pid)
+    snakemake.wait()
+    clone.snakemake(*targets)
+    assert clone.computed() == {seeds[0]: 4, seeds[1]: 3}  # a step was under way
+    assert clone.planned(*targets) == set()
+    clone.snakemake("--forcerun", "metatrain", "--", *targets)
+    assert clone.computed() == dict.fromkeys(seeds, 3)
+
+
 def test_kill_9_of_snakemake_alone_then_its_orphans_are_waited_for(used: Copy) -> None:
     clone = used()
     clone.edit_acrobot(POPULATION)

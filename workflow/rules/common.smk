@@ -78,7 +78,7 @@ def job(stage, out, **needs):
         # In a folder of its own: Snakemake caches the listing of a folder that it has looked into.
         spec = Path("work", this.spec["out"], "spec.json")
         if workflow.is_main_process:
-            if this.why:
+            if this.why and "outdated" not in this.spec:
                 # A new time and a new checksum: for Snakemake, an updated input.
                 this.spec["outdated"] = f"{time.time_ns()}: {this.why}"
                 if "is out of date" not in this.why:  # only the first cause
