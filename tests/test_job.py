@@ -204,6 +204,35 @@ execute({spec()}, run)
     assert Path("log").read_text().split() == ["begin", "end"]
 
 
+def test_each_of_several_processes_has_a_gpu_of_its_own_or_waits() -> None:
+    code = """
+import os, time
+from synthbench.job import take_gpu
+slot = take_gpu(patience=0.01)
+with open("log", "a", buffering=1) as log:
+    print("begin", slot, os.environ["CUDA_VISIBLE_DEVICES"], file=log)
+    time.sleep(0.5)
+    print("end", slot, os.environ["CUDA_VISIBLE_DEVICES"], file=log)
+"""
+    environment = {**os.environ, "SYNTHBENCH_GPU_SLOTS": "2", "CUDA_VISIBLE_DEVICES": "4,7"}
+    several = [subprocess.Popen([sys.executable, "-c", code], env=environment) for _ in range(4)]
+    assert [process.wait(timeout=60) for process in several] == [0] * 4
+    lines = [line.split() for line in Path("log").read_text().splitlines()]
+    held: set[str] = set()
+    for what, slot, device in lines:
+        assert device == ("4", "7")[int(slot)]
+        assert (slot in held) == (what == "end")
+        held ^= {slot}
+    assert len(lines) == 8
+    assert {slot for _, slot, _ in lines} == {"0", "1"}
+
+
+def test_a_gpu_alone_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SYNTHBENCH_GPU_SLOTS", raising=False)
+    assert job.take_gpu() is None
+    assert not Path("work").exists()
+
+
 def test_devices_are_as_many_as_threads() -> None:
     code = (
         "from synthbench.job import prepare_devices; prepare_devices(3); "

@@ -176,13 +176,14 @@ def _add_processes(stage: argparse.ArgumentParser) -> None:
 
 
 def _stage(arguments: argparse.Namespace, settings: Sequence[str]) -> None:
-    from synthbench.job import execute_together, prepare_devices
+    from synthbench.job import execute_together, prepare_devices, take_gpu
 
     if arguments.spec:
         specs = [json.loads(path.read_text()) for path in arguments.spec]
     else:
         specs = [_by_hand(arguments, settings)]
     prepare_devices(arguments.threads)
+    take_gpu()
     if arguments.chunk is not None:
         os.environ["SYNTHBENCH_CHUNK"] = str(arguments.chunk)
     if isinstance(sys.stdout, TextIOWrapper):

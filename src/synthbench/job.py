@@ -14,12 +14,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple, cast
+from typing import IO, Any, NamedTuple, cast
 
 from synthbench.config import typed
 from synthbench.io import read_json, write_json
 from synthbench.provenance import STAGES, digest, sha256, stage_code
 
+GPU_SLOTS = "SYNTHBENCH_GPU_SLOTS"  # environment variable: so many jobs at a time, each with a GPU
+_HELD: list[IO[str]] = []  # locks that live as long as the process
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "evosax", "gymnax", "numpy")
 Say = Callable[[str], None]
 Run = Callable[[Any, Mapping[str, list[Path]], Path, Path], list[str]]  # -> files in `out`
@@ -194,6 +196,31 @@ def prepare_devices(threads: int | None = None) -> None:
     ours = [f"--{name}={value}" for name, value in flags.items() if name not in users]
     os.environ["XLA_FLAGS"] = " ".join([users, *ours]).strip()
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path("work/jax-cache").absolute()))
+
+
+def take_gpu(patience: float = 0.5) -> int | None:
+    """One of several GPUs of this machine, for this process alone; its slot, or None.
+
+    `GPU_SLOTS` says how many there are to share; waits for one that is free. Before jax is
+    imported. The lock goes with the process, so that no crash keeps a GPU.
+    """
+    slots = int(os.environ.get(GPU_SLOTS, 1))
+    if slots < 2:
+        return None
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    Path("work").mkdir(exist_ok=True)
+    locks = [open(f"work/gpu{slot}.lock", "w") for slot in range(slots)]  # noqa: SIM115
+    while True:
+        for slot, lock in enumerate(locks):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            _HELD.append(lock)
+            own = visible[slot] if len(visible) > slot and visible[slot] else str(slot)
+            os.environ["CUDA_VISIBLE_DEVICES"] = own
+            return slot
+        time.sleep(patience)
 
 
 def _cpu() -> str:

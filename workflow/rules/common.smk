@@ -1,4 +1,5 @@
 import atexit
+import os
 import shutil
 import sys
 import time
@@ -18,8 +19,11 @@ from synthbench.io import read_json, write_json
 from synthbench.provenance import Provenance
 from synthbench.schema import ConfigError
 
-# Where there is a GPU, one job at a time has it; without one they share the cores. The profile for SLURM asks itself.
+# Where there is a GPU, one job at a time has all of them, or with `--resources gpu=4` each of four jobs its own;
+# without one they share the cores. The profile for SLURM asks itself.
 GPU = int(shutil.which("nvidia-smi") is not None)
+if (slots := workflow.global_resources.get("gpu")) and (slots.value or 1) > 1:
+    os.environ["SYNTHBENCH_GPU_SLOTS"] = str(slots.value)
 RUN = "results/{scale}/tasks/{task}/{environment}/seed{seed}"  # all that belongs to one synthetic environment
 TEACHER = "results/{scale}/tasks/{task}/teacher/seed{seed}"  # an agent to distil from
 REAL = "results/{scale}/tasks/{task}/real/{agent}"  # an agent trained in the real task
