@@ -194,7 +194,13 @@ class Clone:
         (self.path / "work/go").touch()
 
 
-def run(*words: str, cwd: Path, fails: bool = False, more: Mapping[str, str] = MORE) -> str:
+def run(
+    *words: str,
+    cwd: Path,
+    fails: bool = False,
+    more: Mapping[str, str] = MORE,
+    seconds: float = 600,
+) -> str:
     """What a program says; an assertion where it fails (or, with `fails`, where it does not)."""
     done = subprocess.run(
         words,
@@ -203,7 +209,7 @@ def run(*words: str, cwd: Path, fails: bool = False, more: Mapping[str, str] = M
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=600,
+        timeout=seconds,
         check=False,
     )
     assert (done.returncode != 0) == fails, f"{' '.join(words)}\n{done.stdout}"
