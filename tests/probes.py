@@ -3,6 +3,7 @@
 As a task in a config section: `module: probes`.
 """
 
+import socket
 from typing import Any, NamedTuple
 
 import jax
@@ -235,3 +236,10 @@ def _merged(old: Any, new: Any) -> Any:
     if isinstance(old, dict) and isinstance(new, dict):
         return {**old, **{key: _merged(old.get(key), value) for key, value in new.items()}}
     return new
+
+
+def free_address() -> str:
+    """Of this machine, where nobody listens at the moment."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{found.getsockname()[1]}"

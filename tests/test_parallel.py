@@ -1,18 +1,55 @@
 """As many agents at a time as fit, unless somebody says how many."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
-from probes import PROBES, defaults, tiny
+from probes import PROBES, defaults, free_address, tiny
 from synthbench import parallel
 from synthbench.agents import base
 
 MIB = 1024**2
+ONE_OF_TWO = """
+import os, sys
+import jax
+from synthbench import parallel
+parallel.join("2", int(sys.argv[1]), sys.argv[2])
+mesh = parallel.devices_for(4)
+twice = parallel.spread(lambda x, key: x * 2 + jax.random.uniform(key), mesh, (True, False), axis=1)
+numbers = jax.numpy.arange(8.0).reshape(2, 4)
+result = twice(numbers, jax.random.key(0))
+parallel.wait("both are here")
+expected = numbers * 2 + jax.random.uniform(jax.random.key(0))
+try:
+    parallel.devices_for(5)
+except ValueError as error:
+    print(mesh.size, bool((result == expected).all()), parallel.first(), error)
+"""
 
 
 @pytest.fixture(autouse=True)
 def nobody_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(parallel.CHUNK, raising=False)
     monkeypatch.setattr(parallel, "_memory", lambda device: 1000 * MIB)
+
+
+def test_two_processes_have_the_devices_and_the_results_of_both() -> None:
+    words = [sys.executable, "-c", ONE_OF_TWO]
+    address = free_address()
+    both = [
+        subprocess.Popen(
+            [*words, str(i), address],
+            env={**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for i in range(2)
+    ]
+    said = [process.communicate(timeout=100)[0].splitlines()[-1] for process in both]
+    why = "5 agents or candidates cannot be divided among 2 processes."
+    assert said == [f"4 True {first} {why}" for first in (True, False)]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import itertools
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ import pytest
 import yaml
 
 import learners
-from probes import section, task_section, tiny
+from probes import free_address, section, task_section, tiny
 from synthbench import checkpoint
 from synthbench.config import typed
 from synthbench.meta import evolve
@@ -410,13 +409,12 @@ def test_ten_kills_in_a_row_change_nothing(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(*(table.drop(columns="seconds") for table in tables))
 
 
+@pytest.mark.slow
 def test_two_processes_do_a_job_together(tmp_path: Path) -> None:
     """Each with a device of its own; the first one writes. As one does it, but for rounding."""
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(_plain(PARAMS)))
     changes = ("meta.generations=3", "meta.evaluate_every=2")
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{found.getsockname()[1]}"
+    address = free_address()
     both = [
         command(
             tmp_path,
