@@ -1,10 +1,12 @@
 """How long must agents train until the task is solved, by where they train?"""
 
+import math
 from collections.abc import Mapping
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from synthbench.analysis import runs, style
 from synthbench.analysis.figures.common import (
@@ -36,6 +38,7 @@ def draw(
         for axes, agent in zip(panels[:, column], agents, strict=True):
             axes.set_xscale("log")
             axes.set_xlim(*limits)
+            _label_logarithmic(axes, *limits)
             for y, name in enumerate(reversed(places)):
                 every = curves[(curves["environment"] == name) & (curves["agent"] == agent)]
                 there = solved[(solved["environment"] == name) & (solved["agent"] == agent)]
@@ -78,6 +81,15 @@ def _log_limits(solved: pd.Series, every: pd.Series) -> tuple[float, float]:
     """A decade around what is shown, with room for a label behind the longest bar."""
     shown = solved if len(solved) else every
     return max(0.5, float(shown.min()) / 2), float(shown.max()) * 8
+
+
+def _label_logarithmic(axes: Axes, low: float, high: float) -> None:
+    """Plain numbers, at as many places as have room for them."""
+    decades = math.log10(high / low)
+    steps = (1.0,) if decades > 2.5 else (1.0, 3.0) if decades > 1.5 else (1.0, 2.0, 5.0)
+    axes.xaxis.set_major_locator(LogLocator(subs=steps))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _is_bandit(curves: pd.DataFrame) -> bool:
