@@ -4,10 +4,11 @@ WORKERS ?= 2
 BIN := .venv/bin
 INSTALLED := .venv/installed
 WITH_REJAX := .venv/installed-benchmark
+WITH_SB3 := .venv/installed-sb3
 IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce test test-slow benchmark setup lock clean new-venv same-python \
+.PHONY: help reproduce clients test test-slow benchmark setup lock clean new-venv same-python \
   lint lint-style lint-types lint-imports lint-workflow
 
 help:  ## this list
@@ -15,6 +16,9 @@ help:  ## this list
 
 reproduce: setup  ## everything that params.yaml plans; SCALE=smoke|quick|standard|paper for another scale
 	$(IN_VENV) snakemake --cores all$(if $(SCALE), --config scale=$(SCALE))
+
+clients: $(WITH_SB3)  ## agents of Stable-Baselines3 in the environments, where a scale plans them; SCALE=standard
+	$(IN_VENV) snakemake --cores all all_clients$(if $(SCALE), --config scale=$(SCALE))
 
 test: lint  ## what has to hold: lint, formats, types, import contracts, workflow, tests (minutes)
 	$(IN_VENV) pytest -n $(WORKERS)
@@ -49,8 +53,11 @@ lint-workflow: setup
 
 setup: $(INSTALLED)  ## .venv/ with snakemake, dvc, synthbench; PYTHON=python3.12 for another Python
 
+# All extras but sb3: PyTorch pins the libraries of CUDA, and would take others from JAX.
+LOCKED := cuda workflow slurm brax watch benchmark dev
+
 lock: setup  ## requirements.lock for what pyproject.toml asks; UPGRADE=--upgrade for the newest versions
-	$(BIN)/uv pip compile pyproject.toml --universal --fork-strategy fewest --all-extras $(UPGRADE) --quiet --no-header \
+	$(BIN)/uv pip compile pyproject.toml --universal --fork-strategy fewest $(LOCKED:%=--extra %) $(UPGRADE) --quiet --no-header \
 	  --no-annotate --output-file requirements.lock
 
 clean:  ## removes caches; never results, checkpoints or .venv
@@ -60,9 +67,9 @@ clean:  ## removes caches; never results, checkpoints or .venv
 # pip can read the user's own index from pip's configuration, and uv cannot; so pip installs where there is one.
 define INSTALL
 if $(BIN)/python -m pip config list | grep -q '[.]index.url=' \
-  || ! $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable '.[$(1)]'; then \
+  || ! $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint $(or $(2),requirements.lock) --editable '.[$(1)]'; then \
   echo "... with pip, which takes a minute or two ..." ; \
-  $(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[$(1)]'; \
+  $(BIN)/python -m pip install --quiet --constraint $(or $(2),requirements.lock) --editable '.[$(1)]'; \
 fi
 endef
 
@@ -75,6 +82,12 @@ $(INSTALLED): pyproject.toml requirements.lock
 $(WITH_REJAX): $(INSTALLED)
 	@echo "Installing rejax, for the comparison, into .venv ..."
 	@$(call INSTALL,benchmark)
+	@touch $@
+
+$(WITH_SB3): $(INSTALLED)
+	@echo "Installing Stable-Baselines3, with PyTorch, into .venv ..."
+	@grep -v '^nvidia-' requirements.lock > .venv/constraints-sb3.txt
+	@$(call INSTALL,sb3,.venv/constraints-sb3.txt)
 	@touch $@
 
 ifneq ($(shell $(BIN)/python -c 'import pip; print("pip")' 2>/dev/null),pip)

@@ -10,6 +10,7 @@ include: "workflow/rules/distil.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/experts.smk"
+include: "workflow/rules/clients.smk"
 
 
 rule all_tasks:

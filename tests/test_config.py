@@ -13,6 +13,7 @@ import yaml
 
 from synthbench.compatibility import check_pair
 from synthbench.config import Plan, typed
+from synthbench.provenance import STAGES, pick
 from synthbench.schema import Config, ConfigError, definition, described, groups
 
 ROOT = Path(__file__).parents[1]
@@ -607,3 +608,52 @@ def test_seeds_go_to_jobs_in_groups_and_no_job_of_one_seed_knows_of_that() -> No
     assert there.groups("smoke", "bandit_ppo") == [[3, 1], [7]]
     config = there.resolve("smoke", "cartpole", "bandit_ppo", 3)
     assert "seeds_per_job" not in str(config)
+
+
+CLIENTS: dict[str, Any] = {"agents": ["sb3_ppo", "sb3_dqn"], "environments": ["mdp_dqn"]}
+
+
+def test_agents_of_another_library_are_planned_for_all_seeds_unless_said() -> None:
+    there = plan(clients={"cartpole": CLIENTS})
+    there.check("smoke")
+    assert there.clients("smoke") == [
+        ("cartpole", "mdp_dqn", agent, seed) for agent in ("sb3_ppo", "sb3_dqn") for seed in (0, 1)
+    ]
+    one = plan(clients={"cartpole": {**CLIENTS, "seeds": [1]}})
+    one.check("smoke")
+    assert {seed for *_, seed in one.clients("smoke")} == {1}
+    assert plan().clients("smoke") == []
+
+
+def test_a_job_of_another_library_knows_its_agent_and_no_settings_of_ours() -> None:
+    there = plan(clients={"cartpole": CLIENTS}, common__clients={"draws": 2})
+    job = there.resolve("smoke", "cartpole", "mdp_dqn", client="sb3_dqn", seed=1)
+    assert job["clients"] == {"draws": 2, "steps": 10000, "episodes": 50, "agent": "sb3_dqn"}
+    assert {"clients", "client_baseline"} <= STAGES.keys()
+    assert not {"agents", "transfer"} & pick(job, STAGES["clients"].uses).keys()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"agents": ["sb3_sac"]}, "sb3_sac has no discrete actions, as cartpole; use sb3_dqn, "),
+        ({"agents": ["ppo"]}, "clients.cartpole.agents: must be one of sb3_dqn, "),
+        ({"agents": []}, "clients.cartpole.agents: must have one entry or more"),
+        ({"environments": ["mdp_ppo"]}, "no environment is named mdp_ppo in cartpole"),
+        ({"seeds": [7]}, "clients.cartpole.seeds: mdp_dqn has no seed 7."),
+        ({"steps": 3}, "clients.cartpole.steps: unknown setting"),
+    ],
+)
+def test_agents_of_another_library_that_cannot_be_trained_are_refused(
+    changes: dict[str, Any], words: str
+) -> None:
+    assert words in refusal(clients={"cartpole": {**CLIENTS, **changes}})
+
+
+def test_agents_of_another_library_need_a_task_of_gymnasium() -> None:
+    hopper = {"agents": ["sb3_ppo"], "environments": ["bandit_ppo"]}
+    said = refusal(
+        agents=["ppo"], tasks={"hopper": {}}, environments__mdp_dqn=None, clients={"hopper": hopper}
+    )
+    assert "sb3_ppo is judged in a task of Gymnasium's own; hopper is none." in said
+    assert "no task is named acrobat" in refusal(clients={"acrobat": CLIENTS})

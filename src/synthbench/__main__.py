@@ -24,6 +24,8 @@ STAGES = {
     "behaviour": "record what agents see and get, for histograms and the reward surface",
     "rollout": "record an episode on the real task of an agent trained in an environment",
     "choices": "vary the choices in distilling, one at a time",
+    "clients": "train agents of Stable-Baselines3 in an environment, judge them in Gymnasium",
+    "client_baseline": "train and judge agents of Stable-Baselines3 in the real task, Gymnasium's",
     "choice_report": "put the numbers of these choices together, and draw them",
     "figures": "draw the figures of a task",
     "summary": "put the numbers of a scale together",
@@ -40,6 +42,8 @@ OPTIONS = {  # what says which job it is, besides the scale
     "behaviour": ["task", "environment"],
     "rollout": ["task", "environment", "agent"],
     "choices": ["task", "environment", "agent"],
+    "clients": ["task", "environment", "client"],
+    "client_baseline": ["task", "client"],
     "choice_report": [],
     "figures": ["task"],
     "summary": [],
@@ -56,6 +60,8 @@ EXAMPLES = {
     "behaviour": "--task cartpole --environment bandit_ppo --out outputs/try behaviour.agents=5",
     "rollout": "--task cartpole --environment bandit_ppo --agent ppo --out outputs/rollout seed=3",
     "choices": "--task cartpole --environment distilled --agent ppo --out outputs/choices",
+    "clients": "--task cartpole --environment distilled --client sb3_ppo --out outputs/clients",
+    "client_baseline": "--task cartpole --client sb3_ppo --out outputs/try clients.draws=1",
     "choice_report": "--spec work/results/standard/choice_report/spec.json",
     "figures": "--spec work/results/quick/figures/cartpole/spec.json",
     "summary": "--spec work/results/quick/spec.json",
@@ -236,11 +242,15 @@ def _by_hand(arguments: argparse.Namespace, settings: Sequence[str]) -> dict[str
 
 def _there(plan: Any, verb: str, option: str, job: dict[str, str]) -> Sequence[str]:
     """The names that an option can have, given those before it."""
+    from synthbench.schema import CLIENTS
+
     if verb == "expert":
         experts = plan.experts(job["scale"])
         return list(experts) if option == "task" else experts[job["task"]]
     if option == "task":
         return plan.tasks(job["scale"])
+    if option == "client":
+        return list(CLIENTS)
     return getattr(plan, f"{option}s")(job["scale"], job["task"])
 
 
@@ -269,7 +279,7 @@ def _files(given: Sequence[str], verb: str, job: dict[str, str]) -> dict[str, li
     for word in given:
         name, _, path = word.partition("=")
         files.setdefault(name, []).append(path)
-    if verb in ("transfer", "behaviour", "rollout") and "environment" not in files:
+    if verb in ("transfer", "behaviour", "rollout", "clients") and "environment" not in files:
         made = "results/{scale}/tasks/{task}/{environment}/seed{seed}/{made}".format(**job)
         files["environment"] = [f"{made}/environment.safetensors"]
     if verb in ("distil", "choices"):
@@ -323,7 +333,9 @@ def _jobs(plan: Any, scale: str, task: str) -> dict[str, int]:
         "baseline": agents,
     }
     experts = len(plan.experts(scale).get(task, []))
-    return {**jobs, "figures": int(task in plan.tasks(scale)), "expert": experts}
+    clients = [job for job in plan.clients(scale) if job[0] == task]
+    jobs |= {"figures": int(task in plan.tasks(scale)), "expert": experts}
+    return {**jobs, "clients": len(clients), "client_baseline": len({job[2] for job in clients})}
 
 
 def _settings(arguments: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from synthbench.codehash import module_file
 from synthbench.layers import Layers, Values, where_set
 from synthbench.schema import (
+    CLIENTS,
     Config,
     ConfigError,
     Task,
@@ -20,12 +21,14 @@ from synthbench.schema import (
 )
 
 REAL = "real"  # stands where the name of a synthetic environment would: the task itself
+CLASSIC = "synthbench.tasks.classic"  # whose tasks are Gymnasium's, by the same IDs
 RESERVED = {
     REAL: "it means the task itself",
     "teacher": "it is a directory of results/",
     "figures": "it is a directory of results/",
     "choices": "it is a directory of results/",
     "experts": "it is a directory of results/",
+    "clients": "it is a directory of results/",
 }
 
 
@@ -103,6 +106,18 @@ def check_pair(agent: str, task: Values, place: str) -> None:
         fit = [name for name in groups("agent") if not _unfit(definition("agent", name), task)]
         use = " or ".join(filter(None, [", ".join(fit[:-1]), *fit[-1:]]))
         raise ConfigError(f"{place}: {agent} {complaint}. Use {use or 'another task'}.")
+
+
+def check_client(client: str, task: Values, place: str) -> None:
+    """Refuse an agent of another library in a task whose actions or library are not for it."""
+    kind = task["action"]["kind"]
+    if kind not in CLIENTS[client]:
+        fit = listed([name for name, kinds in CLIENTS.items() if kind in kinds])
+        raise ConfigError(f"{place}: {client} has no {kind} actions, as {task['name']}; use {fit}.")
+    if task["module"] != CLASSIC:
+        raise ConfigError(
+            f"{place}: {client} is judged in a task of Gymnasium's own; {task['name']} is none."
+        )
 
 
 def check_synth(synth: Values, task: Values, place: str) -> None:

@@ -20,6 +20,7 @@ from omegaconf.errors import MissingMandatoryValue
 from synthbench import inspection
 from synthbench.compatibility import (
     REAL,
+    check_client,
     check_environment,
     check_pair,
     check_whole,
@@ -129,6 +130,16 @@ class Plan:
             if agent in self.agents(scale, task)
         ]
 
+    def clients(self, scale: str) -> list[tuple[str, str, str, int]]:
+        """(task, environment, agent, seed) where agents of another library are trained."""
+        return [
+            (task, environment, agent, seed)
+            for task, where in (self.params["scales"][scale].get("clients") or {}).items()
+            for environment in where["environments"]
+            for agent in where["agents"]
+            for seed in where.get("seeds", self.seeds(scale, environment))
+        ]
+
     def distilled(self, scale: str, environment: str) -> bool:
         """Whether an environment is made from a teacher, not by meta-training."""
         return "distil" in self.params["scales"][scale]["environments"][environment]
@@ -204,6 +215,7 @@ class Plan:
         seed: int | str | None = None,
         agent: str | None = None,
         expert: str | None = None,
+        client: str | None = None,
         overrides: Sequence[str] = (),
     ) -> Values:
         """The configuration of one job, from the wildcards of its path.
@@ -238,6 +250,9 @@ class Plan:
         names = config["meta"]["agents"] if "meta" in config else self.agents(scale, task)
         names = [agent] if agent else [] if environment == REAL else names
         config["agents"] = {name: config["agents"][name] for name in names}
+        if client:
+            check_client(client, config["task"], "client")
+            config["clients"] = {**config["clients"], "agent": client}
         config["teacher"] = self.teacher(scale, task, config["teacher"])
         if "distil" in config:
             kinds = REWARDS[config["task"]["action"]["kind"]]

@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
-from synthbench.compatibility import REAL, check_environment, check_identifier
+from synthbench.compatibility import REAL, check_client, check_environment, check_identifier
 from synthbench.layers import settings_of
 from synthbench.schema import (
     REWARDS,
+    ClientsOf,
     Config,
     ConfigError,
     Only,
@@ -14,6 +15,7 @@ from synthbench.schema import (
     check_known,
     check_names,
     check_unique,
+    definition,
     groups,
     listed,
     short,
@@ -51,6 +53,7 @@ def check_scale(plan: "Plan", scale: str) -> None:
     for task in plan.experts(scale):
         plan.expert(scale, task)
     _check_choices(plan, scale)
+    _check_clients(plan, scale)
 
 
 def _check_experts(plan: "Plan", scale: str) -> None:
@@ -134,3 +137,20 @@ def _check_choices(plan: "Plan", scale: str) -> None:
             check_known(task, there["tasks"], "task", f"{place}.tasks", "the plan")
             known = plan.environments(scale, task)
             check_known(environment, known, "environment", f"{place}.tasks", task)
+
+
+def _check_clients(plan: "Plan", scale: str) -> None:
+    here, there = f"scales.{scale}.clients", plan.params["scales"][scale]
+    for task, where in (there.get("clients") or {}).items():
+        place = f"{here}.{task}"
+        check_known(task, there["tasks"], "task", place, "the plan")
+        check(where, ClientsOf, place, complete=("agents", "environments"))
+        for kind in ("agents", "environments"):
+            check_unique(where[kind], f"{place}.{kind}")
+        for agent in where["agents"]:
+            check_client(agent, definition("task", task), f"{place}.agents")
+        for environment in where["environments"]:
+            known = plan.environments(scale, task)
+            check_known(environment, known, "environment", f"{place}.environments", task)
+            if unknown := set(where.get("seeds", [])) - set(plan.seeds(scale, environment)):
+                raise ConfigError(f"{place}.seeds: {environment} has no seed {listed(unknown)}.")

@@ -72,6 +72,8 @@ STAGES = {
         f"{PACKAGE}.evaluation.choices",
         ("seed", *TASK, "synth", "distil", "teacher", "choices", "agents"),
     ),
+    "clients": Stage(f"{PACKAGE}.evaluation.clients", ("seed", *TASK, "synth", "clients")),
+    "client_baseline": Stage(f"{PACKAGE}.evaluation.clients", ("seed", *TASK, "clients")),
     "choice_report": Stage(f"{PACKAGE}.analysis.choices", ("scale", "choice_tasks"), True),
     "figures": Stage(f"{PACKAGE}.analysis.figures", ("scale", "task"), True),
     "experts": Stage(f"{PACKAGE}.analysis.experts", ("scale", "expert_tasks"), True),

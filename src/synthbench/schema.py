@@ -25,6 +25,14 @@ REWARDS = {  # what a distilled bandit may pay; synth/distil.py says what each o
     "discrete": ("advantage", "action_preference", "log_probability", "agreement"),
     "continuous": ("negative_squared_distance", "negative_distance"),
 }
+CLIENTS = {  # agents of Stable-Baselines3 -> kinds of action that they can deal with
+    "sb3_dqn": ("discrete",),
+    "sb3_ppo": KINDS_OF_ACTION,
+    "sb3_a2c": KINDS_OF_ACTION,
+    "sb3_sac": ("continuous",),
+    "sb3_td3": ("continuous",),
+    "sb3_ddpg": ("continuous",),
+}
 KEEP = ("last", "best")
 TRANSFORMS = (  # of scores; meta/strategies.py says what each of them is
     *("linear", "rank", "nes", "nes_unnormalised"),
@@ -99,7 +107,7 @@ class Task:
         "agent -> published return on this task: {real: trained in it, synthetic: not in it}"
     )
     options: dict[str, Any] = setting("what else the module is to know")
-    surface: list[str] = setting("two observations over which to draw a bandit's reward, or none")
+    surface: list[str] = setting("two observations over which the reward is drawn; []: it is not")
     tuned: dict[str, Any] = setting("agent -> settings tuned for the real task; no job sees them")
 
 
@@ -283,6 +291,19 @@ class Behaviour:
 
 
 @dataclasses.dataclass
+class Clients:
+    """Agents of Stable-Baselines3, with its default settings, judged in Gymnasium's own task."""
+
+    draws: int = setting("each with its own random seed", "agents", low=1)
+    steps: int = setting(
+        "length of a training; what collects batches (PPO) ends with the one that reaches it",
+        "environment steps",
+        low=1,
+    )
+    episodes: int = setting("test of each at the end of its training", "episodes", low=1)
+
+
+@dataclasses.dataclass
 class Config:
     """Everything that can be set for a task and an environment."""
 
@@ -298,6 +319,7 @@ class Config:
     expert: Study = section(Study)
     behaviour: Behaviour = section(Behaviour)
     choices: Choices = section(Choices)
+    clients: Clients = section(Clients)
 
 
 @dataclasses.dataclass
@@ -318,6 +340,15 @@ class Where:
 
 
 @dataclasses.dataclass
+class ClientsOf:
+    """Which agents of another library are trained in the environments of a task."""
+
+    agents: list[str] = setting("these, in the real task too", among=tuple(CLIENTS))
+    environments: list[str] = setting("of the task's environments, these")
+    seeds: list[int] = setting("of the seeds of each, these; all of them if not said", low=0)
+
+
+@dataclasses.dataclass
 class Scale:
     """A plan: what there is to compute."""
 
@@ -331,6 +362,9 @@ class Scale:
     tasks: dict[str, Any] = setting("name -> what differs for this task; `only`; `environments`")
     choices: dict[str, Any] = setting(
         "distilled environment -> {tasks, agents}: where choices in distilling are varied"
+    )
+    clients: dict[str, Any] = setting(
+        "task -> {agents, environments}: where agents of Stable-Baselines3 are trained"
     )
     experts: dict[str, Any] = setting(
         "task -> `train`: agents trained in the task itself, with settings tuned for it"

@@ -108,6 +108,30 @@ def test_the_headline_numbers_are_those_of_the_summary(given: Any) -> None:
     assert any("published" in row and "498.7" in row for row in rows(reader))
 
 
+def test_agents_of_another_library_are_shown_and_can_be_chosen(given: Any) -> None:
+    config, inputs = given
+    path = inputs["summary"][0]
+    numbers = read_json(path)
+    cell = {**numbers["transfer"]["cartpole"]["bandit_ppo"]["ppo"], "iqm": 431.7, "n": 5}
+    cell |= {"environments": 1, "unseen": True}
+    numbers["clients"]["cartpole"] = {"bandit_ppo": {"sb3_a2c": cell}}
+    write_json(path, numbers)
+    place = pages.RESULTS / "clients/cartpole/bandit_ppo/sb3_a2c/seed0"
+    about = {"seed": 0, "task": config["tasks"]["cartpole"], "clients": {"agent": "sb3_a2c"}}
+    write_json(
+        place / "manifest.json",
+        {"stage": "clients", "config": about, "code": "2" * 16, "inputs": {}},
+    )
+    inputs["manifests"].append(place / "manifest.json")
+    reader = Reader(pages.html(config, inputs))
+    (line,) = [row for row in rows(reader) if row.startswith("clients")]
+    assert line.startswith(f"clients bandit_ppo sb3_a2c 0 {'2' * 16}")
+    assert any("431.7" in row and row.endswith("†") for row in rows(reader))
+    columns = [there for there, inside in reader.all("th") if inside == "sb3_a2c"]
+    assert columns[0]["data-agent"] == "sb3_a2c"
+    assert [inside for _, inside in reader.all("h3")].count("Agents of another library") == 1
+
+
 def test_what_solves_is_counted_at_a_glance(
     results_of: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +237,15 @@ def test_what_is_missing_is_said(given: Any) -> None:
         assert said in html
     assert "<figure" not in html
     assert "No figures" not in pages.html(config, inputs)
+
+
+def test_a_task_without_a_reward_surface_has_no_figure_of_one(given: Any) -> None:
+    config, inputs = given
+    section = {**config["tasks"]["cartpole"], "surface": []}
+    html = pages.html({**config, "tasks": {"cartpole": section}}, inputs)
+    assert "It names no two observations to draw rewards over." in html
+    assert html.count("<figure ") == pages.html(config, inputs).count("<figure ") - 1
+    assert 'id="figure-cartpole-reward_surface"' not in html
 
 
 def test_the_same_results_in_any_order_give_the_same_bytes(given: Any) -> None:

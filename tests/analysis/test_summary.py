@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from synthbench.analysis import report, summary
+from synthbench.analysis import report, runs, summary
 from synthbench.analysis.statistics import estimate
 
 FLAT = {"environment_seed": 0, "agent": "ppo", "hp_learning_rate": 0.1}
@@ -348,3 +348,59 @@ def test_a_task_may_have_no_return_at_which_it_counts_as_solved(
     assert "Nobody has agreed from which return" in text
     assert "**" not in report.returns_table(numbers, "cartpole")
     assert "inf" not in text.replace("interquartile", "")
+
+
+def of_another_library(results: Any) -> dict[str, pd.DataFrame]:
+    """Tables of agents of another library, which are as good as ours."""
+    there = {name: results.tables[name] for name in ("curves", "episodes")}
+    tables = {f"client_{k}": table.assign(agent="sb3_" + table.agent) for k, table in there.items()}
+    last = runs.finished(tables["client_curves"])
+    return tables | {"client_curves": last.drop(columns="hp_learning_rate")}
+
+
+def test_agents_of_another_library_have_a_table_of_their_own(
+    results_of: Callable[[str], Any],
+) -> None:
+    results = results_of("five environments")
+    config, clients = results.world.config(), of_another_library(results)
+    tables = {name: results.tables[name] for name in summary.INPUTS}
+    numbers = summary.summarise("quick", config["tasks"], **tables, **clients)
+    ours = summarise(results)
+    assert ours["clients"] == {"cartpole": {}}
+    assert {**numbers, "clients": {}} == {**ours, "clients": {}}  # nothing of ours changes
+    cell = numbers["clients"]["cartpole"]["mdp_ppo"]["sb3_ppo"]
+    same = ours["transfer"]["cartpole"]["mdp_ppo"]["ppo"]
+    assert {name: cell[name] for name in ("iqm", "low", "high", "n", "steps", "test_episodes")} == {
+        name: same[name] for name in ("iqm", "low", "high", "n", "steps", "test_episodes")
+    }
+    assert "settings" not in cell
+    assert cell["environments"] == 2
+    assert all(
+        c["unseen"]
+        for place, row in numbers["clients"]["cartpole"].items()
+        for c in row.values()
+        if place != "real"
+    )
+    table = report.clients_table(numbers, "cartpole")
+    assert "| trained in | sb3_dqn | sb3_ppo |" in " ".join(table.split())
+    assert "n = 8 to 16 agents per cell" in table
+    assert "(meta-training seeds: 2)" in table
+    assert f"**{cell['iqm']:,.1f}** [{cell['low']:,.1f}, {cell['high']:,.1f}] (n = 16) †" in table
+    assert "### Agents of another library" in report.markdown(numbers)
+    assert "another library" not in report.markdown(ours)
+
+
+def test_tables_of_another_library_need_not_be_there(
+    results_of: Callable[[str], Any], tmp_path: Path
+) -> None:
+    results = results_of("one environment")
+    inputs = {**results.paths, "client_curves": [], "client_episodes": []}
+    summary.run(results.world.config(), inputs, tmp_path, tmp_path)
+    without = (tmp_path / "summary.json").read_bytes()
+    for name, table in of_another_library(results).items():
+        table.to_parquet(tmp_path / f"{name}.parquet")
+        inputs[name] = [tmp_path / f"{name}.parquet"]
+    summary.run(results.world.config(), inputs, tmp_path, tmp_path)
+    shown = json.loads((tmp_path / "summary.json").read_text())
+    assert shown["clients"]["cartpole"].keys() == {"bandit_ppo", "real"}
+    assert {**shown, "clients": {"cartpole": {}}} == json.loads(without)

@@ -4,6 +4,7 @@ Behaviours (a) fresh clone, (b) edited parameters, (c) Snakemake then DVC, (d) k
 code. Every set below is spelled out: one job too many costs hours, one too few is a stale result.
 """
 
+import importlib.util
 import os
 import signal
 from collections.abc import Callable
@@ -168,6 +169,18 @@ def test_code_of_a_stage_makes_it_run_again(fresh: Clone) -> None:
         file.write("\nchanged = True\n")
     transfers = {job for job in ACROBOT | CARTPOLE if "/transfer/" in job}
     assert fresh.planned() == transfers | REPORT
+
+
+def test_agents_of_another_library_are_left_out_where_it_is_not(fresh: Clone) -> None:
+    where = "    clients:\n      cartpole: {agents: [sb3_ppo], environments: [bandit_ppo]}\n"
+    fresh.edit("params.yaml", "^    experts:              # name of", rf"{where}\g<0>")
+    jobs = {"clients/cartpole/bandit_ppo/sb3_ppo/seed0", "clients/cartpole/real/sb3_ppo"}
+    assert fresh.planned("all_clients") == jobs
+    if importlib.util.find_spec("stable_baselines3"):
+        assert fresh.planned() == jobs | {"summary", "page"}
+    else:
+        assert fresh.planned() == set()
+        assert "`make clients SCALE=smoke` installs it and trains them" in fresh.snakemake("-n")
 
 
 def test_nonsense_is_refused_in_a_sentence_before_the_first_job(fresh: Clone) -> None:

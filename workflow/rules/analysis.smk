@@ -69,6 +69,8 @@ rule summary:
                 episodes=tables("episodes"),
                 progress=tables("progress"),
                 evaluations=tables("evaluations"),
+                client_curves=clients_of("curves"),
+                client_episodes=clients_of("episodes"),
             )
         ),
     output:

@@ -1,8 +1,10 @@
 import atexit
+import importlib.util
 import os
 import shutil
 import sys
 import time
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(workflow.basedir)
@@ -24,12 +26,15 @@ from synthbench.schema import ConfigError
 GPU = int(shutil.which("nvidia-smi") is not None)
 if (slots := workflow.global_resources.get("gpu")) and (slots.value or 1) > 1:
     os.environ["SYNTHBENCH_GPU_SLOTS"] = str(slots.value)
+SB3 = importlib.util.find_spec("stable_baselines3") is not None  # an extra
 RUN = "results/{scale}/tasks/{task}/{environment}/seed{seed}"  # all that belongs to one synthetic environment
 TEACHER = "results/{scale}/tasks/{task}/teacher/seed{seed}"  # an agent to distil from
 REAL = "results/{scale}/tasks/{task}/real/{agent}"  # an agent trained in the real task
 CHOICES = (
     "results/{scale}/choices/{task}/{environment}/{agent}/seed{seed}"  # in distilling
 )
+CLIENT = "results/{scale}/clients/{task}/{environment}/{client}/seed{seed}"  # an agent of another library
+REAL_CLIENT = "results/{scale}/clients/{task}/real/{client}"
 FIGURES = "results/{scale}/figures/{task}"
 DRAWN = ("meta_training", "returns", "effort", "behaviour", "reward_surface")
 
@@ -41,6 +46,7 @@ wildcard_constraints:
     seed="[0-9]+",
     agent="[a-z][a-z0-9_]*",
     expert="[a-z][a-z0-9_]*",
+    client="[a-z][a-z0-9_]*",
 
 
 def checked_plan():
@@ -186,6 +192,43 @@ def experts_of(table):
             f"results/{wildcards['scale']}/experts/{task}/{agent}/{table}.parquet"
             for task, agents in PLAN.experts(wildcards["scale"]).items()
             for agent in agents
+        ]
+
+    return files
+
+
+def jobs_of_clients(scale):
+    """The directories of all agents of Stable-Baselines3 that a scale plans."""
+    jobs = [
+        dict(scale=scale, task=task, environment=environment, client=client, seed=seed)
+        for task, environment, client, seed in PLAN.clients(scale)
+    ]
+    places = [place.format(**job) for place in (CLIENT, REAL_CLIENT) for job in jobs]
+    return list(dict.fromkeys(places))
+
+
+@cache
+def clients_here(scale):
+    """Those of them that can be trained here, or are up to date.
+
+    So the rest of a scale is computed where Stable-Baselines3 is not, and shows no old number.
+    """
+    places = jobs_of_clients(scale)
+    here = [place for place in places if SB3 or PROVENANCE.job(place).verified]
+    if len(here) < len(places) and workflow.is_main_process:
+        logger.warning(
+            f"{len(places) - len(here)} jobs of scale {scale} are left out: they train agents of Stable-Baselines3, "
+            f"which is not here. `make clients SCALE={scale}` installs it and trains them."
+        )
+    return here
+
+
+def clients_of(table):
+    """All files of a table of these agents."""
+
+    def files(wildcards):
+        return [
+            f"{place}/{table}.parquet" for place in clients_here(wildcards["scale"])
         ]
 
     return files

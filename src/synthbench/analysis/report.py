@@ -21,6 +21,7 @@ def markdown(summary: Numbers) -> str:
             f"## {task} ({section['id']})",
             "### Return on the real task",
             returns_table(summary, task),
+            *_section("### Agents of another library", clients_table(summary, task)),
             *_section("### What the making of an environment changes", verdicts(summary, task)),
             "### Training until the task is solved",
             effort_table(summary, task),
@@ -71,6 +72,33 @@ def returns_table(summary: Numbers, task: str) -> str:
     judged = {agent for row in rows.values() for agent in row}
     if said := {a: {"published": published[a]} for a in judged if published.get(a) is not None}:
         rows[PUBLISHED] = said
+    return f"{sentence}\n\n{_table(rows, lambda cell: _return_cell(cell, level(solved), show_n))}"
+
+
+def clients_table(summary: Numbers, task: str) -> str:
+    """The same for agents of Stable-Baselines3; empty if there is none."""
+    rows = {
+        f"{_trained_in(summary, task, name)}: {_range(cell['steps'] for cell in row.values())} "
+        "steps": row
+        for name, row in _by_place(summary, "clients", task)
+    }
+    cells = [cell for row in rows.values() for cell in row.values()]
+    if not cells:
+        return ""
+    section = summary["about"]["tasks"][task]
+    solved = section["solved"]
+    threshold = "" if solved is None else f" (solved from {solved:g}, then **bold**)"
+    seeds = _range({cell["environments"] for cell in cells} - {0})
+    sentence = (
+        f"Scale `{summary['about']['scale']}`: return per episode{threshold} in Gymnasium's own "
+        f"{section['id']}, not in ours, of agents of Stable-Baselines3 with the default settings "
+        "of that library, trained in Gymnasium's task or, through our adapter, in a synthetic "
+        f"environment; n = {_range(cell['n'] for cell in cells)} agents per cell, which differ in "
+        f"their random seed only, each judged by {_range(c['test_episodes'] for c in cells)} test "
+        "episodes in which it takes its best action. Intervals are over agents, as above "
+        f"(meta-training seeds: {seeds}).{UNSEEN}"
+    )
+    show_n = len({cell["n"] for cell in cells}) > 1
     return f"{sentence}\n\n{_table(rows, lambda cell: _return_cell(cell, level(solved), show_n))}"
 
 

@@ -23,6 +23,7 @@ from synthbench.io import atomic, write_json
 
 DIGITS = 6  # significant digits kept: more than the intervals justify, alike on all machines
 INPUTS = ("curves", "episodes", "progress", "evaluations")
+CLIENTS = ("client_curves", "client_episodes")
 COSTS = ["seconds", "synthetic_steps", "real_steps", "updates"]
 Numbers = dict[str, Any]
 
@@ -36,10 +37,12 @@ def run(
     """Write summary.json and summary.md into `out`.
 
     config: `scale` and `tasks` ({task config name: its `task` section}).
-    inputs: `curves` and `episodes` (transfer and real), `progress` and `evaluations`.
+    inputs: `curves` and `episodes` (transfer and real), `progress` and `evaluations`; of agents of
+    another library `client_curves` and `client_episodes`, which need not be there.
     """
     tables = [files.read(name, inputs[name]) for name in INPUTS]
-    summary = summarise(config["scale"], config["tasks"], *tables)
+    clients = [files.read(name, inputs[name]) for name in CLIENTS if inputs.get(name)]
+    summary = summarise(config["scale"], config["tasks"], *tables, *clients)
     write_json(out / "summary.json", summary)
     with atomic(out / "summary.md") as path:
         path.write_text(report.markdown(summary), encoding="utf-8")
@@ -53,11 +56,14 @@ def summarise(
     episodes: pd.DataFrame,
     progress: pd.DataFrame,
     evaluations: pd.DataFrame,
+    client_curves: pd.DataFrame | None = None,
+    client_episodes: pd.DataFrame | None = None,
 ) -> Numbers:
     """{experiment: {task: {trained in: {agent: numbers}}}}, and `about` what they are made of."""
     summary: Numbers = {
         "about": {"scale": scale, "level": LEVEL, "resamples": RESAMPLES, "tasks": {}},
         "transfer": {},
+        "clients": {},
         "differences": {},
         "real_at_equal_steps": {},
         "steps_to_solve": {},
@@ -75,6 +81,10 @@ def summarise(
             "published": {a: said["synthetic"] for a, said in section["published"].items()},
         }
         summary["transfer"][task] = final_returns(c, e, runs.meta_agents(p))
+        summary["clients"][task] = {}
+        if client_curves is not None and client_episodes is not None:
+            mine = (t[t["task"] == task] for t in (client_curves, client_episodes))
+            summary["clients"][task] = client_returns(*mine)
         summary["differences"][task] = differences(c, runs.made(p), real_steps(p))
         summary["real_at_equal_steps"][task] = returns_at_equal_steps(c)
         summary["steps_to_solve"][task] = to_solve(c, solved, "step")
@@ -98,6 +108,20 @@ def final_returns(
         if environment != REAL:
             numbers["unseen"] = agent not in meta_agents[environment]
         entries.setdefault(environment, {})[agent] = numbers
+    return entries
+
+
+def client_returns(curves: pd.DataFrame, episodes: pd.DataFrame) -> Numbers:
+    """Return of agents of another library in Gymnasium's own task: {trained in: {agent: numbers}}.
+
+    `environments`: of so many meta-training seeds. All agents have the settings of their library.
+    """
+    seeds = curves.groupby("environment")["environment_seed"].nunique()
+    entries = final_returns(curves, episodes, {name: [] for name in seeds.index})
+    for environment, row in entries.items():
+        for numbers in row.values():
+            del numbers["settings"]
+            numbers["environments"] = 0 if environment == REAL else int(seeds[environment])
     return entries
 
 

@@ -28,6 +28,7 @@ FIGURES = {  # file, without suffix -> its title, and what somebody is told who 
 CAPTIONS = {"learning_curves": "experts"}  # where the caption is not called as the figure
 TABLES = {  # anchor -> title, the same for the contents, and which table of a task it is
     "returns": ("Return on the real task", "Return", report.returns_table),
+    "clients": ("Agents of another library", "Other library", report.clients_table),
     "verdicts": ("What the making of an environment changes", "By its making", report.verdicts),
     "effort": ("Training until the task is solved", "Until solved", report.effort_table),
     "cost": (
@@ -121,7 +122,8 @@ class Content:
 
     def judged(self, task: str) -> list[str]:
         """The agents that were judged on a task, wherever they were trained."""
-        places = self.summary["transfer"][task].values()
+        tables = (self.summary["transfer"][task], self.summary["clients"][task])
+        places = [agents for table in tables for agents in table.values()]
         return sorted({agent for agents in places for agent in agents})
 
     def task(self, name: str) -> Chapter:
@@ -131,11 +133,14 @@ class Content:
             for anchor, (title, short, table) in TABLES.items()
             if (markdown := table(self.summary, name))
         ]
-        drawn = [path for path in self.inputs["figures"] if path.parent.name == name]
+        without = () if self.config["tasks"][name]["surface"] else ("reward_surface",)
+        figures = [path for path in self.inputs["figures"] if path.parent.name == name]
+        drawn = [path for path in figures if path.stem not in without]
         order = list(FIGURES)
         drawn.sort(key=lambda path: order.index(_known(path)))
         pictures = [self.picture(path, [self.origins.at(path.parent)], name) for path in drawn]
         missing = [] if drawn else ["No figures of this task are among the results."]
+        missing += ["It names no two observations to draw rewards over."] if without else []
         episodes = self.episodes(name)
         missing += [] if episodes else ["No episode of an agent was recorded."]
         jobs = [entry for entry in self.origins.of(name) if entry.stage not in OF_REPORTS]

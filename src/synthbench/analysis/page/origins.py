@@ -113,7 +113,8 @@ def read(paths: Iterable[Path], order: Iterable[str]) -> Origins:
 
 def _entry(path: Path, manifest: Manifest) -> Entry:
     config = manifest["config"]
-    about = [name for name in config.get("agents", {}) if name in path.parts]  # of those it uses
+    used = [*config.get("agents", {}), config.get("clients", {}).get("agent")]
+    about = [name for name in used if name in path.parts]
     return Entry(
         stage=manifest["stage"],
         task=config.get("task", {}).get("name", ""),
@@ -127,9 +128,12 @@ def _entry(path: Path, manifest: Manifest) -> Entry:
 
 def _environment(path: Path) -> str:
     """The environment, by its place; nothing for what belongs to none."""
-    if "tasks" not in path.parts[:-3]:
+    if "clients" in path.parts[:-3]:
+        environment = path.parts[path.parts.index("clients") + 2]
+    elif "tasks" in path.parts[:-3]:
+        _, environment, _ = files.place(path)
+    else:
         return ""
-    _, environment, _ = files.place(path)
     return "" if environment in (files.REAL, "teacher") else environment
 
 
