@@ -7,7 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from synthbench.analysis import files, style
+from synthbench.analysis.figures import reward_surface
+from synthbench.config import typed
 from synthbench.evaluation import behaviour
+from synthbench.io import write_table
 from synthbench.synth import env as synth
 
 SOURCES = ["synthetic_training", "real_test", "synthetic_on_real"]
@@ -87,3 +91,16 @@ def test_the_surface_is_the_reward_over_two_dimensions(recorded: Any) -> None:
     observation[third], observation[fourth] = row.x, row.y
     expected = env.reward(jnp.float32(observation), jnp.int32(row.action))
     assert row.reward == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_a_task_that_names_no_two_observations_has_no_surface(recorded: Any, tmp_path: Any) -> None:
+    config, env, *_ = recorded
+    task = typed({**config.task, "surface": []})
+    rows = behaviour.surface(env, task, np.zeros((5, 4)))
+    assert (len(rows), list(rows)) == (0, list(recorded[3]))
+    place = tmp_path / "tasks/cartpole/some_env/seed1/behaviour/surface.parquet"
+    write_table(place, rows)
+    table = files.read("surface", [place])
+    figure = reward_surface.draw(table, task={"id": "Task"}, scale="quick")
+    style.save(figure, tmp_path / "reward_surface.png")
+    assert (tmp_path / "reward_surface.png").stat().st_size > 1000

@@ -15,11 +15,12 @@ def read(name: str, paths: Iterable[Path]) -> pd.DataFrame:
 
     Where a table does not say what it belongs to, its path does. Raises ValueError, which calls
     the table by its `name`, if there is no row at all; only of evaluations there may be none, as
-    environments that are distilled have no search to be evaluated.
+    environments that are distilled have no search to be evaluated, and of surfaces, which a task
+    need not have.
     """
     tables = [_placed(read_table(path), path) for path in sorted(paths)]
     full = [table for table in tables if len(table)]
-    if not full and not (tables and name == "evaluations"):
+    if not full and not (tables and name in ("evaluations", "surface")):
         raise ValueError(f"There is no {name} table with anything in it.")
     return pd.concat(full, ignore_index=True) if full else tables[0]
 

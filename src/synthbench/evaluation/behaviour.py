@@ -27,6 +27,7 @@ from synthbench.tasks.rollout import episodes
 from synthbench.types import Transition
 
 GRID = 61  # points per dimension of the surface
+SURFACE = ("x_name", "y_name", "x", "y", "action", "reward")
 
 
 def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
@@ -102,8 +103,10 @@ def histogram_values(transitions: Transition, names: Sequence[str], bandit: bool
 def surface(env: Any, task: Any, visited: Float[np.ndarray, "S o"]) -> pd.DataFrame:
     """Rewards over two observation dimensions, the others at their median.
 
-    The grid covers the range `visited` on the real task.
+    The grid covers the range `visited` on the real task. No row where the task names no two.
     """
+    if not task.surface:
+        return pd.DataFrame(columns=list(SURFACE))
     first, second = (task.observation_names.index(name) for name in task.surface)
     low, high = np.quantile(visited, [0.005, 0.995], axis=0)
     x, y = np.meshgrid(

@@ -21,8 +21,10 @@ def draw(surface: pd.DataFrame, task: Task, scale: str) -> Figure:
     """What an environment rewards, over two observation dimensions (the others at their median).
 
     With two actions a panel per environment, with more two: the best action, and by how much. Of
-    several meta-training seeds the first is shown.
+    several meta-training seeds the first is shown. A sentence where the task names no two.
     """
+    if surface.empty:
+        return _none(task, scale)
     first = surface.groupby("environment")["environment_seed"].transform("min")
     shown = surface[surface["environment_seed"] == first]
     names = sorted(map(str, shown["environment"].unique()))
@@ -44,6 +46,13 @@ def draw(surface: pd.DataFrame, task: Task, scale: str) -> Figure:
             panels[i].set_title(title)
     line = "" if several else " On the black line both actions are worth the same."
     below(figure, {}, [f"The other observations are at their median in real test episodes.{line}"])
+    style.heading(figure, task, scale, "rewards of the synthetic environments")
+    return figure
+
+
+def _none(task: Task, scale: str) -> Figure:
+    figure = style.blank(1.2)
+    below(figure, {}, ["There is none: the task names no two observations to draw it over."])
     style.heading(figure, task, scale, "rewards of the synthetic environments")
     return figure
 
