@@ -8,6 +8,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/metatrain.smk"
 include: "workflow/rules/distil.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/rewards.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/experts.smk"
 include: "workflow/rules/clients.smk"
@@ -28,6 +29,7 @@ rule all:
         rules.all_tasks.input,
         rules.all_experts.input,
         rules.all_choices.input,
+        rules.all_rewards.input,
         f"results/{SCALE}/page/report.html",
     message:
         f"all of scale {SCALE}"

@@ -67,6 +67,9 @@ OUTPUTS = {
     "summary": ["summary.json", "summary.md"],
     "expert": ["curves.parquet", "episodes.parquet"],
     "experts": ["summary.json", "table.md", "learning_curves.png"],
+    "reward_study": ["curves.parquet", "episodes.parquet"],
+    "reward_map": ["rewards.parquet"],
+    "reward_report": ["summary.json", "table.md", "reward_curves.png", "reward_map.png"],
     "page": ["report.html"],
 }
 

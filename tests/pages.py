@@ -48,6 +48,7 @@ def make(worlds: Iterable[Any], **changes: Any) -> tuple[dict[str, Any], dict[st
         "rollouts": paths["rollout"],
         "experts": _experts(tasks),
         "choices": [],
+        "rewards": [],
         "manifests": sorted(RESULTS.rglob("manifest.json")),
         "captions": sorted((ROOT / "workflow/report").glob("*.rst")),
         "design": [

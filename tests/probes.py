@@ -165,6 +165,7 @@ def task_section(**changes: Any) -> Any:
         "solved": 1.0,
         "reference": {"random": 0.0, "expert": None},
         "published": {},
+        "info": [],
         "options": {},
         "surface": [],
         "tuned": {},

@@ -29,6 +29,7 @@ RESERVED = {
     "choices": "it is a directory of results/",
     "experts": "it is a directory of results/",
     "clients": "it is a directory of results/",
+    "rewards": "it is a directory of results/",
 }
 
 
@@ -48,6 +49,8 @@ def check_environment(values: Any, place: str, complete: bool = False) -> None:
     name = synth.get("name") if isinstance(synth, dict) else synth
     if name is not None:
         check_known(name, groups("synth"), "synth", f"{place}.synth", "conf/synth")
+        if definition("synth", name)["reward"]:
+            raise ConfigError(f"{place}.synth: {name} is planned under `rewards` of a scale.")
     elif complete:
         raise ConfigError(f"{place}: must say which synth, one of {listed(groups('synth'))}.")
     if "meta" in values and "distil" in values:
@@ -88,9 +91,19 @@ def _check_meta(meta: Values, task: Values, layers: Layers) -> None:
         if agent not in meta["steps"]:
             place = where_set(layers, "meta", "steps")
             raise ConfigError(f"{place}: lacks {agent}, which is among meta.agents.")
-    if meta["stop"] == "solved" and task["solved"] is None:
-        place = where_set(layers, "meta", "stop")
-        raise ConfigError(f"{place}: {task['name']} does not say when it is solved; use never.")
+    needs = (
+        ("stop", meta["stop"], "solved", "never"),
+        ("objective", meta["objective"]["name"], "steps_to_solve", "area_under_curve"),
+    )
+    for setting, value, needing, instead in needs:
+        if value == needing and task["solved"] is None:
+            place = where_set(layers, "meta", setting)
+            raise ConfigError(
+                f"{place}: {task['name']} does not say when it is solved; use {instead}."
+            )
+    if meta["objective"]["window"] > meta["objective"]["tests"]:
+        place = where_set(layers, "meta", "objective")
+        raise ConfigError(f"{place}: its window cannot be longer than all its tests.")
     if meta["name"] == "open_es" and meta["population"] % 2:
         place = where_set(layers, "meta", "population")
         raise ConfigError(f"{place}: must be even for the pairs of open_es.")

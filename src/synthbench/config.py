@@ -17,7 +17,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf.errors import MissingMandatoryValue
 
-from synthbench import inspection
+from synthbench import inspection, reward_plan
 from synthbench.compatibility import (
     REAL,
     check_client,
@@ -163,7 +163,7 @@ class Plan:
         if key not in self._composed:
             layers = self._layers(scale, task, environment)
             agents = self.agents(scale, task)
-            self._composed[key] = self._compose(
+            self._composed[key] = self.compose(
                 f"scales.{scale}",
                 agents,
                 task,
@@ -205,7 +205,7 @@ class Plan:
             check_known(agent, tuned, "agent", place, f"`tuned` of {file}")
         settings = {name: {k: v for k, v in tuned[name].items() if k != "steps"} for name in agents}
         layers = [(f"{file}: tuned", {"agents": settings}), *layers]
-        return self._compose(here, agents, task, layers, overrides, absent=REAL_LACKS)
+        return self.compose(here, agents, task, layers, overrides, absent=REAL_LACKS)
 
     def resolve(
         self,
@@ -217,6 +217,7 @@ class Plan:
         expert: str | None = None,
         client: str | None = None,
         overrides: Sequence[str] = (),
+        **of_rewards: str,
     ) -> Values:
         """The configuration of one job, from the wildcards of its path.
 
@@ -224,12 +225,14 @@ class Plan:
         is meta-trained with. A job about no task in particular sees `tasks`: name -> task; what is
         about experts, `experts`: task -> agent -> steps of training.
         """
+        if of_rewards and task is not None:
+            return reward_plan.resolve(self, scale, task, seed, **of_rewards)
         if expert is not None and task is not None:
             return self._resolve_expert(scale, task, expert, seed, overrides)
         if task is None:
             tasks = {name: self.resolve(scale, name)["task"] for name in self.tasks(scale)}
             expert_tasks = {
-                name: _untuned(self.expert(scale, name)["task"]) for name in self.experts(scale)
+                name: as_jobs_see(self.expert(scale, name)["task"]) for name in self.experts(scale)
             }
             choice_tasks = {name: tasks[name] for name, *_ in self.choices(scale)}
             return {
@@ -237,16 +240,16 @@ class Plan:
                 "tasks": tasks,
                 "expert_tasks": expert_tasks,
                 "choice_tasks": choice_tasks,
+                "reward_tasks": reward_plan.summary(self, scale),
             }
         config = dict(self.config(scale, task, environment, overrides))
-        config["task"] = _untuned(config["task"])
+        config["task"] = as_jobs_see(config["task"])
         if "meta" in config:
-            steps = {name: config["meta"]["steps"][name] for name in config["meta"]["agents"]}
-            config["meta"] = {**config["meta"], "steps": steps}
-            if config["meta"]["stop"] == "solved":
-                config["meta"]["solved"] = config["task"]["solved"]
+            config["meta"] = meta_of_job(config["meta"], config["task"])
+        if "synth" in config:
+            config["synth"] = synth_of_job(config["synth"])
         for study in ("transfer", "baseline"):
-            config[study] = _with_level(config[study], config["task"])
+            config[study] = with_level(config[study], config["task"])
         names = config["meta"]["agents"] if "meta" in config else self.agents(scale, task)
         names = [agent] if agent else [] if environment == REAL else names
         config["agents"] = {name: config["agents"][name] for name in names}
@@ -274,9 +277,9 @@ class Plan:
             **config,
             "scale": scale,
             "seed": config["seed"] if seed is None else int(seed),
-            "task": _untuned(config["task"]),
+            "task": as_jobs_see(config["task"]),
             "agents": {expert: config["agents"][expert]},
-            "expert": {**_with_level(config["expert"], config["task"]), "steps": steps},
+            "expert": {**with_level(config["expert"], config["task"]), "steps": steps},
         }
 
     def teacher(self, scale: str, task: str, teacher: Values) -> Values:
@@ -314,7 +317,7 @@ class Plan:
             layers.append((place, own.get(environment)))
         return [(place, expanded(values or {})) for place, values in layers]
 
-    def _compose(
+    def compose(
         self,
         here: str,
         agents: list[str],
@@ -380,15 +383,33 @@ def typed(config: Any) -> Any:
     return tuple(typed(item) for item in config) if isinstance(config, list | tuple) else config
 
 
-def _with_level(study: Values, task: Values) -> Values:
+def meta_of_job(meta: Values, task: Values) -> Values:
+    """Meta-training without what it does not depend on; with the return that solves, if it does."""
+    meta = {**meta, "steps": {name: meta["steps"][name] for name in meta["agents"]}}
+    if meta["stop"] == "solved":
+        meta["solved"] = task["solved"]
+    objective = meta.pop("objective")
+    if objective["name"] != "final_return":
+        level = task["solved"] if objective["name"] == "steps_to_solve" else None
+        meta["objective"] = {**objective, "solved": level}
+    return meta
+
+
+def synth_of_job(synth: Values) -> Values:
+    """A synthetic environment without the settings of reward networks, if it is none."""
+    lacking = [] if synth["reward"] else ["reward", "terminal_potential"]
+    return {name: value for name, value in synth.items() if name not in lacking}
+
+
+def with_level(study: Values, task: Values) -> Values:
     """The settings of a study with the return at which it stops, where it does so."""
     level = task["solved"] if study["solved"] is None else study["solved"]
     return {**study, "solved": level if study["stop"] == "solved" else None}
 
 
-def _untuned(task: Values) -> Values:
+def as_jobs_see(task: Values) -> Values:
     """A task without settings that only a plan can see."""
-    return {name: value for name, value in task.items() if name != "tuned"}
+    return {name: value for name, value in task.items() if name not in ("tuned", "info")}
 
 
 def command_line(overrides: Sequence[str]) -> Values:

@@ -33,6 +33,13 @@ CLIENTS = {  # agents of Stable-Baselines3 -> kinds of action that they can deal
     "sb3_td3": ("continuous",),
     "sb3_ddpg": ("continuous",),
 }
+REWARD_KINDS = (  # of reward networks; synth/reward.py says what each of them is
+    *("exclusive_potential", "additive_potential"),
+    *("exclusive_non_potential", "additive_non_potential"),
+    *("exclusive_potential_info", "additive_potential_info"),
+    *("exclusive_non_potential_info", "additive_non_potential_info"),
+    *("exclusive_weighted_info", "additive_weighted_info"),
+)
 KEEP = ("last", "best")
 TRANSFORMS = (  # of scores; meta/strategies.py says what each of them is
     *("linear", "rank", "nes", "nes_unnormalised"),
@@ -106,6 +113,9 @@ class Task:
     published: dict[str, Any] = setting(
         "agent -> published return on this task: {real: trained in it, synthetic: not in it}"
     )
+    info: list[str] = setting(
+        "what the task says of a state besides what is observed; for reward networks"
+    )
     options: dict[str, Any] = setting("what else the module is to know")
     surface: list[str] = setting("two observations over which the reward is drawn; []: it is not")
     tuned: dict[str, Any] = setting("agent -> settings tuned for the real task; no job sees them")
@@ -124,6 +134,11 @@ class Synth:
     )
     hidden: list[int] = setting("widths of the hidden layers of each network", "units", low=1)
     activation: str = setting("between layers")
+    reward: str | None = setting("of a reward network: its kind", among=REWARD_KINDS)
+    terminal_potential: str | None = setting(
+        "of a reward network: the potential of a terminal state is zero, or what the network says",
+        among=["zero", "network"],
+    )
 
 
 @dataclasses.dataclass
@@ -141,6 +156,24 @@ class Curriculum:
     stages: int = setting("of stepwise", low=2)
     growth: float = setting("factor of adaptive", above=1)
     window: int = setting("whose mean fitness adaptive compares", "generations", low=1)
+
+
+@dataclasses.dataclass
+class Objective:
+    """What a search maximises of an agent's training."""
+
+    name: str = setting(
+        "return after training; minus the steps until `window` tests on the real task solve it on "
+        "average, and a penalty where they do not; mean return of the tests in training",
+        among=["final_return", "steps_to_solve", "area_under_curve"],
+    )
+    tests: int = setting("real tests, evenly spaced, in each training", low=1)
+    window: int = setting("of steps_to_solve", "tests", low=1)
+    penalty: float = setting(
+        "of steps_to_solve: for each unit by which the return does not solve the task",
+        "environment steps",
+        low=0,
+    )
 
 
 @dataclasses.dataclass
@@ -173,6 +206,7 @@ class Meta:
     mirrored: bool = setting("of ferreira: the better of a perturbation and its mirror image")
     rollouts: int = setting("of each candidate, each with its own settings", "agents", low=1)
     fitness: str = setting("of a candidate, over its agents", among=["mean", "median", "min"])
+    objective: Objective = section(Objective)
     own_hyperparameters: bool = setting("drawn per candidate; false: for all of a generation")
     own_random_numbers: bool = setting("per candidate; false: the same for all of a generation")
     curriculum: Curriculum = section(Curriculum)
@@ -349,6 +383,26 @@ class ClientsOf:
 
 
 @dataclasses.dataclass
+class Rewards:
+    """Reward networks for a task, and what they are compared with."""
+
+    networks: list[str] = setting("their kinds", among=REWARD_KINDS)
+    seeds: list[int] = setting("one network of each kind each", low=0)
+    agent: str = setting("the algorithm that they are evolved with")
+    settings: dict[str, Any] = setting("sections of the configuration, for all that follows")
+    evolve: dict[str, Any] = setting("sections that differ where networks are evolved")
+    kinds: dict[str, Any] = setting("kind -> sections that differ for it")
+    experiments: dict[str, Any] = setting(
+        "name -> {agent, sections that differ}: agents judged with each network, `transfer.draws` "
+        "of them, and as many as with all networks of a kind without one"
+    )
+    baselines: dict[str, Any] = setting(
+        "name -> {in_place_of, sections that differ}: agents without a network. in_place_of: agent "
+        "of an experiment -> that which trains in its place; experiments of others are left out"
+    )
+
+
+@dataclasses.dataclass
 class Scale:
     """A plan: what there is to compute."""
 
@@ -369,6 +423,7 @@ class Scale:
     experts: dict[str, Any] = setting(
         "task -> `train`: agents trained in the task itself, with settings tuned for it"
     )
+    rewards: dict[str, Rewards] = section(dict)
 
 
 @dataclasses.dataclass

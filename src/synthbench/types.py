@@ -71,6 +71,26 @@ class Env(Protocol):
 
 
 @runtime_checkable
+class Informed(Protocol):
+    """A task that says more about a state than what is observed, as Brax's HalfCheetah does."""
+
+    @property
+    def info_names(self) -> tuple[str, ...]:
+        """What the numbers of `info` are; none where this task has nothing to say."""
+
+    def info(self, state: PyTree) -> Float[Array, " i"]:
+        """Of a state: what led to it was worth, where it is, ...; zeros where nothing led to it."""
+
+
+@runtime_checkable
+class Discounted(Protocol):
+    """An environment whose rewards depend on how the agent that trains there discounts."""
+
+    def with_discount(self, gamma: Float[Array, ""]) -> Env:
+        """The same for an agent with this discount."""
+
+
+@runtime_checkable
 class Policy(Protocol):
     """What acts; it may be random."""
 

@@ -244,7 +244,7 @@ def test_all_algorithms_several_times_with_numbers_of_their_own(tmp_path: Path) 
     assert table.real_steps.tolist() == [tests, tests + evaluated] * 3
     assert not [name for name in table if name.startswith("hp_")]
     mean = evaluations(search).groupby("generation")["return_"].mean()
-    np.testing.assert_allclose(search.state.best_return, mean.max(), rtol=1e-6)
+    np.testing.assert_allclose(search.state.best_score, mean.max(), rtol=1e-6)
     best, last = search.result, search.mean
     same = [np.array_equal(*x) for x in zip(*map(jax.tree.leaves, (best, last)), strict=True)]
     assert all(same) == (mean.idxmax() == 6)

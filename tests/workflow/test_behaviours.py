@@ -44,6 +44,14 @@ CARTPOLE = {
 REPORT = {"figures/acrobot", "figures/cartpole", "summary", "page"}
 OF_ACROBOT = {"figures/acrobot", "summary", "page"}
 EXPERTS = {"experts/cartpole/ppo", "expert_report"}
+REWARDS = {
+    "rewards/cliff/additive_potential/seed0/metatrain",
+    "rewards/cliff/additive_potential/seed1/metatrain",
+    "rewards/cliff/additive_potential/transfer/fixed",
+    "rewards/cliff/additive_potential/map",
+    "rewards/cliff/real/plain/fixed",
+    "reward_report",
+}
 TRANSFER = {job for job in ACROBOT if "/transfer/" in job}
 ANALYSED = TRANSFER | OF_ACROBOT
 DISTILLED = {job for job in ACROBOT if "teacher" in job or "/distilled/" in job}
@@ -57,7 +65,7 @@ GENERATIONS = "meta: {generations: 4}"
 
 def test_the_whole_plan_is_computed_once_by_dvc(published: Clone) -> None:
     computed = published.computed()
-    assert set(computed) == ACROBOT | CARTPOLE | REPORT | EXPERTS
+    assert set(computed) == ACROBOT | CARTPOLE | REPORT | EXPERTS | REWARDS
     assert set(computed.values()) == {3}
     assert published.stages("status") == set()
 
@@ -74,7 +82,7 @@ def test_environments_alone_are_enough_for_the_rest(published: Clone, tmp_path: 
     trained = [job for job in ACROBOT | CARTPOLE if job.endswith("metatrain")]
     clone.dvc("pull", "-q", *(f"results/{SCALE}/{job}" for job in trained))
     # Figures and summary came with git, and are made again with the tables that they show.
-    assert clone.planned() == (ACROBOT | CARTPOLE | REPORT | EXPERTS) - set(trained)
+    assert clone.planned() == (ACROBOT | CARTPOLE | REPORT | EXPERTS | REWARDS) - set(trained)
 
 
 def test_one_number_of_one_task_names_what_depends_on_it(fresh: Clone) -> None:

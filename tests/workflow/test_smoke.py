@@ -49,9 +49,12 @@ def test_one_command_leaves_every_table_figure_and_number(smoke: Clone) -> None:
     experts = json.loads((results / "expert_report/summary.json").read_text())["experts"]
     assert experts["cartpole"]["ppo"]["n"] == 3
     page = (results / "page/report.html").read_text()
-    assert page.count("<figure ") == page.count("data:image/png;base64,") == 2 * (5 + 1) + 1
+    assert page.count("<figure ") == page.count("data:image/png;base64,") == 2 * (5 + 1) + 1 + 2
     manifests = list(results.rglob("manifest.json"))
-    assert len(manifests) == 27
+    assert len(manifests) == 27 + 6  # of reward networks: two, two studies, a map, a report
+    rewards = json.loads((results / "reward_report/summary.json").read_text())["tasks"]["cliff"]
+    assert rewards["fixed"].keys() == {"additive_potential", "plain"}
+    assert rewards["fixed"]["plain"]["agents"] == rewards["fixed"]["additive_potential"]["agents"]
     for path in manifests:
         manifest = json.loads(path.read_text())
         there = {p.name for p in path.parent.iterdir() if p.is_file() and p.name != ".gitignore"}

@@ -1,5 +1,13 @@
 PAGE = "results/{scale}/page"
-CAPTIONS = (*DRAWN, "rollout", "experts", "choices", "workflow")
+CAPTIONS = (
+    *DRAWN,
+    "rollout",
+    "experts",
+    "choices",
+    "reward_curves",
+    "reward_map",
+    "workflow",
+)
 DESIGN = "src/synthbench/analysis/page/page"
 
 

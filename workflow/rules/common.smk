@@ -16,6 +16,7 @@ shell.prefix(
     f"export PYTHONPATH='{ROOT}/src' PATH='{Path(sys.executable).parent}':\"$PATH\"; "
 )
 
+from synthbench import reward_plan
 from synthbench.config import Plan
 from synthbench.io import read_json, write_json
 from synthbench.provenance import Provenance
@@ -47,6 +48,9 @@ wildcard_constraints:
     agent="[a-z][a-z0-9_]*",
     expert="[a-z][a-z0-9_]*",
     client="[a-z][a-z0-9_]*",
+    network="(?!real/)[a-z][a-z0-9_]*",
+    experiment="[a-z][a-z0-9_]*",
+    baseline="[a-z][a-z0-9_]*",
 
 
 def checked_plan():
@@ -253,11 +257,11 @@ def figures_shown(wildcards):
     ]
 
 
-def report_of(directory, figure, planned):
-    """Table and figure of a report that not every scale has."""
+def report_of(directory, figures, planned):
+    """Table and figures of a report that not every scale has."""
 
     def files(wildcards):
-        names = ["table.md", figure] if planned(wildcards["scale"]) else []
+        names = ["table.md", *figures] if planned(wildcards["scale"]) else []
         return [f"results/{wildcards['scale']}/{directory}/{name}" for name in names]
 
     return files
@@ -266,8 +270,13 @@ def report_of(directory, figure, planned):
 SHOWN = {  # on the page of a scale
     "summary": "results/{scale}/summary.json",
     "figures": figures_shown,
-    "experts": report_of("expert_report", "learning_curves.png", PLAN.experts),
-    "choices": report_of("choice_report", "choices.png", PLAN.choices),
+    "experts": report_of("expert_report", ["learning_curves.png"], PLAN.experts),
+    "choices": report_of("choice_report", ["choices.png"], PLAN.choices),
+    "rewards": report_of(
+        "reward_report",
+        ["reward_curves.png", "reward_map.png"],
+        lambda scale: reward_plan.planned(PLAN, scale),
+    ),
     "rollouts": tables("rollouts"),
 }
 

@@ -16,6 +16,7 @@ from synthbench.tasks.base import step_and_reset
 from synthbench.types import (
     Action,
     Agent,
+    Discounted,
     Env,
     EnvSpec,
     Hyperparameters,
@@ -33,6 +34,14 @@ class Curve(NamedTuple):
     step: Int[Array, "T"]  # environment steps so far
     episode: Int[Array, "T"]  # episodes ended so far
     result: PyTree  # what `test` returned
+
+
+class Tested(NamedTuple):
+    """How good an agent was at `T` evenly spaced moments of a training that may end early."""
+
+    step: Int[Array, ""]  # environment steps that it trained
+    returns: Float[Array, "T"]  # on the real task; after the end, as at the end
+    test_steps: Int[Array, ""]  # that these tests took
 
 
 def load(agent: Any, spec: EnvSpec) -> Agent:
@@ -71,6 +80,7 @@ def train(
     Returns its parameters, and all that it saw, [iteration, ...].
     """
     key_init, key_loop = stream(key, "init"), stream(key, "loop")
+    env = discounted(env, hyperparameters)
     num_iterations = iterations(agent, num_steps)
     total = num_iterations * agent.steps_per_iteration
     state = agent.init(key_init, env, hyperparameters, total)
@@ -99,6 +109,7 @@ def train_with_tests(
     stays as it is, and later tests are of that agent.
     """
     key_init, key_loop, key_test = stream(key, "init"), stream(key, "loop"), stream(key, "test")
+    env = discounted(env, hyperparameters)
     num_iterations = iterations(agent, num_steps, num_tests)
     total = num_iterations * agent.steps_per_iteration
     state = agent.init(key_init, env, hyperparameters, total)
@@ -118,6 +129,65 @@ def train_with_tests(
     parts = jnp.arange(num_iterations).reshape(num_tests, -1)
     (state, _), curve = jax.lax.scan(part, (state, episodes), parts)
     return state.params, curve
+
+
+def train_until(
+    agent: Agent,
+    env: Env,
+    hyperparameters: Hyperparameters,
+    key: PRNGKey,
+    num_steps: int,
+    num_tests: int,
+    test: Callable[[PRNGKey, PyTree], tuple[Float[Array, ""], Int[Array, ""]]],
+    level: float,
+    window: int,
+) -> tuple[PyTree, Tested]:
+    """As `train_with_tests`, to the first test at which the mean of the last `window` is `level`.
+
+    `test(key, params)` gives a return and the steps that it took. A batch of agents trains until
+    the last of them is there; the others stay as they were. Where it never comes to that, training
+    is whole.
+    """
+    key_init, key_loop, key_test = stream(key, "init"), stream(key, "loop"), stream(key, "test")
+    env = discounted(env, hyperparameters)
+    num_iterations = iterations(agent, num_steps, num_tests)
+    total = num_iterations * agent.steps_per_iteration
+    per_part = num_iterations // num_tests
+
+    def iterate(state, i):
+        key_i = jax.random.fold_in(key_loop, i)
+        return agent.iterate(key_i, state, env, hyperparameters, total)
+
+    def goes_on(carry):
+        part, _, tested = carry
+        at = jnp.arange(num_tests)
+        recent = (at < part) & (at >= part - window)
+        mean = jnp.where(recent, tested.returns, 0.0).sum() / window
+        return (part < num_tests) & ~((part >= window) & (mean >= level))
+
+    def once(carry):
+        part, state, tested = carry
+        indices = part * per_part + jnp.arange(per_part)
+        state, _ = _all(iterate)((state, None), indices)
+        return_, length = test(jax.random.fold_in(key_test, part), state.params)
+        later = jnp.arange(num_tests) >= part  # an agent that trains no more stays as good
+        returns = jnp.where(later, return_, tested.returns)
+        return part + 1, state, Tested(state.step, returns, tested.test_steps + length)
+
+    state = agent.init(key_init, env, hyperparameters, total)
+    blank = Tested(state.step, jnp.zeros(num_tests), jnp.int32(0))
+    _, state, tested = jax.lax.while_loop(goes_on, once, (jnp.int32(0), state, blank))
+    return state.params, tested
+
+
+def discounted(env: Env, hyperparameters: Hyperparameters) -> Env:
+    """The environment as it is for this agent, where its rewards depend on the discount.
+
+    An agent that has none, such as an evolution strategy, maximises the plain sum of rewards.
+    """
+    if not isinstance(env, Discounted):
+        return env
+    return env.with_discount(hyperparameters.get("gamma", jnp.float32(1.0)))
 
 
 def _all(iterate: Any) -> Any:

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from synthbench.evaluation.study import study, write
-from synthbench.synth import env as synth
+from synthbench.synth.base import module_of
 from synthbench.tasks import base as tasks
 
 
 def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
     """Study one algorithm in one synthetic environment."""
     (path,) = inputs["environment"]
-    env = synth.load(path, config.synth, config.task)
+    env = module_of(config.synth).load(path, config.synth, config.task)
     (agent,) = config.agents.values()
     where = f"{config.task.name} {config.synth.name} seed {config.seed}"
     tables = study(

@@ -23,7 +23,7 @@ from synthbench.meta.fitness import Evaluation
 from synthbench.meta.progress import EVALUATIONS, PROGRESS, cost, table
 from synthbench.meta.search import Search, Trials
 from synthbench.rng import together
-from synthbench.synth import env as synth
+from synthbench.synth.base import module_of
 
 OUTPUTS = ["environment.safetensors", "progress.parquet", "evaluations.parquet"]
 
@@ -56,10 +56,9 @@ def run_together(jobs: Sequence[Begun]) -> list[list[str]]:
 
 
 def _search(job: Begun) -> Search:
-    start = [
-        synth.load(path, job.config.synth, job.config.task) for path in job.inputs.get("start", ())
-    ]
-    return Search(job.config, job.checkpoint / "search.safetensors", *start)
+    config, paths = job.config, job.inputs.get("start", ())
+    start = [module_of(config.synth).load(path, config.synth, config.task) for path in paths]
+    return Search(config, job.checkpoint / "search.safetensors", *start)
 
 
 def go_on(searches: Sequence[Search], trials: Trials) -> None:

@@ -7,22 +7,25 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from synthbench import parallel
-from synthbench.agents.base import footprint, train
+from synthbench.agents.base import footprint, iterations, train, train_until
+from synthbench.meta.scoring import Objective
 from synthbench.parallel import spread
 from synthbench.rng import stream
 from synthbench.tasks.rollout import episode_returns
-from synthbench.types import Agent, Env, Hyperparameters, PRNGKey
+from synthbench.types import Agent, Discounted, Env, Hyperparameters, PRNGKey
 
 
 class Evaluation(NamedTuple):
     """How the agents did."""
 
     return_: Float[Array, "*P"]  # mean undiscounted return of the test episodes, real task
-    real_steps: Int[Array, "*P"]  # that they took
+    score: Float[Array, "*P"]  # what the search maximises: the same, or the score of an objective
+    real_steps: Int[Array, "*P"]  # that all tests took; with a reward network, training too
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Trial:
     task: Env  # real
     num_steps: int  # of training in the synthetic environment
     num_episodes: int  # of testing on the real task
+    objective: Objective | None = None  # None: the final return
 
     def __call__(
         self,
@@ -42,12 +46,28 @@ class Trial:
         horizon: Int[Array, ""] | None = None,
     ) -> Evaluation:
         """Train an agent from scratch, test it in episodes of at most `horizon` steps."""
-        params, _ = train(self.agent, env, hyperparameters, stream(key, "train"), self.num_steps)
-        policy = partial(self.agent.act, params)
-        returns, lengths = episode_returns(
-            stream(key, "test"), self.task, policy, self.num_episodes, horizon
-        )
-        return Evaluation(returns.mean(), lengths.sum())
+
+        def test(key: PRNGKey, params: PyTree) -> tuple[Float[Array, ""], Int[Array, ""]]:
+            policy = partial(self.agent.act, params)
+            returns, lengths = episode_returns(key, self.task, policy, self.num_episodes, horizon)
+            return returns.mean(), lengths.sum()
+
+        key_train, key_test = stream(key, "train"), stream(key, "test")
+        run = (self.agent, env, hyperparameters, key_train, self.num_steps)
+        objective = self.objective
+        if objective is None:
+            params, _ = train(*run)
+            whole = iterations(self.agent, self.num_steps) * self.agent.steps_per_iteration
+            step, tests = jnp.int32(whole), jnp.int32(0)
+        else:
+            how = (objective.tests, test, objective.level, objective.window)
+            params, (step, curve, tests) = train_until(*run, *how)
+        return_, real_steps = test(key_test, params)
+        real_steps = real_steps + tests
+        if isinstance(env, Discounted):  # a reward network: its dynamics are the real task's
+            real_steps = real_steps + step
+        score = return_ if objective is None else objective.score(step, curve, return_)
+        return Evaluation(return_, score, real_steps)
 
 
 def chunk(trial: Trial, env: Env, hyperparameters: Hyperparameters) -> int:

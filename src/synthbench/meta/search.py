@@ -24,13 +24,14 @@ from synthbench.agents import spaces
 from synthbench.config import typed
 from synthbench.display import say
 from synthbench.job import device
-from synthbench.meta import curriculum, fitness
+from synthbench.meta import curriculum, fitness, scoring
 from synthbench.meta.fitness import Evaluation
 from synthbench.meta.strategies import STRATEGIES
 from synthbench.rng import root, stream
-from synthbench.synth import env as synth
+from synthbench.synth.base import module_of
+from synthbench.synth.env import SyntheticEnv
 from synthbench.tasks import base as tasks
-from synthbench.types import Hyperparameters, PRNGKey
+from synthbench.types import Discounted, Hyperparameters, PRNGKey
 
 OVER_ROLLOUTS: Mapping[str, Any] = {"mean": np.mean, "median": np.median, "min": np.min}
 
@@ -40,7 +41,7 @@ class State(NamedTuple):
 
     search: PyTree
     best: PyTree
-    best_return: Float[Array, ""]
+    best_score: Float[Array, ""]
 
 
 @dataclass
@@ -67,7 +68,7 @@ class Trials:
 
     def __init__(self, config: Any):
         self.meta = config.meta
-        self.env = synth.make(config.synth, config.task)
+        self.env = module_of(config.synth).make(config.synth, config.task)
         task = tasks.load(config.task)
         # What candidates are tried on: the same task, if need be with longer episodes.
         longest = curriculum.longest(self.meta.curriculum, config.task.horizon)
@@ -80,8 +81,8 @@ class Trials:
         for name in self.meta.agents:
             section = config.agents[name]
             agent = agents.load(section, self.env.spec)
-            steps, episodes = self.meta.steps[name], self.meta.episodes
-            trial = fitness.Trial(agent, longer_task, steps, episodes)
+            lengths = (self.meta.steps[name], self.meta.episodes)
+            trial = fitness.Trial(agent, longer_task, *lengths, scoring.of(self.meta))
             setting = {k: jnp.float32(x) for k, x in section.hyperparameters.items()}
             chunk = fitness.chunk(trial, self.env.replace(theta=theta), setting)
             own = (self.meta.own_hyperparameters, self.meta.own_random_numbers)
@@ -91,16 +92,19 @@ class Trials:
             self.try_means[name] = fitness.over_means(replace(trial, task=task), chunk, draws)
 
     def training(self, name: str) -> tuple[int, int]:
-        """Steps and updates of one agent's training."""
+        """Synthetic steps and updates of one agent's training.
+
+        With a reward network the dynamics are the real task's, and so are all steps.
+        """
         agent = self.agents[name]
         steps = agents.iterations(agent, self.meta.steps[name]) * agent.steps_per_iteration
-        return steps, agent.updates(steps)
+        return 0 if isinstance(self.env, Discounted) else steps, agent.updates(steps)
 
 
 class Search:
     """One meta-training run: `state` and `log` are what is known of it, `path` keeps both."""
 
-    def __init__(self, config: Any, path: Path, start: synth.SyntheticEnv | None = None):
+    def __init__(self, config: Any, path: Path, start: SyntheticEnv | None = None):
         self.config, self.meta, self.path = config, config.meta, path
         self.key = root(config.seed)
         theta = start.theta if start else initial(config)
@@ -183,18 +187,18 @@ class Search:
     def learn(self, tests: Tests, tried: Sequence[Evaluation], training: tuple[int, int]) -> None:
         """From how the candidates did with each algorithm, which is a row of progress.parquet.
 
-        `tried`: [P, R] each; `training`: steps and updates of one agent of each, together.
+        `tried`: [P, R] each; `training`: synthetic steps and updates of an agent of each, together.
         """
         generation = self.generation + 1
         key = jax.random.fold_in(stream(self.key, "generation"), generation)
-        returns = np.concatenate([np.asarray(x.return_) for x in tried], axis=1)
-        scores = OVER_ROLLOUTS[self.meta.fitness](returns, axis=1).astype(np.float32)
+        every = np.concatenate([np.asarray(x.score) for x in tried], axis=1)
+        scores = OVER_ROLLOUTS[self.meta.fitness](every, axis=1).astype(np.float32)
         search = self.strategy.tell(
             stream(key, "tell"), tests.search, tests.candidates, jnp.asarray(scores)
         )
         self.state = self.state._replace(search=search)
         steps, updates = training
-        trainings = returns.size // len(tests.algorithms)
+        trainings = every.size // len(tests.algorithms)
         self.log.progress.append(
             {
                 "stage": "metatrain",
@@ -229,15 +233,14 @@ class Search:
         What is the best mean is known then. Where anything depends on that, what it cost is part of
         the generation.
         """
-        means = {name: np.asarray(x.return_).mean() for name, x in tried.items()}
         for name, agents_ in tried.items():
             self.log.evaluations += [
                 {"generation": self.generation, "agent": name, "draw": i, "return_": float(x)}
                 for i, x in enumerate(np.asarray(agents_.return_))
             ]
-        mean_return = np.mean(list(means.values()))
-        if mean_return > self.state.best_return:
-            self.state = self.state._replace(best=self.mean, best_return=jnp.float32(mean_return))
+        score = np.mean([np.asarray(x.score).mean() for x in tried.values()])
+        if score > self.state.best_score:
+            self.state = self.state._replace(best=self.mean, best_score=jnp.float32(score))
         if self.log.progress and (self.meta.keep == "best" or self.meta.stop == "solved"):
             steps = sum(int(np.asarray(x.real_steps).sum()) for x in tried.values())
             self.log.progress[-1]["real_steps"] += steps
@@ -286,5 +289,6 @@ class Search:
 
 def initial(config: Any) -> PyTree:
     """The parameters that a search begins with, where it does not begin at another environment."""
+    synth = module_of(config.synth)
     env = synth.make(config.synth, config.task)
     return synth.init_theta(stream(root(config.seed), "theta"), env)

@@ -1,6 +1,7 @@
 """The networks inside a synthetic environment."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,8 @@ from jaxtyping import Array, Float
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "relu": nn.relu,
     "leaky_relu": nn.leaky_relu,
+    # The slope of a PReLU (He et al. 2015) where Ferreira et al. 2022 left it: at its beginning.
+    "prelu": partial(nn.leaky_relu, negative_slope=0.25),
     "tanh": jnp.tanh,
     "swish": nn.swish,
 }

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from flax import struct
-from jaxtyping import Array, Int, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 from synthbench.tasks.base import check, spec_of
 from synthbench.types import Action, EnvSpec, Observation, PRNGKey, Step
@@ -61,6 +61,15 @@ class BraxTask(struct.PyTreeNode):
         reward = new.reward.astype(jnp.float32)
         return Body(new, time), Step(new.obs.astype(jnp.float32), reward, terminated, truncated)
 
+    @property
+    def info_names(self) -> tuple[str, ...]:
+        """The metrics of Brax, by name; of half-cheetah: its reward's terms, place and speed."""
+        return metrics(self.id, self.backend)
+
+    def info(self, state: PyTree) -> Float[Array, " i"]:
+        values = [state.brax.metrics[name] for name in self.info_names]
+        return jnp.stack(values).astype(jnp.float32)
+
 
 def make(task: Any) -> BraxTask:
     """The task of a config section.
@@ -91,6 +100,14 @@ def make(task: Any) -> BraxTask:
     }
     check(task, true, options=["backend"])
     return BraxTask(spec=spec_of(task), id=task.id, backend=backend)
+
+
+@cache
+def metrics(name: str, backend: str) -> tuple[str, ...]:
+    """What Brax's environment tells of a step besides its reward, sorted."""
+    with _tracing():
+        state = jax.eval_shape(_environment(name, backend).reset, jax.random.key(0))
+    return tuple(sorted(state.metrics))
 
 
 @cache

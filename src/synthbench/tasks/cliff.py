@@ -35,6 +35,11 @@ class Cliff(struct.PyTreeNode):
         state = Place(jnp.int32(ROWS - 1), jnp.int32(0), jnp.int32(0))
         return state, _observation(state)
 
+    def state_at(self, observation: Observation) -> PyTree:
+        """The state that shows this observation, at the beginning of an episode."""
+        row, column = jnp.divmod(observation.argmax().astype(jnp.int32), COLUMNS)
+        return Place(row, column, jnp.int32(0))
+
     def step(self, key: PRNGKey, state: PyTree, action: Action) -> tuple[PyTree, Step]:
         down, right = jnp.asarray(MOVES, jnp.int32)[action]
         row = jnp.clip(state.row + down, 0, ROWS - 1)  # who walks against a border stays

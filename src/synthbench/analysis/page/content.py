@@ -24,6 +24,8 @@ FIGURES = {  # file, without suffix -> its title, and what somebody is told who 
     "rollout": ("An episode", "Traces of one episode per environment over its steps"),
     "learning_curves": ("Learning curves", "Line charts of return over training steps, per task"),
     "choices": ("Choices", "Charts of return over the values of each choice"),
+    "reward_curves": ("Learning curves", "Line charts of return over training steps, per reward"),
+    "reward_map": ("Learned rewards", "Maps of reward per cell and action, per kind of network"),
 }
 CAPTIONS = {"learning_curves": "experts"}  # where the caption is not called as the figure
 TABLES = {  # anchor -> title, the same for the contents, and which table of a task it is
@@ -49,6 +51,12 @@ REPORTS = {  # input -> title, its first part, stages, and what is said of a sca
         "What is varied",
         ("choices", "choice_report"),
         "This scale varies no choices in distilling.",
+    ),
+    "rewards": (
+        "Reward networks",
+        "What is compared",
+        ("reward_study", "reward_map", "reward_report"),
+        "This scale has no reward networks.",
     ),
 }
 OF_REPORTS = {stage for _, _, stages, _ in REPORTS.values() for stage in stages}

@@ -15,7 +15,8 @@ from synthbench.analysis import files
 from synthbench.io import read_json
 from synthbench.provenance import digest
 
-BY_TASK = ("tasks", "expert_tasks", "choice_tasks")  # sections that are mappings of whole tasks
+# Sections that are mappings of whole tasks.
+BY_TASK = ("tasks", "expert_tasks", "choice_tasks", "reward_tasks")
 ENVIRONMENT = "environment.safetensors"
 Manifest = Mapping[str, Any]
 

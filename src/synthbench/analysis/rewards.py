@@ -1,0 +1,157 @@
+"""Do reward networks make agents faster, robustly, and others too? Numbers, verdicts, figures.
+
+As in Ferreira et al. 2022: agents in the real task with a learned reward, beside the same agents
+without one. Means over agents, as published; intervals resample networks, and agents within them.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tabulate import tabulate
+
+from synthbench.analysis import learning, published, style
+from synthbench.analysis.figures import reward_curves, reward_map
+from synthbench.analysis.learning import PLAIN, Numbers
+from synthbench.analysis.statistics import LEVEL
+from synthbench.analysis.summary import rounded
+from synthbench.io import atomic, read_table, write_json
+
+Tasks = Mapping[str, Mapping[str, Any]]
+
+
+def run(
+    config: Mapping[str, Any], inputs: Mapping[str, Iterable[Path]], out: Path, checkpoint: Path
+) -> list[str]:
+    """Write summary.json, table.md, reward_curves.png and reward_map.png into `out`.
+
+    config: `scale` and `reward_tasks` ({task config name: its section, and what is planned}).
+    inputs: `progress` of the networks, curves with `networks` and `without`, `maps`.
+    """
+    scale, tasks = config["scale"], config["reward_tasks"]
+    curves = read(inputs["networks"], inputs["without"])
+    progress = pd.concat([_of_network(path) for path in sorted(inputs["progress"])])
+    numbers = summarise(scale, tasks, curves, progress)
+    write_json(out / "summary.json", numbers)
+    with atomic(out / "table.md") as path:
+        path.write_text(markdown(numbers, tasks), encoding="utf-8")
+    style.save(reward_curves.draw(curves, tasks, scale), out / "reward_curves.png")
+    maps = [read_table(path) for path in sorted(inputs["maps"])]
+    style.save(reward_map.draw(maps, tasks, scale), out / "reward_map.png")
+    return ["summary.json", "table.md", "reward_curves.png", "reward_map.png"]
+
+
+def read(networks: Iterable[Path], without: Iterable[Path]) -> pd.DataFrame:
+    """All learning curves: columns experiment and line (kind of network, or baseline), too."""
+    tables = [
+        read_table(path).assign(experiment=path.parts[-2], line=path.parts[-4])
+        for path in sorted(networks)
+    ]
+    tables += [
+        read_table(path).assign(experiment=path.parts[-2], line=path.parts[-3])
+        for path in sorted(without)
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _of_network(path: Path) -> pd.DataFrame:
+    task, network, seed = path.parts[-5:-2]
+    return read_table(path).assign(task=task, network=network, seed=seed)
+
+
+def summarise(scale: str, tasks: Tasks, curves: pd.DataFrame, progress: pd.DataFrame) -> Numbers:
+    """{task: {experiment: {line: numbers}}}, what the networks cost, and a verdict per claim."""
+    summary: Numbers = {"about": {"scale": scale, "level": LEVEL}, "tasks": {}, "cost": {}}
+    for task, section in tasks.items():
+        mine, level = curves[curves["task"] == task], published.level(task, section["solved"])
+        summary["tasks"][task] = {}
+        for experiment in section["agents"]:
+            rows, steps = mine[mine["experiment"] == experiment], published.steps(task, experiment)
+            lines = learning.compared(rows, level, steps)
+            planned = [*section["networks"], *section["baselines"]]
+            ordered = {line: lines[line] for line in planned if line in lines}
+            summary["tasks"][task][experiment] = ordered
+        costs = progress[progress["task"] == task].groupby(["network", "seed"])
+        sums = costs[["seconds", "real_steps"]].sum().groupby("network").mean()
+        summary["cost"][task] = sums.to_dict("index")
+    summary["claims"] = published.verdicts(summary["tasks"])
+    return rounded(summary)
+
+
+def markdown(numbers: Numbers, tasks: Tasks) -> str:
+    """The tables, readable on their own."""
+    about = numbers["about"]
+    parts = [
+        "# Reward networks",
+        f"Scale `{about['scale']}`: agents trained in the real task, with the reward of a network "
+        "or with its own (the plain agent and other baselines), tested on the real task. Means "
+        f"over agents [{about['level']:.0%} interval], which resamples networks, and agents within "
+        "each: it says what other networks, evolved in the same way, would give. Published: "
+        "Ferreira et al. 2022, read off their figures (within 2 to 3 % of the axis). Steps until "
+        "a return: at the mean over agents, and of the median agent; never: not in this training.",
+        "## Claims",
+        _claims(numbers["claims"]),
+    ]
+    for task, experiments in numbers["tasks"].items():
+        section = tasks[task]
+        for experiment, lines in experiments.items():
+            agent = section["agents"][experiment]
+            parts.append(f"## {section['id']}, {agent}, {experiment}")
+            parts.append(_table(task, experiment, lines, section))
+            below = [line for line, n in lines.items() if n.get("below_plain")]
+            if below:
+                parts.append(
+                    "Ends below the plain agent (the whole interval of the difference): "
+                    f"{', '.join(f'`{line}`' for line in below)}."
+                )
+        cost = [
+            {"network": name, "seconds": f"{c['seconds']:,.0f}"}
+            | {"real steps": f"{c['real_steps']:,.0f}"}
+            for name, c in numbers["cost"][task].items()
+        ]
+        parts += [
+            f"## {section['id']}, cost of one network",
+            f"Evolved with {section['evolved_with']}; mean over networks.",
+            tabulate(cost, headers="keys", tablefmt="pipe", disable_numparse=True),
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _claims(claims: list[Numbers]) -> str:
+    rows = [
+        {"task": c["task"], "claim": c["claim"], "verdict": c["verdict"], "here": c["here"]}
+        for c in claims
+    ]
+    return tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True) or "None."
+
+
+def _table(task: str, experiment: str, lines: Numbers, section: Mapping[str, Any]) -> str:
+    level = published.level(task, section["solved"])
+    rows = []
+    for line, numbers in lines.items():
+        row = {"reward": line if line != PLAIN else f"{PLAIN} agent"}
+        for step, value in numbers["at"].items():
+            theirs = published.value(task, experiment, line, int(step))
+            beside = "" if theirs is None else f" ({theirs:g})"
+            row[f"at {int(step):,} (published)"] = f"{_with_interval(value)}{beside}"
+        row["mean over training"] = _with_interval(numbers["area"])
+        row["at the end"] = _with_interval(numbers["final"])
+        if level is not None:
+            row[f"steps until {level:g}"] = _with_interval(numbers["mean_reaches"])
+            row["median agent"] = _with_interval(numbers["median_reaches"])
+        rows.append({**row, "networks": numbers["networks"] or "", "agents": numbers["agents"]})
+    return tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True)
+
+
+def _with_interval(e: Mapping[str, float | None]) -> str:
+    if e["value"] is None:
+        return "never"
+    low, high = (_short(e[bound]) for bound in ("low", "high"))
+    return f"{_short(e['value'])} [{low}, {high}]"
+
+
+def _short(value: float | None) -> str:
+    if value is None:
+        return "never"
+    return f"{value:,.0f}" if abs(value) >= 300 else f"{value:,.1f}"

@@ -1,0 +1,183 @@
+"""Reward networks are compared by numbers that can be worked out by hand; intervals by network."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from synthbench.analysis import learning, published, rewards
+from synthbench.analysis.page import text
+
+STEPS = np.arange(50, 5001, 50)
+CLIFF: dict[str, Any] = {
+    "id": "Cliff",
+    "solved": -20.0,
+    "networks": ["additive_potential", "exclusive_potential"],
+    "evolved_with": "q_learning",
+    "baselines": ["plain"],
+    "agents": {"fixed": "q_learning", "unseen": "sarsa"},
+}
+# The first step at which agents of a line are at -12; before, they are at -50.
+REACHES: dict[str, list[tuple[int | None, ...]]] = {
+    "additive_potential": [(200, 200), (200, 300)],  # two networks, two agents each
+    "exclusive_potential": [(100, None), (None, None)],
+    "plain": [(1400, 1400, 1450, 1450)],
+}
+
+
+def curves(line: str, seed: int, reaches: tuple[int | None, ...]) -> pd.DataFrame:
+    """Returns of agents that get to -12 at a step, or never."""
+    parts = []
+    for draw, at in enumerate(reaches):
+        returns = np.where((at or np.inf) <= STEPS, -12.0, -50.0)
+        columns = {"draw": draw, "step": STEPS, "episode": STEPS // 10, "return_": returns}
+        parts.append(pd.DataFrame(columns))
+    table = pd.concat(parts, ignore_index=True)
+    about = {"task": "cliff", "environment": line, "environment_seed": seed}
+    return table.assign(**about, agent="q_learning")
+
+
+def save(table: pd.DataFrame, path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_parquet(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    root = tmp_path_factory.mktemp("rewards")
+    place = root / "results/quick/rewards/cliff"
+    inputs: dict[str, list[Path]] = {"networks": [], "without": [], "progress": [], "maps": []}
+    for experiment in CLIFF["agents"]:
+        for line, reaches in REACHES.items():
+            of_networks = line != "plain"
+            parts = [
+                curves(line, seed if of_networks else -1, agents)
+                for seed, agents in enumerate(reaches)
+            ]
+            below = f"{line}/transfer/{experiment}" if of_networks else f"real/{line}/{experiment}"
+            kind = "networks" if of_networks else "without"
+            table = pd.concat(parts, ignore_index=True)
+            inputs[kind].append(save(table, place / below / "curves.parquet"))
+    for line in ("additive_potential", "exclusive_potential"):
+        for seed in (0, 1):
+            progress = pd.DataFrame({"seconds": [2.0, 4.0 + 2 * seed], "real_steps": [10, 20]})
+            path = place / line / f"seed{seed}/metatrain/progress.parquet"
+            inputs["progress"].append(save(progress, path))
+        cells = pd.MultiIndex.from_product([[0, 1], range(48), range(4)])
+        table = pd.DataFrame(list(cells), columns=["network_seed", "state", "action"])
+        table = table.assign(task="cliff", network=line, reward=np.sin(table["state"]) - 0.2)
+        inputs["maps"].append(save(table, place / line / "map/rewards.parquet"))
+    config = {"scale": "quick", "reward_tasks": {"cliff": CLIFF}}
+    names = rewards.run(config, inputs, root, root)
+    assert names == ["summary.json", "table.md", "reward_curves.png", "reward_map.png"]
+    return root
+
+
+@pytest.fixture(scope="module")
+def numbers(made: Path) -> Any:
+    return json.loads((made / "summary.json").read_text())
+
+
+def test_means_and_steps_are_those_worked_out(numbers: Any) -> None:
+    lines = numbers["tasks"]["cliff"]["fixed"]
+    network = lines["additive_potential"]
+    assert (network["networks"], network["agents"]) == (2, 4)
+    # At 250 three of four agents are at -12: (3 x -12 - 50) / 4. At 300 all are.
+    assert network["at"]["250"]["value"] == -21.5
+    assert network["mean_reaches"]["value"] == 300
+    assert network["median_reaches"]["value"] == 200
+    assert network["final"]["value"] == -12
+    # 100 tests; before -12 there are 3, 3, 3 and 5 of them.
+    area = -(3 * (3 * 50 + 97 * 12) + (5 * 50 + 95 * 12)) / 400
+    assert network["area"]["value"] == pytest.approx(area)
+    assert lines["plain"]["mean_reaches"]["value"] == 1450
+    assert lines["exclusive_potential"]["mean_reaches"]["value"] is None
+    assert lines["exclusive_potential"]["reached"] == 0.25
+    assert lines["exclusive_potential"]["minus_plain"]["value"] == pytest.approx(-28.5)
+
+
+def test_intervals_resample_networks(numbers: Any) -> None:
+    """The second network is always slower in one agent, the first never: 200 to 300 steps."""
+    e = numbers["tasks"]["cliff"]["fixed"]["additive_potential"]["mean_reaches"]
+    assert (e["low"], e["high"]) == (200, 300)
+
+
+def test_resamples_keep_agents_with_their_network() -> None:
+    chosen = learning.resampled([3, 3], resamples=500)
+    assert chosen.shape == (500, 6)
+    networks = chosen // 3
+    assert (networks[:, :3] == networks[:, :1]).all()  # three agents of one network each time
+    assert (networks[:, 3:] == networks[:, 3:4]).all()
+    assert set(networks.ravel()) == {0, 1}
+    assert len({tuple(sorted(row)) for row in networks[:, [0, 3]]}) == 3  # 00, 01, 11
+    with pytest.raises(ValueError, match="equally many"):
+        learning.resampled([3, 2])
+
+
+def test_never_is_no_number() -> None:
+    e = learning.estimate(learning.NEVER, np.array([100.0, learning.NEVER, learning.NEVER]))
+    assert e == {"value": None, "low": 100.0, "high": None}
+
+
+def test_verdicts_say_what_holds(numbers: Any) -> None:
+    verdicts = {c["claim"][:35]: c["verdict"] for c in numbers["claims"]}
+    assert verdicts["additive potential networks are at "] == "holds"
+    assert verdicts["plain Q-learning is at -12 after ab"] == "holds"
+    assert verdicts["exclusive networks do not get to -1"] == "holds"
+    assert verdicts["after transfer, every kind ends bel"] == "in part"  # one of two does
+    assert not any("non-potential networks are" in claim for claim in verdicts)  # none is planned
+
+
+@pytest.mark.parametrize(
+    ("interval", "verdict"),
+    [
+        ((200, 150, 300), "holds"),
+        ((200, 150, None), "in part"),
+        ((None, 90, None), "does not hold"),
+    ],
+)
+def test_a_verdict_minds_the_interval(interval: Any, verdict: str) -> None:
+    e = dict(zip(("value", "low", "high"), interval, strict=True))
+    claim = next(c for c in published.CLAIMS["cliff"] if "additive potential" in c[1])
+    judged = claim[2]({"additive_potential": {"mean_reaches": e}})
+    assert judged
+    assert judged[0] == verdict
+
+
+def test_the_table_has_published_values_beside_ours(made: Path) -> None:
+    table = (made / "table.md").read_text()
+    assert "-21.5 [" in table
+    row = next(line for line in table.splitlines() if "| plain agent" in line)
+    assert "(-45)" in row
+    assert "never" in table
+    assert "| additive_potential  | 7 " in table  # seconds: (2 + 4 + 2 + 6) / 2
+    text.blocks(table, ["q_learning"], {"Cliff": "cliff"})
+
+
+def test_a_network_that_ends_below_the_plain_agent_is_named(made: Path, numbers: Any) -> None:
+    lines = numbers["tasks"]["cliff"]["unseen"]
+    below = [line for line, values in lines.items() if values.get("below_plain")]
+    said = "Ends below the plain agent" in (made / "table.md").read_text()
+    assert said == bool(below)
+
+
+@pytest.mark.parametrize("name", ["reward_curves", "reward_map"])
+def test_figures_have_something_on_them(made: Path, name: str) -> None:
+    with Image.open(made / f"{name}.png") as image:
+        assert image.width == 1080
+        assert len(np.unique(np.asarray(image.convert("L")))) > 20
+
+
+def test_published_curves_are_complete() -> None:
+    for experiments in published.PUBLISHED.values():
+        assert set(experiments) == {"fixed", "varied", "unseen"}
+        for lines in experiments.values():
+            assert set(published.LINES) < set(lines)
+    assert published.value("cliff", "fixed", "plain", 1500) == -12
+    assert published.steps("mountain_car_continuous", "fixed")[1] == 100000
+    assert published.steps("halfcheetah", "fixed") == []

@@ -1,0 +1,152 @@
+REWARDS = "results/{scale}/rewards/{task}"
+NETWORK = f"{REWARDS}/{{network}}/seed{{seed}}"  # one reward network
+STUDY = f"{REWARDS}/{{network}}/transfer/{{experiment}}"  # agents with all of a kind
+MAP = f"{REWARDS}/{{network}}/map"
+WITHOUT = f"{REWARDS}/real/{{baseline}}/{{experiment}}"  # agents without one
+
+
+def of_rewards(path, jobs):
+    """A file of each of these jobs that a scale plans."""
+
+    def files(wildcards):
+        return [path.format(**job) for job in jobs(PLAN, wildcards["scale"])]
+
+    return files
+
+
+def of_kind(wildcards):
+    """The networks of a kind, one of each seed."""
+    seeds = reward_plan.planned(PLAN, wildcards["scale"])[wildcards["task"]]["seeds"]
+    return [
+        f"{NETWORK}/metatrain/environment.safetensors".format(**wildcards, seed=seed)
+        for seed in seeds
+    ]
+
+
+rule reward_network:
+    input:
+        unpack(job("metatrain", f"{NETWORK}/metatrain")),
+    output:
+        update(f"{NETWORK}/metatrain/manifest.json"),
+        update(f"{NETWORK}/metatrain/environment.safetensors"),
+        update(f"{NETWORK}/metatrain/progress.parquet"),
+        update(f"{NETWORK}/metatrain/evaluations.parquet"),
+    log:
+        f"work/{NETWORK}/metatrain/log",
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=2000,
+    message:
+        title(f"{NETWORK}/metatrain")
+    shell:
+        "python -m synthbench metatrain --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+
+
+rule reward_study:
+    input:
+        unpack(job("reward_study", STUDY, environment=of_kind)),
+    output:
+        update(f"{STUDY}/manifest.json"),
+        update(f"{STUDY}/curves.parquet"),
+        update(f"{STUDY}/episodes.parquet"),
+    log:
+        f"work/{STUDY}/log",
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=2000,
+    message:
+        title(STUDY)
+    shell:
+        "python -m synthbench reward_study --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+
+
+rule without_network:
+    input:
+        unpack(job("baseline", WITHOUT)),
+    output:
+        update(f"{WITHOUT}/manifest.json"),
+        update(f"{WITHOUT}/curves.parquet"),
+        update(f"{WITHOUT}/episodes.parquet"),
+    log:
+        f"work/{WITHOUT}/log",
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=2000,
+    message:
+        title(WITHOUT)
+    shell:
+        "python -m synthbench baseline --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+
+
+rule reward_map:
+    input:
+        unpack(job("reward_map", MAP, environment=of_kind)),
+    output:
+        update(f"{MAP}/manifest.json"),
+        update(f"{MAP}/rewards.parquet"),
+    log:
+        f"work/{MAP}/log",
+    threads: 1
+    resources:
+        mem_mb=1000,
+    message:
+        title(MAP)
+    shell:
+        "python -m synthbench reward_map --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+
+
+rule reward_report:
+    input:
+        unpack(
+            job(
+                "reward_report",
+                "results/{scale}/reward_report",
+                progress=of_rewards(
+                    f"{NETWORK}/metatrain/progress.parquet", reward_plan.networks
+                ),
+                networks=of_rewards(f"{STUDY}/curves.parquet", reward_plan.studies),
+                without=of_rewards(f"{WITHOUT}/curves.parquet", reward_plan.without),
+                maps=of_rewards(f"{MAP}/rewards.parquet", reward_plan.maps),
+            )
+        ),
+    output:
+        update("results/{scale}/reward_report/manifest.json"),
+        update("results/{scale}/reward_report/summary.json"),
+        report(
+            update("results/{scale}/reward_report/table.md"),
+            caption="../report/reward_curves.rst",
+            category="reward networks",
+            labels={"figure": "Reward networks (table)", "scale": "{scale}"},
+        ),
+        report(
+            update("results/{scale}/reward_report/reward_curves.png"),
+            caption="../report/reward_curves.rst",
+            category="reward networks",
+            labels={"figure": "Learning curves", "scale": "{scale}"},
+        ),
+        report(
+            update("results/{scale}/reward_report/reward_map.png"),
+            caption="../report/reward_map.rst",
+            category="reward networks",
+            labels={"figure": "Learned rewards", "scale": "{scale}"},
+        ),
+    log:
+        "work/results/{scale}/reward_report/log",
+    resources:
+        mem_mb=1000,
+    message:
+        title("results/{scale}/reward_report")
+    shell:
+        "python -m synthbench reward_report --spec {input.spec} 2>&1 | tee {log}"
+
+
+rule all_rewards:
+    input:
+        f"results/{SCALE}/reward_report/summary.json"
+        if reward_plan.planned(PLAN, SCALE)
+        else [],
+    message:
+        f"reward networks, scale {SCALE}"
