@@ -305,7 +305,7 @@ def test_numbers_with_an_exponent_are_numbers() -> None:
         (
             {"environments__mdp_dqn__synth": None},
             "scales.smoke.environments.mdp_dqn: must say which synth, one of bandit, mdp, "
-            "table_bandit.",
+            "reward_network, table_bandit.",
         ),
         (
             {"environments__real": {"synth": "mdp"}},
