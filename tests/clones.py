@@ -70,6 +70,11 @@ OUTPUTS = {
     "reward_study": ["curves.parquet", "episodes.parquet"],
     "reward_map": ["rewards.parquet"],
     "reward_report": ["summary.json", "table.md", "reward_curves.png", "reward_map.png"],
+    "objective": [
+        *("objective.safetensors", "progress.parquet", "evaluations.parquet", "drift.parquet"),
+    ],
+    "judge": ["curves.parquet", "episodes.parquet"],
+    "objective_report": ["summary.json", "table.md", "objective_learning.png", "drifts.png"],
     "page": ["report.html"],
 }
 
@@ -90,7 +95,10 @@ class Clone:
                 shutil.copy2(ROOT / name, path / name, follow_symlinks=False)
         clone = cls(path)
         (path / "dvc.lock").unlink(missing_ok=True)
-        clone.edit("dvc.yaml", r"(?s)^  standard:.*\Z", "")
+        text = (path / "dvc.yaml").read_text()  # quick has no objectives, smoke has
+        block = re.findall(r"(?s)^  standard-objectives:.*?(?=^  \S)", text, flags=re.MULTILINE)
+        objectives = block[0].replace("standard", SCALE)
+        clone.edit("dvc.yaml", r"(?s)^  standard:.*\Z", objectives)
         clone.edit("dvc.yaml", "quick", SCALE)
         clone.edit("params.yaml", r"^scale: \w+", f"scale: {SCALE}")
         clone.edit(".gitignore", r"(?m)^/results/smoke/\n", "")

@@ -49,6 +49,7 @@ def make(worlds: Iterable[Any], **changes: Any) -> tuple[dict[str, Any], dict[st
         "experts": _experts(tasks),
         "choices": [],
         "rewards": [],
+        "objectives": [],
         "manifests": sorted(RESULTS.rglob("manifest.json")),
         "captions": sorted((ROOT / "workflow/report").glob("*.rst")),
         "design": [

@@ -179,14 +179,17 @@ def make(task: Any) -> Table:
 
 
 TINY = {
-    "ppo": {
-        "static": {
-            "num_envs": 4,
-            "num_steps": 8,
-            "num_epochs": 2,
-            "num_minibatches": 2,
-            "hidden": [8],
+    **{
+        name: {
+            "static": {
+                "num_envs": 4,
+                "num_steps": 8,
+                "num_epochs": 2,
+                "num_minibatches": 2,
+                "hidden": [8],
+            }
         }
+        for name in ("ppo", "dpo", "lpo")
     },
     "dqn": {
         "static": {

@@ -96,7 +96,7 @@ def goes_with(task: dict[str, Any]) -> dict[str, list[str]]:
     """Agents and synthetic environments that should be accepted, by what their files say."""
     action = task["action"]["kind"]
     seen = "one_hot" if task["num_states"] else "vector"
-    agents = {name: definition("agent", name) for name in groups("agent")}
+    agents = {name: definition("agent", name) for name in groups("agent") if name != "lpo"}
     every = {name: definition("synth", name) for name in groups("synth")}
     synths = {name: synth for name, synth in every.items() if not synth["reward"]}
     return {
@@ -119,7 +119,7 @@ def test_every_pair_is_accepted_or_refused_with_its_reason(task: str) -> None:
     }
     every = {"agents": fitting["agents"], "tasks": {task: {}}, "environments": environments}
     plan(**every).check("smoke")
-    for agent in set(groups("agent")) - set(fitting["agents"]):
+    for agent in set(groups("agent")) - {"lpo"} - set(fitting["agents"]):
         with pytest.raises(ConfigError) as error:
             check_pair(agent, section, "here")
         assert re.fullmatch(
@@ -294,8 +294,8 @@ def test_numbers_with_an_exponent_are_numbers() -> None:
             "scales.smoke.agents: no agent is named dqm in conf/agent; do you mean dqn?",
         ),
         (
-            {"environments__mdp_dqn__meta__agents": ["dpo"]},
-            "scales.smoke.environments.mdp_dqn.meta.agents: no agent is named dpo in conf/agent; ",
+            {"environments__mdp_dqn__meta__agents": ["trpo"]},
+            "scales.smoke.environments.mdp_dqn.meta.agents: no agent is named trpo in conf/agent; ",
         ),
         (
             {"environments__mdp_dqn__synth": "mpd"},
@@ -591,6 +591,101 @@ def test_choices_are_varied_for_the_agents_of_a_task_and_all_seeds_unless_said()
         every[1]
     ]
     assert plan().choices("smoke") == []
+
+
+OBJECTIVES: dict[str, Any] = {
+    "task": "cartpole",
+    "environment": "bandit_ppo",
+    "seeds": [0, 1],
+    "common": {"judge": {"draws": 10}},
+    "learned": {
+        "lpo_task": {"objective": {"train": "real", "fitness": "real"}},
+        "lpo_bandit": {"objective": {"train": "synthetic", "fitness": "real"}},
+    },
+    "judged": {"cartpole": {}, "pendulum": {"judge": {"steps": 1000}}},
+}
+
+
+def objectives(**edits: Any) -> dict[str, Any]:
+    """That section with other values; double underscores are dots."""
+    section = copy.deepcopy(OBJECTIVES)
+    for name, value in edits.items():
+        *parents, last = name.split("__")
+        node = section
+        for parent in parents:
+            node = node[parent]
+        node[last] = value
+    return {"objectives": section}
+
+
+def test_an_objective_is_evaluated_with_the_settings_tuned_for_ppo_beside_it() -> None:
+    there = plan(**objectives())
+    there.check("smoke")
+    job = there.resolve("smoke", objective="lpo_bandit", seed="1")
+    assert (job["seed"], job["meta"]["name"], job["meta"]["agents"]) == (1, "open_es", ["lpo"])
+    assert job["meta"]["population"] == definition("meta", "snes")["population"]
+    assert job["meta"]["steps"] == {"lpo": 10000}
+    assert job["synth"] == there.resolve("smoke", "cartpole", "bandit_ppo")["synth"]
+    assert list(job["agents"]) == ["lpo"]
+    tuned = definition("task", "cartpole")["tuned"]["ppo"]["hyperparameters"]
+    for name in ("lpo", "ppo"):
+        assert job["objective"]["tuned"][name]["hyperparameters"].items() >= tuned.items()
+    assert job["objective"]["tuned"]["lpo"]["static"]["drift"] == "learned"
+    where = {"scale": "smoke", "task": "cartpole", "environment": "bandit_ppo", "seed": 0}
+    assert there.stand_in("smoke", "lpo_bandit") == where
+    assert there.stand_in("smoke", "lpo_task") is None
+    assert plan().judged("smoke") == []
+
+
+@pytest.mark.parametrize(("name", "agent"), [("ppo", "ppo"), ("dpo", "dpo"), ("lpo_task", "lpo")])
+def test_all_objectives_are_judged_with_what_is_tuned_for_ppo(name: str, agent: str) -> None:
+    there = plan(**objectives())
+    assert name in there.judged("smoke")
+    job = there.resolve("smoke", objective=name, task="pendulum")
+    tuned = definition("task", "pendulum")["tuned"]["ppo"]
+    section = job["agents"][agent]
+    assert section["name"] == agent
+    assert section["static"].items() >= tuned["static"].items()
+    assert section["hyperparameters"].items() >= tuned["hyperparameters"].items()
+    assert section["static"].get("drift") == definition("agent", agent)["static"].get("drift")
+    assert (job["judge"]["steps"], job["judge"]["draws"]) == (1000, 10)
+    longer = there.resolve("smoke", objective=name, task="cartpole")
+    assert longer["judge"]["steps"] == definition("task", "cartpole")["tuned"]["ppo"]["steps"]
+
+
+@pytest.mark.parametrize(
+    ("edits", "words"),
+    [
+        (objectives(task="pendulum"), "objectives.task: no task is named pendulum"),
+        (objectives(environment="bandit"), "no environment is named bandit in cartpole"),
+        (objectives(seeds=[0, 0]), "objectives.seeds"),
+        (objectives(seeds=[0, 1, 2]), "judged.cartpole: 10 agents (judge.draws) for 3 seeds"),
+        (objectives(learned={}), "must have one learned or more"),
+        (objectives(judged={"pendulum": {}}), "cartpole in judged"),
+        (objectives(learned__dpo={"objective": {}}), "dpo is not learned"),
+        (objectives(learned__lpo_task={}), "must say {train: .., fitness: ..}"),
+        (
+            objectives(learned__lpo_task__objective={"train": "bandit", "fitness": "real"}),
+            "must be one of real, synthetic, not bandit",
+        ),
+        (objectives(common={"meta": {"keep": "best"}}), "common.meta.keep: must be last"),
+        (objectives(common={"meta": {"agents": ["ppo"]}}), "meta.agents: must be ['lpo']"),
+        (objectives(common={"meta": {"population": 5}}), "must be even for the pairs of open_es"),
+        ({"agents": ["ppo", "lpo"]}, "lpo learns by an objective that is meta-trained"),
+        ({"experts": {"cartpole": {"train": ["lpo"]}}}, "lpo learns by an objective"),
+    ],
+)
+def test_objectives_that_make_no_sense_are_refused(edits: dict[str, Any], words: str) -> None:
+    assert words in refusal(**copy.deepcopy(edits))
+
+
+def test_the_standard_jobs_of_others_know_nothing_of_objectives() -> None:
+    there = Plan.load(ROOT / "params.yaml")
+    assert "objective" not in there.resolve("standard", "cartpole", "evolved")
+    assert "objective" not in there.resolve("standard", "cartpole", expert="ppo")
+    assert (
+        "drift" not in there.resolve("standard", "cartpole", agent="ppo")["agents"]["ppo"]["static"]
+    )
 
 
 def test_an_environment_may_have_seeds_of_its_own() -> None:

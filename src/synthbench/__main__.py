@@ -30,6 +30,9 @@ STAGES = {
     "reward_study": "train agents with reward networks in the real task, and judge them there",
     "reward_map": "list the rewards with a reward network, for every state and action",
     "reward_report": "put the numbers of reward networks together, and draw them",
+    "objective": "meta-train an objective: the drift of PPO",
+    "judge": "train agents by an objective in a real task, and judge them",
+    "objective_report": "put the numbers of the objectives together, and draw them",
     "figures": "draw the figures of a task",
     "summary": "put the numbers of a scale together",
     "experts": "put the numbers of the experts of a scale together, and draw their learning curves",
@@ -51,6 +54,9 @@ OPTIONS = {  # what says which job it is, besides the scale
     "reward_study": [],
     "reward_map": [],
     "reward_report": [],
+    "objective": ["objective"],
+    "judge": ["objective", "task"],
+    "objective_report": [],
     "figures": ["task"],
     "summary": [],
     "experts": [],
@@ -72,6 +78,9 @@ EXAMPLES = {
     "reward_study": "--spec work/results/quick/rewards/cliff/count/spec.json",
     "reward_map": "--spec work/results/quick/rewards/cliff/map/spec.json",
     "reward_report": "--spec work/results/standard/reward_report/spec.json",
+    "objective": "--objective lpo_bandit --out outputs/objective meta.generations=10",
+    "judge": "--objective dpo --task pendulum --out outputs/judged judge.draws=5",
+    "objective_report": "--spec work/results/standard/objective_report/spec.json",
     "figures": "--spec work/results/quick/figures/cartpole/spec.json",
     "summary": "--spec work/results/quick/spec.json",
     "experts": "--spec work/results/quick/expert_report/spec.json",
@@ -243,7 +252,7 @@ def _by_hand(arguments: argparse.Namespace, settings: Sequence[str]) -> dict[str
         "config": config,
         "code": stage_code(verb, config),
         "out": arguments.out,
-        "files": _files(arguments.input, verb, {**job, **_made(full)}),
+        "files": _files(arguments.input, verb, {**job, **_made(full)}, _objective_files(plan, job)),
         "upstream": {},
         "forced": False,
     }
@@ -256,6 +265,11 @@ def _there(plan: Any, verb: str, option: str, job: dict[str, str]) -> Sequence[s
     if verb == "expert":
         experts = plan.experts(job["scale"])
         return list(experts) if option == "task" else experts[job["task"]]
+    if option == "objective":
+        learned = plan.objectives(job["scale"]).get("learned", {})
+        return list(learned) if verb == "objective" else plan.judged(job["scale"])
+    if option == "task" and verb == "judge":
+        return list(plan.objectives(job["scale"])["judged"])
     if option == "task":
         return plan.tasks(job["scale"])
     if option == "client":
@@ -280,14 +294,33 @@ def _made(full: Mapping[str, Any]) -> dict[str, str]:
     return {"seed": str(full.get("seed")), "made": made, "start": start}
 
 
-def _files(given: Sequence[str], verb: str, job: dict[str, str]) -> dict[str, list[str]]:
-    """Input files by name; by default the environment that the workflow meta-trained."""
+def _objective_files(plan: Any, job: Mapping[str, str]) -> dict[str, list[str]]:
+    """What the jobs of an objective read: the environment it is made in, or what it became."""
+    scale, objective = job["scale"], job.get("objective")
+    if objective not in plan.objectives(scale).get("learned", {}):
+        return {}
+    if "task" in job:
+        seeds = plan.objectives(scale)["seeds"]
+        made = f"results/{scale}/objectives/{objective}/seed{{}}/objective.safetensors"
+        return {"objective": [made.format(seed) for seed in seeds]}
+    if (where := plan.stand_in(scale, objective)) is None:
+        return {}
+    made = "distil" if plan.distilled(scale, where["environment"]) else "metatrain"
+    place = "results/{scale}/tasks/{task}/{environment}/seed{seed}".format(**where)
+    return {"environment": [f"{place}/{made}/environment.safetensors"]}
+
+
+def _files(
+    given: Sequence[str], verb: str, job: dict[str, str], otherwise: dict[str, list[str]]
+) -> dict[str, list[str]]:
+    """Input files by name; by default what the workflow made."""
     from synthbench.schema import ConfigError
 
     files: dict[str, list[str]] = {}
     for word in given:
         name, _, path = word.partition("=")
         files.setdefault(name, []).append(path)
+    files = {**otherwise, **files}
     if verb in ("transfer", "behaviour", "rollout", "clients") and "environment" not in files:
         made = "results/{scale}/tasks/{task}/{environment}/seed{seed}/{made}".format(**job)
         files["environment"] = [f"{made}/environment.safetensors"]

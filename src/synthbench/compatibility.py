@@ -30,6 +30,7 @@ RESERVED = {
     "experts": "it is a directory of results/",
     "clients": "it is a directory of results/",
     "rewards": "it is a directory of results/",
+    "objectives": "it is a directory of results/",
 }
 
 
@@ -66,7 +67,9 @@ def check_whole(config: Values, layers: Layers) -> None:
         place = where_set(layers, "synth")
         check_synth(config["synth"], config["task"], place)
     if "meta" in config:
-        _check_meta(config["meta"], config["task"], layers)
+        _check_meta(config["meta"], config["task"], layers, "objective" in config)
+        if "objective" in config:
+            _check_objective(config["meta"], layers)
     for name, agent in config["agents"].items():
         check_agent(agent, name, f"conf/agent/{name}.yaml")
     task = config["task"]
@@ -83,11 +86,18 @@ def check_whole(config: Values, layers: Layers) -> None:
             raise ConfigError(f"conf: there is no module {module}.")
 
 
-def _check_meta(meta: Values, task: Values, layers: Layers) -> None:
+def _check_objective(meta: Values, layers: Layers) -> None:
+    for name, only in (("agents", ["lpo"]), ("keep", "last"), ("stop", "never")):
+        if meta[name] != only:
+            place = where_set(layers, "meta", name)
+            raise ConfigError(f"{place}: must be {only} where an objective is meta-trained.")
+
+
+def _check_meta(meta: Values, task: Values, layers: Layers, objective: bool) -> None:
     check_names(meta["agents"], "agent", where_set(layers, "meta", "agents"))
     check_names(list(meta["steps"]), "agent", where_set(layers, "meta", "steps"))
     for agent in meta["agents"]:
-        check_pair(agent, task, where_set(layers, "meta", "agents"))
+        check_pair(agent, task, where_set(layers, "meta", "agents"), objective)
         if agent not in meta["steps"]:
             place = where_set(layers, "meta", "steps")
             raise ConfigError(f"{place}: lacks {agent}, which is among meta.agents.")
@@ -112,11 +122,20 @@ def _check_meta(meta: Values, task: Values, layers: Layers) -> None:
         raise ConfigError(f"{place}: must begin before it ends.")
 
 
-def check_pair(agent: str, task: Values, place: str) -> None:
-    """Refuse an agent in a task whose actions or observations are not for it."""
+def check_pair(agent: str, task: Values, place: str, objective: bool = False) -> None:
+    """Refuse an agent in a task whose actions or observations are not for it.
+
+    `objective`: whether there is a learned one, which LPO needs.
+    """
+    if _learns_by_a_learned(agent) and not objective:
+        raise ConfigError(
+            f"{place}: {agent} learns by an objective that is meta-trained: name that under "
+            "`objectives`. Use ppo or dpo here."
+        )
     complaint = _unfit(definition("agent", agent), task)
     if complaint:
-        fit = [name for name in groups("agent") if not _unfit(definition("agent", name), task)]
+        every = [name for name in groups("agent") if not _learns_by_a_learned(name)]
+        fit = [name for name in every if not _unfit(definition("agent", name), task)]
         use = " or ".join(filter(None, [", ".join(fit[:-1]), *fit[-1:]]))
         raise ConfigError(f"{place}: {agent} {complaint}. Use {use or 'another task'}.")
 
@@ -131,6 +150,11 @@ def check_client(client: str, task: Values, place: str) -> None:
         raise ConfigError(
             f"{place}: {client} is judged in a task of Gymnasium's own; {task['name']} is none."
         )
+
+
+def _learns_by_a_learned(agent: str) -> bool:
+    """Whether an agent has an objective only where one is meta-trained."""
+    return definition("agent", agent)["static"].get("drift") == "learned"
 
 
 def check_synth(synth: Values, task: Values, place: str) -> None:

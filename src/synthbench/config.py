@@ -52,6 +52,8 @@ from synthbench.schema import (
     short,
 )
 
+PPO, LPO = "ppo", "lpo"  # whose settings tuned for a task all objectives have; what is meta-trained
+GIVEN = (PPO, "dpo")  # objectives that are judged beside those that are learned
 REAL_LACKS = frozenset({"synth", "meta", "distil"})  # what makes a synthetic environment
 STRATEGY = "snes"  # where a plan names none
 
@@ -140,6 +142,25 @@ class Plan:
             for seed in where.get("seeds", self.seeds(scale, environment))
         ]
 
+    def objectives(self, scale: str) -> Values:
+        """What is planned of meta-trained objectives: nothing, or the section."""
+        section: Values = self.params["scales"][scale].get("objectives") or {}
+        return section
+
+    def judged(self, scale: str) -> list[str]:
+        """All objectives that are judged."""
+        learned = list(self.objectives(scale).get("learned", {}))
+        return [*GIVEN, *learned] if learned else []
+
+    def stand_in(self, scale: str, objective: str) -> dict[str, Any] | None:
+        """The environment that an objective is meta-trained in, as wildcards of its path."""
+        plan = self.objectives(scale)
+        if "synthetic" not in plan["learned"][objective]["objective"].values():
+            return None
+        environment = plan["environment"]
+        seed = self.seeds(scale, environment)[0]
+        return {"scale": scale, "task": plan["task"], "environment": environment, "seed": seed}
+
     def distilled(self, scale: str, environment: str) -> bool:
         """Whether an environment is made from a teacher, not by meta-training."""
         return "distil" in self.params["scales"][scale]["environments"][environment]
@@ -207,6 +228,28 @@ class Plan:
         layers = [(f"{file}: tuned", {"agents": settings}), *layers]
         return self.compose(here, agents, task, layers, overrides, absent=REAL_LACKS)
 
+    def objective(self, scale: str, name: str, overrides: Sequence[str] = ()) -> Values:
+        """All settings for the meta-training of an objective."""
+        plan, here = self.objectives(scale), f"scales.{scale}.objectives"
+        task, environment = plan["task"], plan["environment"]
+        synth = self.config(scale, task, environment)["synth"]
+        start = {"synth": synth, "meta": {"name": "open_es", "agents": [LPO]}}
+        layers = [
+            (f"{here}.environment", expanded(start)),
+            (f"{here}.common", expanded(plan.get("common") or {})),
+            (f"{here}.learned.{name}", expanded(plan["learned"][name])),
+        ]
+        return self.compose(here, [], task, layers, overrides, absent={"distil"})
+
+    def judge(self, scale: str, task: str, overrides: Sequence[str] = ()) -> Values:
+        """All settings for agents that learn by the objectives in a task: those of PPO there."""
+        plan, here = self.objectives(scale), f"scales.{scale}.objectives"
+        layers = [
+            (f"{here}.common", expanded(plan.get("common") or {})),
+            (f"{here}.judged.{task}", expanded(plan["judged"].get(task) or {})),
+        ]
+        return self._tuned(here, [PPO], f"{here}.judged.{task}", task, layers, overrides)
+
     def resolve(
         self,
         scale: str,
@@ -216,6 +259,7 @@ class Plan:
         agent: str | None = None,
         expert: str | None = None,
         client: str | None = None,
+        objective: str | None = None,
         overrides: Sequence[str] = (),
         **of_rewards: str,
     ) -> Values:
@@ -227,6 +271,9 @@ class Plan:
         """
         if of_rewards and task is not None:
             return reward_plan.resolve(self, scale, task, seed, **of_rewards)
+        if objective is not None:
+            how = self._resolve_objective if task is None else self._resolve_judged
+            return how(scale, objective, task or "", seed, overrides)
         if expert is not None and task is not None:
             return self._resolve_expert(scale, task, expert, seed, overrides)
         if task is None:
@@ -241,6 +288,7 @@ class Plan:
                 "expert_tasks": expert_tasks,
                 "choice_tasks": choice_tasks,
                 "reward_tasks": reward_plan.summary(self, scale),
+                "objectives": self._resolve_objectives(scale),
             }
         config = dict(self.config(scale, task, environment, overrides))
         config["task"] = as_jobs_see(config["task"])
@@ -258,15 +306,19 @@ class Plan:
             config["clients"] = {**config["clients"], "agent": client}
         config["teacher"] = self.teacher(scale, task, config["teacher"])
         if "distil" in config:
-            kinds = REWARDS[config["task"]["action"]["kind"]]
-            reward = config["distil"]["reward"] or kinds[0]
-            config["distil"] = {**config["distil"], "reward": reward}
-            students = config["distil"].pop("students")
-            if students["rounds"]:  # without them, nothing depends on what they would be
-                name = students["agent"] or self.agents(scale, task)[0]
-                section = self.config(scale, task, environment, overrides)["agents"][name]
-                config["distil"]["students"] = {**students, "agents": {name: section}}
+            every = self.config(scale, task, environment, overrides)["agents"]
+            config["distil"] = self._distil(config["distil"], config["task"], every)
         return {**config, "scale": scale, "seed": config["seed"] if seed is None else int(seed)}
+
+    def _distil(self, distil: Values, task: Values, agents: Values) -> Values:
+        """How an environment is distilled: with the reward's name, and with the students' agent."""
+        kinds = REWARDS[task["action"]["kind"]]
+        distil = {**distil, "reward": distil["reward"] or kinds[0]}
+        students = distil.pop("students")
+        if students["rounds"]:  # without them, nothing depends on what they would be
+            name = students["agent"] or next(iter(agents))
+            distil["students"] = {**students, "agents": {name: agents[name]}}
+        return distil
 
     def _resolve_expert(
         self, scale: str, task: str, expert: str, seed: int | str | None, overrides: Sequence[str]
@@ -280,6 +332,54 @@ class Plan:
             "task": as_jobs_see(config["task"]),
             "agents": {expert: config["agents"][expert]},
             "expert": {**with_level(config["expert"], config["task"]), "steps": steps},
+        }
+
+    def _resolve_objective(
+        self, scale: str, name: str, _: str, seed: int | str | None, overrides: Sequence[str]
+    ) -> Values:
+        config = dict(self.objective(scale, name, overrides))
+        ppo = self.judge(scale, config["task"]["name"])["agents"][PPO]
+        return {
+            **config,
+            "scale": scale,
+            "seed": config["seed"] if seed is None else int(seed),
+            "task": as_jobs_see(config["task"]),
+            "meta": meta_of_job(config["meta"], config["task"]),
+            "synth": synth_of_job(config["synth"]),
+            "agents": {LPO: config["agents"][LPO]},
+            "objective": {
+                **config["objective"],
+                "tuned": {kind: _by_drift(ppo, kind) for kind in (LPO, PPO)},
+            },
+        }
+
+    def _resolve_judged(
+        self, scale: str, name: str, task: str, seed: int | str | None, overrides: Sequence[str]
+    ) -> Values:
+        config = dict(self.judge(scale, task, overrides))
+        kind = name if name in GIVEN else LPO
+        steps = config["judge"]["steps"] or config["task"]["tuned"][PPO]["steps"]
+        return {
+            **config,
+            "scale": scale,
+            "seed": config["seed"] if seed is None else int(seed),
+            "task": as_jobs_see(config["task"]),
+            "agents": {kind: _by_drift(config["agents"][PPO], kind)},
+            "judge": {**with_level(config["judge"], config["task"]), "steps": steps},
+            "objective_name": name,
+        }
+
+    def _resolve_objectives(self, scale: str) -> Values:
+        """What the report on objectives is to know of the plan."""
+        if not (plan := self.objectives(scale)):
+            return {}
+        return {
+            "task": plan["task"],
+            "environment": plan["environment"],
+            "learned": {name: self.objective(scale, name)["objective"] for name in plan["learned"]},
+            "tasks": {
+                task: as_jobs_see(self.judge(scale, task)["task"]) for task in plan["judged"]
+            },
         }
 
     def teacher(self, scale: str, task: str, teacher: Values) -> Values:
@@ -348,7 +448,7 @@ class Plan:
         try:
             with initialize_config_dir(str(CONF), version_base="1.3"):
                 composed = compose("config", overrides=[*choices, "+plan=chosen"])
-            config = plain(composed, absent=set(absent))
+            config = plain(composed, absent={*absent, *({"objective"} - values.keys())})
         except (HydraException, MissingMandatoryValue) as error:
             where = f"{here}, task {task}"
             raise ConfigError(f"{where}: {' '.join(str(error).split())}.") from None
@@ -405,6 +505,12 @@ def with_level(study: Values, task: Values) -> Values:
     """The settings of a study with the return at which it stops, where it does so."""
     level = task["solved"] if study["solved"] is None else study["solved"]
     return {**study, "solved": level if study["stop"] == "solved" else None}
+
+
+def _by_drift(ppo: Values, kind: str) -> Values:
+    """PPO's settings for an agent that differs from it in its drift only."""
+    drift = {k: v for k, v in definition("agent", kind)["static"].items() if k == "drift"}
+    return {**ppo, "name": kind, "static": {**ppo["static"], **drift}}
 
 
 def as_jobs_see(task: Values) -> Values:

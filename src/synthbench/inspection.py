@@ -10,6 +10,7 @@ from synthbench.schema import (
     ClientsOf,
     Config,
     ConfigError,
+    Objectives,
     Only,
     Where,
     check,
@@ -56,6 +57,38 @@ def check_scale(plan: "Plan", scale: str) -> None:
     _check_choices(plan, scale)
     _check_clients(plan, scale)
     reward_plan.check_scale(plan, scale)
+    _check_objectives(plan, scale)
+
+
+def _check_objectives(plan: "Plan", scale: str) -> None:
+    if not (there := plan.objectives(scale)):
+        return
+    here = f"scales.{scale}.objectives"
+    required = ("task", "environment", "seeds", "learned", "judged")
+    check(there, Objectives, here, complete=required)
+    check_known(there["task"], plan.tasks(scale), "task", f"{here}.task", "the plan")
+    known = plan.environments(scale, there["task"])
+    check_known(there["environment"], known, "environment", f"{here}.environment", there["task"])
+    check_unique(there["seeds"], f"{here}.seeds")
+    check(there.get("common") or {}, Config, f"{here}.common")
+    if not there["learned"] or there["task"] not in there["judged"]:
+        raise ConfigError(f"{here}: must have one learned or more, and {there['task']} in judged.")
+    for name, values in there["learned"].items():
+        place = f"{here}.learned.{name}"
+        check_identifier(name, place)
+        check(values, Config, place)
+        if name in plan.judged(scale)[: -len(there["learned"])]:
+            raise ConfigError(f"{place}: {name} is not learned; give it another name.")
+        if not {"train", "fitness"} <= values.get("objective", {}).keys():
+            raise ConfigError(f"{place}.objective: must say {{train: .., fitness: ..}}.")
+        plan.objective(scale, name)
+    for task, values in there["judged"].items():
+        place = f"{here}.judged.{task}"
+        check_known(task, groups("task"), "task", place, "conf/task")
+        check(values or {}, Config, place)
+        draws, seeds = plan.judge(scale, task)["judge"]["draws"], len(there["seeds"])
+        if draws % seeds:
+            raise ConfigError(f"{place}: {draws} agents (judge.draws) for {seeds} seeds.")
 
 
 def _check_experts(plan: "Plan", scale: str) -> None:

@@ -79,6 +79,15 @@ STAGES = {
     ),
     "reward_map": Stage(f"{PACKAGE}.evaluation.reward_map", (*TASK, "synth", "agents")),
     "reward_report": Stage(f"{PACKAGE}.analysis.rewards", ("scale", "reward_tasks"), True),
+    "objective": Stage(
+        f"{PACKAGE}.meta.objectives",
+        ("seed", *TASK, "synth", "meta", "agents", "objective"),
+    ),
+    "judge": Stage(
+        f"{PACKAGE}.evaluation.objectives",
+        ("seed", *TASK, "judge", "agents", "objective_name"),
+    ),
+    "objective_report": Stage(f"{PACKAGE}.analysis.objectives", ("scale", "objectives"), True),
     "choice_report": Stage(f"{PACKAGE}.analysis.choices", ("scale", "choice_tasks"), True),
     "figures": Stage(f"{PACKAGE}.analysis.figures", ("scale", "task"), True),
     "experts": Stage(f"{PACKAGE}.analysis.experts", ("scale", "expert_tasks"), True),

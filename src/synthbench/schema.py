@@ -41,6 +41,7 @@ REWARD_KINDS = (  # of reward networks; synth/reward.py says what each of them i
     *("exclusive_weighted_info", "additive_weighted_info"),
 )
 KEEP = ("last", "best")
+PLACES = ("real", "synthetic")
 TRANSFORMS = (  # of scores; meta/strategies.py says what each of them is
     *("linear", "rank", "nes", "nes_unnormalised"),
     *("single_best", "single_better", "all_better_1", "all_better_2"),
@@ -159,7 +160,7 @@ class Curriculum:
 
 
 @dataclasses.dataclass
-class Objective:
+class Scoring:
     """What a search maximises of an agent's training."""
 
     name: str = setting(
@@ -206,7 +207,7 @@ class Meta:
     mirrored: bool = setting("of ferreira: the better of a perturbation and its mirror image")
     rollouts: int = setting("of each candidate, each with its own settings", "agents", low=1)
     fitness: str = setting("of a candidate, over its agents", among=["mean", "median", "min"])
-    objective: Objective = section(Objective)
+    objective: Scoring = section(Scoring)
     own_hyperparameters: bool = setting("drawn per candidate; false: for all of a generation")
     own_random_numbers: bool = setting("per candidate; false: the same for all of a generation")
     curriculum: Curriculum = section(Curriculum)
@@ -315,6 +316,22 @@ class Choices:
 
 
 @dataclasses.dataclass
+class Objective:
+    """Meta-training of what agents maximise: the drift of LPO."""
+
+    train: str = setting(
+        "where agents learn by a candidate: the task, or the synthetic environment", among=PLACES
+    )
+    fitness: str = setting("where these agents are tested for its fitness", among=PLACES)
+    steps: int = setting(
+        "evaluation of the search mean beside PPO, with settings tuned for it: length of training",
+        "real steps",
+        low=1,
+    )
+    episodes: int = setting("real test of each agent then", "episodes", low=1)
+
+
+@dataclasses.dataclass
 class Behaviour:
     """Recordings for histograms."""
 
@@ -354,6 +371,8 @@ class Config:
     behaviour: Behaviour = section(Behaviour)
     choices: Choices = section(Choices)
     clients: Clients = section(Clients)
+    objective: Objective = section(Objective)
+    judge: Study = section(Study)
 
 
 @dataclasses.dataclass
@@ -403,6 +422,18 @@ class Rewards:
 
 
 @dataclasses.dataclass
+class Objectives:
+    """Objectives that are meta-trained, and where they are judged beside PPO's and DPO's."""
+
+    task: str = setting("of the scale's tasks, that of meta-training")
+    environment: str = setting("of the task, what stands in for it: with the first of its seeds")
+    seeds: list[int] = setting("one meta-training each", low=0)
+    common: dict[str, Any] = setting("sections of the configuration, for all of them")
+    learned: dict[str, Any] = setting("name -> what differs: `objective: {train, fitness}`, ..")
+    judged: dict[str, Any] = setting("task, also one without environments -> what differs there")
+
+
+@dataclasses.dataclass
 class Scale:
     """A plan: what there is to compute."""
 
@@ -420,6 +451,7 @@ class Scale:
     clients: dict[str, Any] = setting(
         "task -> {agents, environments}: where agents of Stable-Baselines3 are trained"
     )
+    objectives: Objectives = section(Objectives)
     experts: dict[str, Any] = setting(
         "task -> `train`: agents trained in the task itself, with settings tuned for it"
     )

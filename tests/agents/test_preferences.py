@@ -24,7 +24,8 @@ def task(name: str, kind: str) -> Any:
 @pytest.mark.parametrize(("name", "kind"), PAIRS)
 def test_preferences_are_those_of_the_policy(name: str, kind: str) -> None:
     env = task(name, kind)
-    without_chance = {"static": {"test_policy": "mode"}} if name in ("ppo", "sac") else {}
+    chance = "test_policy" in definition("agent", name)["static"]
+    without_chance = {"static": {"test_policy": "mode"}} if chance else {}
     agent = base.load(section("agent", name, **without_chance), env.spec)
     settings = defaults(section("agent", name))
     params = agent.init(jax.random.key(1), env, settings, 4000).params

@@ -41,9 +41,14 @@ CARTPOLE = {
     "tasks/cartpole/real/ppo",
     "tasks/cartpole/real/dqn",
 }
+OBJECTIVES = {
+    "objectives/lpo_task/seed0",
+    *(f"objectives/{name}/judged/cartpole" for name in ("ppo", "dpo", "lpo_task")),
+    "objective_report",
+}
 REPORT = {"figures/acrobot", "figures/cartpole", "summary", "page"}
 OF_ACROBOT = {"figures/acrobot", "summary", "page"}
-EXPERTS = {"experts/cartpole/ppo", "expert_report"}
+EXPERTS = {"experts/cartpole/ppo", "expert_report"} | OBJECTIVES  # know the real task only
 REWARDS = {
     "rewards/cliff/additive_potential/seed0/metatrain",
     "rewards/cliff/additive_potential/seed1/metatrain",

@@ -48,10 +48,14 @@ def test_one_command_leaves_every_table_figure_and_number(smoke: Clone) -> None:
             assert (results / "figures" / task / figure).read_bytes().startswith(b"\x89PNG")
     experts = json.loads((results / "expert_report/summary.json").read_text())["experts"]
     assert experts["cartpole"]["ppo"]["n"] == 3
+    judged = json.loads((results / "objective_report/summary.json").read_text())["judged"]
+    assert {name: cell["n"] for name, cell in judged["cartpole"].items()} == dict.fromkeys(
+        ("ppo", "dpo", "lpo_task"), 2
+    )
     page = (results / "page/report.html").read_text()
-    assert page.count("<figure ") == page.count("data:image/png;base64,") == 2 * (5 + 1) + 1 + 2
+    assert page.count("<figure ") == page.count("data:image/png;base64,") == 2 * (5 + 1) + 1 + 2 + 2
     manifests = list(results.rglob("manifest.json"))
-    assert len(manifests) == 27 + 6  # of reward networks: two, two studies, a map, a report
+    assert len(manifests) == 27 + 6 + 5  # of reward networks; of objectives
     rewards = json.loads((results / "reward_report/summary.json").read_text())["tasks"]["cliff"]
     assert rewards["fixed"].keys() == {"additive_potential", "plain"}
     assert rewards["fixed"]["plain"]["agents"] == rewards["fixed"]["additive_potential"]["agents"]

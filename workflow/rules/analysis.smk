@@ -6,6 +6,8 @@ CAPTIONS = (
     "choices",
     "reward_curves",
     "reward_map",
+    "objectives",
+    "drifts",
     "workflow",
 )
 DESIGN = "src/synthbench/analysis/page/page"

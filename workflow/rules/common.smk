@@ -36,6 +36,7 @@ CHOICES = (
 )
 CLIENT = "results/{scale}/clients/{task}/{environment}/{client}/seed{seed}"  # an agent of another library
 REAL_CLIENT = "results/{scale}/clients/{task}/real/{client}"
+OBJECTIVE = "results/{scale}/objectives/{objective}"
 FIGURES = "results/{scale}/figures/{task}"
 DRAWN = ("meta_training", "returns", "effort", "behaviour", "reward_surface")
 
@@ -51,6 +52,7 @@ wildcard_constraints:
     network="(?!real/)[a-z][a-z0-9_]*",
     experiment="[a-z][a-z0-9_]*",
     baseline="[a-z][a-z0-9_]*",
+    objective="[a-z][a-z0-9_]*",
 
 
 def checked_plan():
@@ -188,6 +190,59 @@ def choices_of(wildcards):
     ]
 
 
+def stand_in(name):
+    """A file of the environment that objectives are meta-trained in; nothing where they are not."""
+
+    def files(wildcards):
+        where = PLAN.stand_in(wildcards["scale"], wildcards["objective"])
+        return [made(name)(where).format(**where)] if where else []
+
+    return files
+
+
+def learned(name):
+    """A file of the meta-training of an objective, or of all of a scale: one per seed."""
+
+    def files(wildcards):
+        plan = PLAN.objectives(wildcards["scale"])
+        every = plan.get("learned", {})
+        chosen = [wildcards["objective"]] if "objective" in wildcards else every
+        return [
+            f"{OBJECTIVE}/seed{seed}/{name}".format(
+                scale=wildcards["scale"], objective=objective
+            )
+            for objective in chosen
+            if objective in every
+            for seed in plan["seeds"]
+        ]
+
+    return files
+
+
+def judged(name):
+    """A table of all objectives in all tasks where they are judged."""
+
+    def files(wildcards):
+        scale = wildcards["scale"]
+        return [
+            f"{OBJECTIVE}/judged/{task}/{name}".format(scale=scale, objective=objective)
+            for objective in PLAN.judged(scale)
+            for task in PLAN.objectives(scale)["judged"]
+        ]
+
+    return files
+
+
+def made_before(wildcards):
+    """What the making of the environment took that objectives are meta-trained in."""
+    scale = wildcards["scale"]
+    everywhere = [
+        PLAN.stand_in(scale, name) for name in PLAN.objectives(scale).get("learned", {})
+    ]
+    paths = [made("progress.parquet")(w).format(**w) for w in everywhere if w]
+    return list(dict.fromkeys(paths))
+
+
 def experts_of(table):
     """All files of a table that the experts of a scale have."""
 
@@ -276,6 +331,9 @@ SHOWN = {  # on the page of a scale
         "reward_report",
         ["reward_curves.png", "reward_map.png"],
         lambda scale: reward_plan.planned(PLAN, scale),
+    ),
+    "objectives": report_of(
+        "objective_report", ["objective_learning.png", "drifts.png"], PLAN.objectives
     ),
     "rollouts": tables("rollouts"),
 }

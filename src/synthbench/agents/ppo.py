@@ -1,4 +1,4 @@
-"""Proximal policy optimisation with clipped ratios (Schulman et al. 2017)."""
+"""Proximal policy optimisation with clipped ratios (Schulman et al. 2017), or another drift."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float, Int, PyTree
 
-from synthbench.agents import losses
+from synthbench.agents import drift, losses
 from synthbench.agents.base import Translated, adam, begin, bounded, collect, iterations
 from synthbench.agents.networks import ACTIVATIONS, MLP, check_word
 from synthbench.agents.normalisation import Normaliser, normalise, untouched
@@ -60,6 +60,7 @@ class PPO:
     normalise_observations: bool
     clip_values: bool
     test_policy: str  # sample | mode
+    drift: str = "clip"  # or one of drift.DRIFTS
     name: str = "ppo"
 
     @property
@@ -180,7 +181,7 @@ class PPO:
             policy = self._policy(params, batch.observation)
             log_ratio = self._log_prob(params, policy, batch.action) - batch.log_prob
             advantage = losses.normalised(batch.advantage)
-            surrogate = losses.clipped_policy_loss(log_ratio, advantage, hyperparameters["clip"])
+            surrogate = self._policy_loss(log_ratio, advantage, hyperparameters)
             value = losses.clipped_value_loss(
                 self._value(params, batch.observation),
                 batch.value,
@@ -201,6 +202,17 @@ class PPO:
             return (jax.tree.map(jnp.add, params, change), optimiser), None
 
         return update
+
+    def _policy_loss(
+        self,
+        log_ratio: Float[Array, "*b"],
+        advantage: Float[Array, "*b"],
+        hyperparameters: Hyperparameters,
+    ) -> Float[Array, ""]:
+        if self.drift == "clip":
+            return losses.clipped_policy_loss(log_ratio, advantage, hyperparameters["clip"])
+        drifts = drift.DRIFTS[self.drift](hyperparameters, log_ratio, advantage)
+        return drift.policy_loss(log_ratio, advantage, drifts)
 
     @property
     def _actor(self) -> MLP:
@@ -255,16 +267,18 @@ class PPO:
 
 
 def make(agent: Any, spec: EnvSpec) -> PPO:
-    """PPO from a config section.
+    """PPO from a config section, or one that differs from it in its drift.
 
     Raises ValueError where minibatches would not be equal, and for an unknown word.
     """
-    ppo = PPO(spec=spec, **{**agent.static, "hidden": tuple(agent.static["hidden"])})
-    check_word(ppo.activation, ACTIVATIONS, "agents.ppo.static.activation")
-    check_word(ppo.test_policy, ("sample", "mode"), "agents.ppo.static.test_policy")
+    static = {**agent.static, "hidden": tuple(agent.static["hidden"])}
+    ppo, place = PPO(spec=spec, name=agent.name, **static), f"agents.{agent.name}.static"
+    check_word(ppo.activation, ACTIVATIONS, f"{place}.activation")
+    check_word(ppo.test_policy, ("sample", "mode"), f"{place}.test_policy")
+    check_word(ppo.drift, ("clip", *drift.DRIFTS), f"{place}.drift")
     if ppo.steps_per_iteration % ppo.num_minibatches:
         raise ValueError(
-            f"agents.ppo.static: {ppo.num_envs} environments x {ppo.num_steps} steps cannot be "
+            f"{place}: {ppo.num_envs} environments x {ppo.num_steps} steps cannot be "
             f"divided into {ppo.num_minibatches} equal minibatches."
         )
     return ppo

@@ -17,15 +17,23 @@ from synthbench.io import write_table
 from synthbench.parallel import devices_for, spread
 from synthbench.rng import root, stream
 from synthbench.tasks.rollout import episode_returns
-from synthbench.types import Env
+from synthbench.types import Env, Hyperparameters
 
 AT_A_TIME = 5  # agents on one device, even if more would fit: so that progress is seen
 
 
 def study(
-    agent_config: Any, env: Env, task: Env, settings: Any, seed: int, title: str
+    agent_config: Any,
+    env: Env,
+    task: Env,
+    settings: Any,
+    seed: int,
+    title: str,
+    given: Hyperparameters | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Train `settings.draws` agents in `env`, test each on `task` while it learns and at the end.
+
+    `given`: what all of them have besides the hyperparameters of their config, as a learned drift.
 
     Returns the columns of curves.parquet and episodes.parquet that come from the training itself.
     Draw `i` has the same hyperparameters in every environment and on the real task for the same
@@ -43,12 +51,14 @@ def study(
     num_iterations = agents.iterations(agent, settings.steps)
     tests = -(-num_iterations // -(-num_iterations // settings.evaluations))
 
-    def one(env, hyperparameters, key):
+    def one(place, hyperparameters, key):
+        env, given = place
+
         def test(key, params):
             return episode_returns(key, task, partial(agent.act, params), settings.episodes)
 
         _, curve = agents.train_with_tests(
-            *(agent, env, hyperparameters, key, settings.steps, tests, test), stop
+            *(agent, env, hyperparameters | given, key, settings.steps, tests, test), stop
         )
         return curve
 
@@ -62,7 +72,7 @@ def study(
             end = min(begin + chunk, settings.draws)
             # The last chunk is filled up with its last agent, so that it has the compiled shape.
             chosen = np.minimum(np.arange(begin, begin + chunk), end - 1)
-            curve = train(env, _rows(drawn, chosen), keys[chosen])
+            curve = train((env, given or {}), _rows(drawn, chosen), keys[chosen])
             curves.append(_rows(jax.tree.map(np.asarray, curve), slice(end - begin)))
             work.done(end, f"return {curves[-1].result[0][:, -1].mean():.1f}")
     curve = jax.tree.map(lambda *x: np.concatenate(x), *curves)

@@ -102,13 +102,13 @@ def generation(searches: Sequence[Search], trials: Trials) -> None:
             generation([search], trials)
         return
     names = tests[0].algorithms
-    envs = trials.env.replace(theta=_stacked([of.candidates for of in tests]))
+    candidates = trials.of(_stacked([of.candidates for of in tests]))
     keys = together([of.keys for of in tests])
     horizons = jnp.array([of.horizon for of in tests], jnp.int32)
     tried = {
         name: _split(
             trials.try_candidates[name](
-                envs, _stacked([of.settings[name] for of in tests]), keys, horizons
+                candidates, _stacked([of.settings[name] for of in tests]), keys, horizons
             )
         )
         for name in names
@@ -120,11 +120,11 @@ def generation(searches: Sequence[Search], trials: Trials) -> None:
 
 def evaluate(searches: Sequence[Search], trials: Trials) -> None:
     """Fresh agents of each algorithm in the environments of the present means."""
-    envs = trials.env.replace(theta=_stacked([search.mean for search in searches]))
+    means = trials.of(_stacked([search.mean for search in searches]))
     tried = {}
-    for name, try_means in trials.try_means.items():
+    for name in trials.judges(searches[0].generation):
         settings, keys = zip(*(search.evaluation(name) for search in searches), strict=True)
-        tried[name] = _split(try_means(envs, _stacked(settings), together(keys)))
+        tried[name] = _split(trials.try_means[name](means, _stacked(settings), together(keys)))
     for i, search in enumerate(searches):
         search.judge({name: each[i] for name, each in tried.items()})
 
@@ -141,8 +141,7 @@ def _split(tried: Evaluation) -> list[Evaluation]:
 
 
 def _title(searches: Sequence[Search]) -> str:
-    c = searches[0].config
-    return f"{c.task.name} {c.synth.name} ({'+'.join(c.meta.agents)}), {_seeds(searches)}"
+    return f"{searches[0].title}, {_seeds(searches)}"
 
 
 def _seeds(searches: Sequence[Search]) -> str:

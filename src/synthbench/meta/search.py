@@ -64,7 +64,10 @@ class Tests(NamedTuple):
 
 
 class Trials:
-    """How candidates and means are tried: compiled once, whatever the seeds of the searches."""
+    """How candidates and means are tried: compiled once, whatever the seeds of the searches.
+
+    What is searched for may be something else than an environment (objectives.py).
+    """
 
     def __init__(self, config: Any):
         self.meta = config.meta
@@ -73,9 +76,8 @@ class Trials:
         # What candidates are tried on: the same task, if need be with longer episodes.
         longest = curriculum.longest(self.meta.curriculum, config.task.horizon)
         longer_task = tasks.load(typed({**config.task, "horizon": longest}))
-        theta = initial(config)
-        strategy = STRATEGIES[self.meta.name](self.meta, theta, ravel_pytree(theta)[0])
-        population = parallel.devices_for(strategy.size)
+        theta = Search.initial(config)
+        population = parallel.devices_for(size(self.meta, theta))
         draws = parallel.devices_for(self.meta.evaluate_draws)
         self.agents, self.try_candidates, self.try_means = {}, {}, {}
         for name in self.meta.agents:
@@ -91,6 +93,14 @@ class Trials:
             self.try_candidates[name] = fitness.over_populations(trial, at_once, population, *own)
             self.try_means[name] = fitness.over_means(replace(trial, task=task), chunk, draws)
 
+    def of(self, theta: PyTree) -> Any:
+        """What is tried: environments with these parameters."""
+        return self.env.replace(theta=theta)
+
+    def judges(self, generation: int) -> Sequence[str]:
+        """The algorithms by which a mean is evaluated."""
+        return tuple(self.meta.agents)
+
     def training(self, name: str) -> tuple[int, int]:
         """Synthetic steps and updates of one agent's training.
 
@@ -104,14 +114,23 @@ class Trials:
 class Search:
     """One meta-training run: `state` and `log` are what is known of it, `path` keeps both."""
 
+    stage = "metatrain"
+
     def __init__(self, config: Any, path: Path, start: SyntheticEnv | None = None):
         self.config, self.meta, self.path = config, config.meta, path
         self.key = root(config.seed)
-        theta = start.theta if start else initial(config)
+        theta = start.theta if start else self.initial(config)
         sigma = jax.tree.map(self._relative_sigma if start else self._sigma, theta)
         self.strategy = STRATEGIES[self.meta.name](self.meta, theta, ravel_pytree(sigma)[0])
         begun = self.strategy.init(stream(self.key, "search"))
         self.state, self.log = State(begun, theta, jnp.float32(-jnp.inf)), Log()
+
+    @staticmethod
+    def initial(config: Any) -> PyTree:
+        """The parameters that a search begins with, where it does not begin at another result."""
+        synth = module_of(config.synth)
+        env = synth.make(config.synth, config.task)
+        return synth.init_theta(stream(root(config.seed), "theta"), env)
 
     def _sigma(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         return jnp.full(x.shape, self.meta.sigma)
@@ -120,6 +139,12 @@ class Search:
         """`sigma` in units of a column's root mean square: fitted parameters differ in size."""
         size = jnp.sqrt((x**2).mean(0)) if x.ndim > 1 else jnp.sqrt((x**2).mean())
         return jnp.broadcast_to(self.meta.sigma * size, x.shape)
+
+    @property
+    def title(self) -> str:
+        """What is searched for, with whom; not with which seed."""
+        c = self.config
+        return f"{c.task.name} {c.synth.name} ({'+'.join(self.meta.agents)})"
 
     @property
     def generation(self) -> int:
@@ -201,7 +226,7 @@ class Search:
         trainings = every.size // len(tests.algorithms)
         self.log.progress.append(
             {
-                "stage": "metatrain",
+                "stage": self.stage,
                 "generation": generation,
                 "agent": "+".join(tests.algorithms),
                 "fitness_mean": float(scores.mean()),
@@ -238,7 +263,7 @@ class Search:
                 {"generation": self.generation, "agent": name, "draw": i, "return_": float(x)}
                 for i, x in enumerate(np.asarray(agents_.return_))
             ]
-        score = np.mean([np.asarray(x.score).mean() for x in tried.values()])
+        score = np.mean([np.asarray(tried[name].score).mean() for name in self.meta.agents])
         if score > self.state.best_score:
             self.state = self.state._replace(best=self.mean, best_score=jnp.float32(score))
         if self.log.progress and (self.meta.keep == "best" or self.meta.stop == "solved"):
@@ -287,8 +312,6 @@ class Search:
         return spaces.draw(key, self.config.agents[name], count, self.meta.hyperparameters)
 
 
-def initial(config: Any) -> PyTree:
-    """The parameters that a search begins with, where it does not begin at another environment."""
-    synth = module_of(config.synth)
-    env = synth.make(config.synth, config.task)
-    return synth.init_theta(stream(root(config.seed), "theta"), env)
+def size(meta: Any, theta: PyTree) -> int:
+    """Candidates in a generation of a search for such parameters."""
+    return STRATEGIES[meta.name](meta, theta, ravel_pytree(theta)[0]).size

@@ -26,8 +26,16 @@ FIGURES = {  # file, without suffix -> its title, and what somebody is told who 
     "choices": ("Choices", "Charts of return over the values of each choice"),
     "reward_curves": ("Learning curves", "Line charts of return over training steps, per reward"),
     "reward_map": ("Learned rewards", "Maps of reward per cell and action, per kind of network"),
+    "objective_learning": (
+        "Learning by each objective",
+        "Line charts of return over training steps, per task",
+    ),
+    "drifts": ("Drift functions", "Maps of drift over ratio and advantage, and two cuts"),
 }
-CAPTIONS = {"learning_curves": "experts"}  # where the caption is not called as the figure
+CAPTIONS = {
+    "learning_curves": "experts",
+    "objective_learning": "objectives",
+}  # where the caption is not called as the figure
 TABLES = {  # anchor -> title, the same for the contents, and which table of a task it is
     "returns": ("Return on the real task", "Return", report.returns_table),
     "clients": ("Agents of another library", "Other library", report.clients_table),
@@ -57,6 +65,12 @@ REPORTS = {  # input -> title, its first part, stages, and what is said of a sca
         "What is compared",
         ("reward_study", "reward_map", "reward_report"),
         "This scale has no reward networks.",
+    ),
+    "objectives": (
+        "Meta-trained objectives",
+        "What is compared",
+        ("objective", "judge", "objective_report"),
+        "This scale meta-trains no objectives.",
     ),
 }
 OF_REPORTS = {stage for _, _, stages, _ in REPORTS.values() for stage in stages}
