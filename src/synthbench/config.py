@@ -2,7 +2,9 @@
 
 Precedence: schema.py < conf/ groups < scales.S.common < scales.S.tasks.T
 < scales.S.environments.E < scales.S.tasks.T.environments.E < command line. Experts: conf/ groups
-< `tuned` in conf/task/T.yaml < scales.S.common < scales.S.experts.T < command line.
+< `tuned` in conf/task/T.yaml < scales.S.common < scales.S.experts.T < command line. Objectives:
+conf/ groups < scales.S.objectives.common < .learned.O < command line; where they are judged: conf/
+groups < `tuned` of PPO in conf/task/T.yaml < scales.S.objectives.common < .judged.T < command line.
 """
 
 import typing
@@ -267,7 +269,8 @@ class Plan:
 
         A job that is about one agent sees only that one; every other, those that its environment
         is meta-trained with. A job about no task in particular sees `tasks`: name -> task; what is
-        about experts, `experts`: task -> agent -> steps of training.
+        about experts, `experts`: task -> agent -> steps of training. One about an objective is its
+        meta-training, or where there is a task, how it is judged in that.
         """
         if of_rewards and task is not None:
             return reward_plan.resolve(self, scale, task, seed, **of_rewards)
