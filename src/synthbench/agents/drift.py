@@ -22,18 +22,18 @@ Values = Float[Array, "*b"]
 
 
 def policy_loss(log_ratio: Values, advantage: Values, drift: Values) -> Float[Array, ""]:
-    """The objective, negated (Lu et al. 2022, eq. 4)."""
+    """The objective, negated."""
     return -(jnp.exp(log_ratio) * advantage - drift).mean()
 
 
 def clipped(log_ratio: Values, advantage: Values, clip: Float[Array, ""]) -> Values:
-    """PPO's: what the clipped surrogate takes from the plain one (Lu et al. 2022, sec. 3.2)."""
+    """PPO's: what the clipped surrogate takes from the plain one."""
     ratio = jnp.exp(log_ratio)
     return jax.nn.relu((ratio - jnp.clip(ratio, 1.0 - clip, 1.0 + clip)) * advantage)
 
 
 def discovered(log_ratio: Values, advantage: Values) -> Values:
-    """DPO's closed form (Lu et al. 2022, "Discovered policy optimisation", eq. 10)."""
+    """DPO's closed form (Lu et al. 2022, "Discovered policy optimisation")."""
     gain = jnp.expm1(log_ratio) * advantage
     loss = log_ratio * advantage
     return jnp.where(
@@ -44,7 +44,7 @@ def discovered(log_ratio: Values, advantage: Values) -> Values:
 
 
 def learned(theta: PyTree, log_ratio: Values, advantage: Values) -> Values:
-    """LPO's: a network of ratio and advantage (Lu et al. 2022, sec. 4.1).
+    """LPO's: a network of ratio and advantage (Lu et al. 2022), without PPO's drift beside it.
 
     Inputs x, x^2, y, y^2 and the same times A, with x = log r and y = 1 - r. All are zero at r = 1
     and nothing has a bias, so the network is zero there, and below MARGIN around it.

@@ -258,9 +258,7 @@ def markdown(numbers: Numbers, plan: Plan) -> str:
     parts = [
         "# Meta-trained objectives",
         f"Scale `{about['scale']}`. PPO's clipping, DPO's closed form, and learned drift "
-        f"functions, meta-trained in {task}: {ways}. The synthetic environment is "
-        f"`{plan['environment']}`, which took {numbers['environment_real_steps']:,} steps in the "
-        "task before.",
+        f"functions, meta-trained in {task}: {ways}. {_stand_in(numbers, plan)}",
         numbers["verdict"]["sentence"],
         "## Return on tasks of meta-training and others",
         "Per episode, of agents trained in the real task with the settings tuned for PPO there: "
@@ -322,6 +320,13 @@ def _costs(numbers: Numbers) -> str:
                 }
             )
     return tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True)
+
+
+def _stand_in(numbers: Numbers, plan: Plan) -> str:
+    if all("synthetic" not in (o["train"], o["fitness"]) for o in plan["learned"].values()):
+        return "None has a synthetic environment."
+    made = numbers["environment_real_steps"]
+    return f"That is `{plan['environment']}`, whose making took {made:,} steps in the task before."
 
 
 def _gap(cell: Numbers) -> str:
