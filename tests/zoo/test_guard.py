@@ -13,7 +13,7 @@ import pytest
 
 import damage
 from probes import section
-from synthbench import zoo
+from synthbench import checkpoint, zoo
 from synthbench.__main__ import main
 from synthbench.synth import env as synth
 from synthbench.zoo import folders, guard
@@ -85,6 +85,19 @@ def test_import_refuses_every_damaged_file_in_a_sentence(
 def test_verify_accepts_a_good_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["zoo", "verify", str(GOOD)]) == 0
     assert capsys.readouterr().out == f"{GOOD}: in order\n"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_values_that_are_not_finite_are_refused_although_the_card_agrees(
+    value: float, tmp_path: Path
+) -> None:
+    arrays, about = checkpoint.read(GOOD)
+    arrays["reward/Dense_0/bias"][3] = value
+    card = json.loads((GOOD.parent / "card.json").read_text())
+    file = tmp_path / "environment.safetensors"
+    guard.write(file, checkpoint.nested(arrays), about, card)
+    with pytest.raises(ValueError, match="reward/Dense_0/bias has values that are not finite"):
+        zoo.load(file)
 
 
 def test_memory_is_bounded(damaged: list[Path], tmp_path: Path) -> None:
