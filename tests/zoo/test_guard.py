@@ -16,7 +16,7 @@ from probes import section
 from synthbench import checkpoint, zoo
 from synthbench.__main__ import main
 from synthbench.synth import env as synth
-from synthbench.zoo import folders, guard
+from synthbench.zoo import bounded, folders, guard, legacy
 
 NAME = "Synthetic-CartPole-v1"
 GOOD = folders.file(NAME)
@@ -98,6 +98,18 @@ def test_values_that_are_not_finite_are_refused_although_the_card_agrees(
     guard.write(file, checkpoint.nested(arrays), about, card)
     with pytest.raises(ValueError, match="reward/Dense_0/bias has values that are not finite"):
         zoo.load(file)
+
+
+def test_a_file_larger_than_allowed_is_refused_by_its_size(tmp_path: Path) -> None:
+    (tmp_path / "card.json").write_bytes((GOOD.parent / "card.json").read_bytes())
+    too_large = "has [0-9,]+ bytes, more than the [0-9,]+ allowed"
+    file = damage.sparse(tmp_path / "environment.safetensors", bounded.LARGEST + 1)
+    with pytest.raises(ValueError, match=too_large):
+        guard.environment(file)
+    with pytest.raises(ValueError, match=too_large):
+        legacy.read(damage.sparse(tmp_path / "checkpoint.pkl", legacy.LARGEST + 1))
+    with pytest.raises(ValueError, match=too_large):
+        guard.read_card(damage.sparse(tmp_path / "card.json", bounded.LARGEST_TEXT + 1))
 
 
 def test_memory_is_bounded(damaged: list[Path], tmp_path: Path) -> None:
