@@ -130,6 +130,11 @@ class Clone:
         run("git", "clone", "-q", str(self.path), str(path), cwd=path.parent)
         return Clone(path)
 
+    def copy(self, path: Path) -> "Clone":
+        """All of it, with records and checkpoints: much faster than a clone and `dvc pull`."""
+        shutil.copytree(self.path, path, symlinks=True)
+        return Clone(path)
+
     def commit(self, message: str) -> None:
         self.git("add", "-A")
         self.git("commit", "-qm", message)

@@ -27,14 +27,13 @@ def test_importing_the_package_imports_none_of_the_libraries() -> None:
     assert shown == "[]\n"
 
 
-@pytest.mark.parametrize("order", ["gymnax, synthbench", "synthbench, gymnax"])
-def test_gymnax_makes_it_in_one_line(order: str) -> None:
-    assert runs(f"import {order}; print(gymnax.make('{NAME}')[0].name)") == f"{NAME}\n"
+BOTH = ["gymnax, gymnasium, synthbench", "synthbench, gymnax, gymnasium"]
 
 
-@pytest.mark.parametrize("order", ["gymnasium, synthbench", "synthbench, gymnasium"])
-def test_gymnasium_makes_it_in_one_line(order: str) -> None:
-    assert runs(f"import {order}; print(gymnasium.make('{NAME}').spec.id)") == f"{NAME}\n"
+@pytest.mark.parametrize("order", BOTH)
+def test_each_library_makes_it_in_one_line(order: str) -> None:
+    made = f"gymnax.make('{NAME}')[0].name, gymnasium.make('{NAME}').spec.id"
+    assert runs(f"import {order}; print({made})") == f"{NAME} {NAME}\n"
 
 
 def test_gymnasium_needs_no_import_where_the_name_says_whose_it_is() -> None:
@@ -45,14 +44,10 @@ def test_gymnasium_needs_no_import_where_the_name_says_whose_it_is() -> None:
     assert shown == f"{NAME} 3\n"
 
 
-def test_only_looking_for_a_library_does_not_use_the_registration_up() -> None:
-    script = "import synthbench, importlib.util as u; u.find_spec('gymnax'); import gymnax; "
-    assert runs(f"{script} print('{NAME}' in gymnax.registered_envs)") == "True\n"
-
-
-def test_libraries_keep_their_own_loader() -> None:
-    script = "import synthbench, gymnasium; print('exec_module' in vars(gymnasium.__loader__))"
-    assert runs(script) == "False\n"
+def test_looking_for_a_library_uses_nothing_up_and_loaders_stay_their_own() -> None:
+    script = "import synthbench, importlib.util as u; u.find_spec('gymnax'); import gymnax"
+    known = f"'{NAME}' in gymnax.registered_envs, 'exec_module' in vars(gymnax.__loader__)"
+    assert runs(f"{script}; print({known})") == "True False\n"
 
 
 def test_registering_again_changes_nothing() -> None:

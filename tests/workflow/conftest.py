@@ -1,6 +1,5 @@
 """Clones for the tests of the workflow; made once, then copied."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,11 +16,18 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     return clone.publish()
 
 
-@pytest.fixture
-def fresh(published: Clone, tmp_path: Path) -> Clone:
-    """A fresh clone after `dvc pull`: no records of Snakemake, file times in any order."""
-    clone = published.clone(tmp_path / "fresh")
+@pytest.fixture(scope="session")
+def pulled(published: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A fresh clone after `dvc pull`, which nobody touches."""
+    clone = published.clone(tmp_path_factory.mktemp("pulled") / "clone")
     clone.dvc("pull", "-q")
+    return clone
+
+
+@pytest.fixture
+def fresh(pulled: Clone, tmp_path: Path) -> Clone:
+    """A copy of that: no records of Snakemake, file times in any order."""
+    clone = pulled.copy(tmp_path / "fresh")
     clone.shuffle_times(0)
     return clone
 
@@ -32,9 +38,7 @@ def used(published: Clone, tmp_path: Path) -> Callable[[], Clone]:
     made: list[Clone] = []
 
     def copy() -> Clone:
-        path = tmp_path / f"used{len(made)}"
-        shutil.copytree(published.path, path, symlinks=True)
-        made.append(Clone(path))
+        made.append(published.copy(tmp_path / f"used{len(made)}"))
         made[-1].computed()
         return made[-1]
 

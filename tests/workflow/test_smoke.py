@@ -27,10 +27,17 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     return clone.publish()
 
 
-@pytest.fixture
-def fresh(smoke: Clone, tmp_path: Path) -> Clone:
-    clone = smoke.clone(tmp_path / "fresh")
+@pytest.fixture(scope="module")
+def pulled(smoke: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A fresh clone after `dvc pull`, which nobody touches."""
+    clone = smoke.clone(tmp_path_factory.mktemp("pulled") / "clone")
     clone.dvc("pull", "-q")
+    return clone
+
+
+@pytest.fixture
+def fresh(pulled: Clone, tmp_path: Path) -> Clone:
+    clone = pulled.copy(tmp_path / "fresh")
     clone.shuffle_times(0)
     return clone
 
@@ -104,8 +111,7 @@ def test_a_stage_by_hand_writes_where_it_is_told(smoke: Clone, tmp_path: Path) -
 
 
 def test_a_failing_stage_fails_the_workflow(smoke: Clone, tmp_path: Path) -> None:
-    shutil.copytree(smoke.path, tmp_path / "copy", symlinks=True)
-    clone = Clone(tmp_path / "copy")
+    clone = smoke.copy(tmp_path / "copy")
     clone.edit("src/synthbench/analysis/summary.py", "^def run", "def not_run")
     said = run("snakemake", "--cores", "2", cwd=clone.path, fails=True)
     assert "Error in rule summary" in said
