@@ -232,6 +232,12 @@ class Plan:
 
     def objective(self, scale: str, name: str, overrides: Sequence[str] = ()) -> Values:
         """All settings for the meta-training of an objective."""
+        key = (scale, name, "objective", *overrides)
+        if key not in self._composed:
+            self._composed[key] = self._compose_objective(scale, name, overrides)
+        return self._composed[key]
+
+    def _compose_objective(self, scale: str, name: str, overrides: Sequence[str]) -> Values:
         plan, here = self.objectives(scale), f"scales.{scale}.objectives"
         task, environment = plan["task"], plan["environment"]
         synth = self.config(scale, task, environment)["synth"]
@@ -245,12 +251,16 @@ class Plan:
 
     def judge(self, scale: str, task: str, overrides: Sequence[str] = ()) -> Values:
         """All settings for agents that learn by the objectives in a task: those of PPO there."""
-        plan, here = self.objectives(scale), f"scales.{scale}.objectives"
-        layers = [
-            (f"{here}.common", expanded(plan.get("common") or {})),
-            (f"{here}.judged.{task}", expanded(plan["judged"].get(task) or {})),
-        ]
-        return self._tuned(here, [PPO], f"{here}.judged.{task}", task, layers, overrides)
+        key = (scale, task, "judge", *overrides)
+        if key not in self._composed:
+            plan, here = self.objectives(scale), f"scales.{scale}.objectives"
+            place = f"{here}.judged.{task}"
+            layers = [
+                (f"{here}.common", expanded(plan.get("common") or {})),
+                (place, expanded(plan["judged"].get(task) or {})),
+            ]
+            self._composed[key] = self._tuned(here, [PPO], place, task, layers, overrides)
+        return self._composed[key]
 
     def resolve(
         self,
