@@ -228,6 +228,7 @@ def test_run_writes_the_same_bytes_twice(results_of: Callable[[str], Any], tmp_p
     assert set(loaded) == {
         "about",
         "transfer",
+        "clients",
         "differences",
         "real_at_equal_steps",
         "steps_to_solve",
@@ -263,6 +264,7 @@ def test_markdown_of_a_small_summary() -> None:
                 "distilled": {"ppo": ends | {"unseen": True}},
             }
         },
+        "clients": {"cartpole": {}},
         "differences": {
             "cartpole": [
                 {"agent": "ppo", "environment": "distilled", "other": "bandit_ppo"}
