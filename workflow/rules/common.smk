@@ -26,7 +26,7 @@ from synthbench.schema import ConfigError
 # without one they share the cores. The profile for SLURM asks itself.
 GPU = int(shutil.which("nvidia-smi") is not None)
 if (slots := workflow.global_resources.get("gpu")) and (slots.value or 1) > 1:
-    os.environ["SYNTHBENCH_GPU_SLOTS"] = str(slots.value)
+    os.environ.update(SYNTHBENCH_GPU_SLOTS=str(slots.value))
 SB3 = importlib.util.find_spec("stable_baselines3") is not None  # an extra
 RUN = "results/{scale}/tasks/{task}/{environment}/seed{seed}"  # all that belongs to one synthetic environment
 TEACHER = "results/{scale}/tasks/{task}/teacher/seed{seed}"  # an agent to distil from
@@ -132,6 +132,65 @@ def start_of(name):
         return [f"{RUN}/distil/{name}".replace("{environment}", start)] if start else []
 
     return files
+
+
+TOGETHER = "results/{scale}/tasks/{task}/{environment}/group{group}"  # seeds that one job meta-trains
+of_one_seed = job(
+    "metatrain",
+    f"{RUN}/metatrain",
+    start=start_of("environment.safetensors"),
+    start_progress=start_of("progress.parquet"),
+)
+
+
+def of_this_seed(wildcards):
+    """What a seed's job needs: nothing of its own remains to be done once its group is done."""
+    files = of_one_seed(wildcards)
+    if not PROVENANCE.job(f"{RUN}/metatrain".format(**wildcards)).verified:
+        groups = PLAN.groups(wildcards["scale"], wildcards["environment"])
+        for number, seeds in enumerate(groups):
+            if int(wildcards["seed"]) in seeds and len(seeds) > 1:
+                files["group"] = f"work/{TOGETHER}/done".format(
+                    **wildcards, group=number
+                )
+    return files
+
+
+def of_group(wildcards):
+    """The same of all seeds of a group that have to be meta-trained."""
+    of_plan = PLAN.groups(wildcards["scale"], wildcards["environment"])
+    files = {"spec": []}
+    for seed in of_plan[int(wildcards["group"])]:
+        one = {**wildcards, "seed": seed}
+        if not PROVENANCE.job(f"{RUN}/metatrain".format(**one)).verified:
+            for name, paths in of_one_seed(one).items():
+                files.setdefault(name, []).extend(paths)
+    return files
+
+
+REWARDS = "results/{scale}/rewards/{task}"
+NETWORK = f"{REWARDS}/{{network}}/seed{{seed}}"  # one reward network
+STUDY = f"{REWARDS}/{{network}}/transfer/{{experiment}}"  # agents with all of a kind
+MAP = f"{REWARDS}/{{network}}/map"
+WITHOUT = f"{REWARDS}/real/{{baseline}}/{{experiment}}"  # agents without one
+
+
+def of_rewards(path, jobs):
+    """A file of each of these jobs that a scale plans."""
+
+    def files(wildcards):
+        return [path.format(**job) for job in jobs(PLAN, wildcards["scale"])]
+
+    return files
+
+
+def of_kind(wildcards):
+    """The networks of a kind, one of each seed."""
+    seeds = reward_plan.planned(PLAN, wildcards["scale"])[wildcards["task"]]["seeds"]
+    return [
+        f"{NETWORK}/metatrain/environment.safetensors".format(**wildcards, seed=seed)
+        for seed in seeds
+    ]
 
 
 TABLES = {  # name -> where its files are

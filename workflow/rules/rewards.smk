@@ -1,28 +1,3 @@
-REWARDS = "results/{scale}/rewards/{task}"
-NETWORK = f"{REWARDS}/{{network}}/seed{{seed}}"  # one reward network
-STUDY = f"{REWARDS}/{{network}}/transfer/{{experiment}}"  # agents with all of a kind
-MAP = f"{REWARDS}/{{network}}/map"
-WITHOUT = f"{REWARDS}/real/{{baseline}}/{{experiment}}"  # agents without one
-
-
-def of_rewards(path, jobs):
-    """A file of each of these jobs that a scale plans."""
-
-    def files(wildcards):
-        return [path.format(**job) for job in jobs(PLAN, wildcards["scale"])]
-
-    return files
-
-
-def of_kind(wildcards):
-    """The networks of a kind, one of each seed."""
-    seeds = reward_plan.planned(PLAN, wildcards["scale"])[wildcards["task"]]["seeds"]
-    return [
-        f"{NETWORK}/metatrain/environment.safetensors".format(**wildcards, seed=seed)
-        for seed in seeds
-    ]
-
-
 rule reward_network:
     input:
         unpack(job("metatrain", f"{NETWORK}/metatrain")),
