@@ -82,9 +82,9 @@ def execute_together(
         for (spec, manifest), job, names in zip(todo, jobs, written, strict=True):
             manifest["outputs"] = {name: sha256(job.out / name) for name in sorted(names)}
             manifest |= {"upstream": spec["upstream"], "versions": versions(), "device": device()}
-            if spec["forced"]:
-                manifest["forced"] = spec.get("outdated")
             write_json(job.out / "manifest.json", manifest)
+            if spec["forced"]:
+                _obeyed(spec["out"]).write_text(spec.get("outdated", ""))
             for finished in job.checkpoint.parent.glob("checkpoint-*"):
                 shutil.rmtree(finished)
             say(f"{job.out}: done in {seconds:.0f} s")
@@ -125,9 +125,16 @@ def _done(spec: Mapping[str, Any], manifest: Mapping[str, Any]) -> dict[str, Any
     old: dict[str, Any] | None = read_json(out / "manifest.json")
     if not old or not _same(out, old, manifest):
         return None
-    if spec["forced"] and (not spec.get("outdated") or old.get("forced") != spec["outdated"]):
-        return None  # forced, and not yet done since
+    if spec["forced"]:
+        order, obeyed = spec.get("outdated"), _obeyed(spec["out"])
+        if not order or not obeyed.exists() or obeyed.read_text() != order:
+            return None
     return old
+
+
+def _obeyed(out: str) -> Path:
+    """The last order to compute in any case that was obeyed; no result, so not in the manifest."""
+    return work_directory(out) / "forced"
 
 
 def _begin(spec: Mapping[str, Any], manifest: Mapping[str, Any]) -> Begun:
