@@ -9,6 +9,7 @@ include: "workflow/rules/metatrain.smk"
 include: "workflow/rules/distil.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/rewards.smk"
+include: "workflow/rules/mdps.smk"
 include: "workflow/rules/objectives.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/experts.smk"
@@ -31,6 +32,7 @@ rule all:
         rules.all_experts.input,
         rules.all_choices.input,
         rules.all_rewards.input,
+        rules.all_mdps.input,
         rules.all_objectives.input,
         f"results/{SCALE}/page/report.html",
     message:

@@ -31,6 +31,7 @@ RESERVED = {
     "clients": "it is a directory of results/",
     "rewards": "it is a directory of results/",
     "objectives": "it is a directory of results/",
+    "mdps": "it is a directory of results/",
 }
 
 
@@ -72,6 +73,7 @@ def check_whole(config: Values, layers: Layers) -> None:
             _check_objective(config["meta"], layers)
     for name, agent in config["agents"].items():
         check_agent(agent, name, f"conf/agent/{name}.yaml")
+        _check_shapes(name, agent, config, layers)
     task = config["task"]
     file = f"conf/task/{task['name']}.yaml"
     check(task, Task, file)
@@ -84,6 +86,21 @@ def check_whole(config: Values, layers: Layers) -> None:
     for module in _modules(config):
         if not module_file(module):
             raise ConfigError(f"conf: there is no module {module}.")
+
+
+def _check_shapes(name: str, agent: Values, config: Values, layers: Layers) -> None:
+    shapes, meta = agent.get("shapes", []), config.get("meta")
+    place = where_set(layers, "agents", name, "shapes")
+    if any("num_envs" in shape or "num_steps" in shape for shape in shapes):
+        raise ConfigError(
+            f"{place}: agents that are compared are tested at the same steps, so "
+            "num_envs and num_steps are for `static`."
+        )
+    if not shapes or not meta or name not in meta["agents"]:
+        return
+    if meta["hyperparameters"] == "sampled" and meta["evaluate_draws"] % len(shapes):
+        place = where_set(layers, "meta", "evaluate_draws")
+        raise ConfigError(f"{place}: must be a multiple of {len(shapes)}, the shapes of {name}.")
 
 
 def _check_objective(meta: Values, layers: Layers) -> None:

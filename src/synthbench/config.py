@@ -19,7 +19,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf.errors import MissingMandatoryValue
 
-from synthbench import inspection, reward_plan
+from synthbench import inspection, mdp_plan, reward_plan
 from synthbench.compatibility import (
     REAL,
     check_client,
@@ -273,7 +273,7 @@ class Plan:
         client: str | None = None,
         objective: str | None = None,
         overrides: Sequence[str] = (),
-        **of_rewards: str,
+        **of_family: str,
     ) -> Values:
         """The configuration of one job, from the wildcards of its path.
 
@@ -282,8 +282,9 @@ class Plan:
         about experts, `experts`: task -> agent -> steps of training. One about an objective is its
         meta-training, or where there is a task, how it is judged in that.
         """
-        if of_rewards and task is not None:
-            return reward_plan.resolve(self, scale, task, seed, **of_rewards)
+        if of_family and task is not None:
+            plan = mdp_plan if {"arm", "trial"} & of_family.keys() else reward_plan
+            return plan.resolve(self, scale, task, seed, **of_family)
         if objective is not None:
             how = self._resolve_objective if task is None else self._resolve_judged
             return how(scale, objective, task or "", seed, overrides)
@@ -301,6 +302,7 @@ class Plan:
                 "expert_tasks": expert_tasks,
                 "choice_tasks": choice_tasks,
                 "reward_tasks": reward_plan.summary(self, scale),
+                "mdp_tasks": mdp_plan.summary(self, scale),
                 "objectives": self._resolve_objectives(scale),
             }
         config = dict(self.config(scale, task, environment, overrides))
@@ -517,7 +519,10 @@ def synth_of_job(synth: Values) -> Values:
 def with_level(study: Values, task: Values) -> Values:
     """The settings of a study with the return at which it stops, where it does so."""
     level = task["solved"] if study["solved"] is None else study["solved"]
-    return {**study, "solved": level if study["stop"] == "solved" else None}
+    study = {**study, "solved": level if study["stop"] == "solved" else None}
+    if study["repeats"] == 1:  # nothing depends on that there could be more
+        del study["repeats"]
+    return study
 
 
 def _by_drift(ppo: Values, kind: str) -> Values:

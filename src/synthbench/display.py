@@ -28,7 +28,7 @@ class Work:
 
     def __init__(self, title: str, total: int, unit: str, already: int = 0, every: float = 10.0):
         self.title, self.total, self.unit, self.every = title, total, unit, every
-        self._already = already
+        self._already = self.count = already  # units done
         self._bar: Progress | None = None
         self._task: Any = None
         self._begun = self._told = time.monotonic()
@@ -55,7 +55,7 @@ class Work:
 
     def done(self, count: int, note: str = "") -> None:
         """Say that `count` units are done, those that were `already` included."""
-        now = time.monotonic()
+        self.count, now = count, time.monotonic()
         if self._bar:
             self._bar.update(self._task, completed=count, note=note)
         elif now - self._told >= self.every or count == self.total:

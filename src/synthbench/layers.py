@@ -86,6 +86,8 @@ def tidy_agents(agents: Values) -> None:
             for key, how in agent["search"].items()
         }
         agent["search"] = {key: how for key, how in kept.items() if how}
+        if not agent["shapes"]:  # nothing depends on that there could be some
+            del agent["shapes"]
 
 
 def where_set(layers: Layers, *path: str) -> str:

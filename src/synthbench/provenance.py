@@ -74,11 +74,16 @@ STAGES = {
     ),
     "clients": Stage(f"{PACKAGE}.evaluation.clients", ("seed", *TASK, "synth", "clients")),
     "client_baseline": Stage(f"{PACKAGE}.evaluation.clients", ("seed", *TASK, "clients")),
-    "reward_study": Stage(
-        f"{PACKAGE}.evaluation.reward_study", (*TASK, "synth", "transfer", "agents")
-    ),
+    "reward_study": Stage(f"{PACKAGE}.evaluation.family", (*TASK, "synth", "transfer", "agents")),
     "reward_map": Stage(f"{PACKAGE}.evaluation.reward_map", (*TASK, "synth", "agents")),
     "reward_report": Stage(f"{PACKAGE}.analysis.rewards", ("scale", "reward_tasks"), True),
+    "model": Stage(f"{PACKAGE}.meta.model", ("seed", *TASK, "synth", "model", "agents")),
+    "mdp_study": Stage(f"{PACKAGE}.evaluation.family", (*TASK, "synth", "transfer", "agents")),
+    "noise": Stage(
+        f"{PACKAGE}.evaluation.noise",
+        (*TASK, "task.observation_names", "synth", "noise", "agents"),
+    ),
+    "mdp_report": Stage(f"{PACKAGE}.analysis.mdps", ("scale", "mdp_tasks"), True),
     "objective": Stage(
         f"{PACKAGE}.meta.objectives",
         ("seed", *TASK, "synth", "meta", "agents", "objective"),

@@ -278,6 +278,10 @@ class Agent:
     actions: list[str] = setting("kinds of action it can deal with", among=KINDS_OF_ACTION)
     observations: list[str] = setting("kinds of observation", among=KINDS_OF_OBSERVATION)
     static: dict[str, Any] = setting("what fixes a shape: each combination is one compilation")
+    shapes: list[dict[str, Any]] = setting(
+        "static settings that differ, of which each agent with sampled hyperparameters takes one "
+        "(in meta-training: all of a generation the same); []: all are as `static` says"
+    )
     hyperparameters: dict[str, Any] = setting("defaults of the traced numbers")
     search: dict[str, Any] = setting("hyperparameter -> {choice: [..]}, {uniform: [low, high]}, ..")
 
@@ -293,6 +297,11 @@ class Study:
     episodes: int = setting("real test in each evaluation", "episodes", low=1)
     evaluations: int = setting("per training, evenly spaced, the last at its end", low=1)
     hyperparameters: str = HYPERPARAMETERS
+    repeats: int = setting(
+        "of each setting that is drawn; above 1, settings are the same in all environments",
+        "agents",
+        low=1,
+    )
     stop: str = setting(
         "before `steps`: never, at a mean return of `solved` over the last 10 training episodes, "
         "or when that of the last 10 differs from that of the 10 before by less than 1 %",
@@ -342,6 +351,31 @@ class Behaviour:
 
 
 @dataclasses.dataclass
+class Model:
+    """A synthetic MDP that predicts what agents meet as they learn in the task (no evolution)."""
+
+    agents: int = setting("that learn there, each with its own settings", "agents", low=1)
+    steps: int = setting("length of each training, all of which is predicted", "real steps", low=1)
+    fit_steps: int = setting("of each network", "gradient steps", low=1)
+    fit_batch_size: int = setting("of each such step", "samples", low=2)
+    fit_learning_rate: float = setting("of Adam at the beginning", above=0)
+
+
+@dataclasses.dataclass
+class Noise:
+    """Synthetic environments whose observations or rewards are disturbed while agents train."""
+
+    intensities: list[float] = setting(
+        "of Gaussian noise on one of the observations, or on the reward: over the standard "
+        "deviation that it has in undisturbed trainings",
+        low=0,
+    )
+    agents: int = setting("at each intensity, with default hyperparameters", "agents", low=1)
+    steps: int = setting("length of their training", "synthetic steps", low=1)
+    episodes: int = setting("real test of each", "episodes", low=1)
+
+
+@dataclasses.dataclass
 class Clients:
     """Agents of Stable-Baselines3, with its default settings, judged in Gymnasium's own task."""
 
@@ -369,6 +403,8 @@ class Config:
     baseline: Study = section(Study)
     expert: Study = section(Study)
     behaviour: Behaviour = section(Behaviour)
+    model: Model = section(Model)
+    noise: Noise = section(Noise)
     choices: Choices = section(Choices)
     clients: Clients = section(Clients)
     objective: Objective = section(Objective)
@@ -422,6 +458,22 @@ class Rewards:
 
 
 @dataclasses.dataclass
+class Mdps:
+    """Synthetic MDPs for a task, as of Ferreira et al. 2022, and agents judged with them."""
+
+    seeds: list[int] = setting("one MDP of each arm each", low=0)
+    agent: str = setting("the algorithm that they are evolved with, or fitted to what it meets")
+    settings: dict[str, Any] = setting("sections of the configuration, for all that follows")
+    arms: dict[str, Any] = setting(
+        "name -> sections that differ in how the MDPs are made; with `model`: fitted, not evolved"
+    )
+    trials: dict[str, Any] = setting(
+        "name -> {agent, sections that differ}: agents judged with each MDP (`transfer`), and as "
+        "many as with all MDPs of an arm in the task (`baseline`)"
+    )
+
+
+@dataclasses.dataclass
 class Objectives:
     """Objectives that are meta-trained, and where they are judged beside PPO's and DPO's."""
 
@@ -456,6 +508,7 @@ class Scale:
         "task -> `train`: agents trained in the task itself, with settings tuned for it"
     )
     rewards: dict[str, Rewards] = section(dict)
+    mdps: dict[str, Mdps] = section(dict)
 
 
 @dataclasses.dataclass
@@ -557,6 +610,11 @@ def check_agent(value: Any, name: str, place: str) -> None:
         for key, item in value.get(part, {}).items():
             check_known(key, default[part], f"{part} setting", f"{place}.{part}.{key}", file)
             _check_like(item, default[part][key], f"{place}.{part}.{key}")
+    for i, shape in enumerate(value.get("shapes", [])):
+        for key, item in shape.items():
+            here = f"{place}.shapes[{i}].{key}"
+            check_known(key, default["static"], "static setting", here, file)
+            _check_like(item, default["static"][key], here)
     for key, how in value.get("search", {}).items():
         here = f"{place}.search.{key}"
         check_known(key, default["hyperparameters"], "hyperparameter", here, file)

@@ -16,7 +16,7 @@ shell.prefix(
     f"export PYTHONPATH='{ROOT}/src' PATH='{Path(sys.executable).parent}':\"$PATH\"; "
 )
 
-from synthbench import reward_plan
+from synthbench import mdp_plan, reward_plan
 from synthbench.config import Plan
 from synthbench.io import read_json, write_json
 from synthbench.provenance import Provenance
@@ -51,6 +51,8 @@ wildcard_constraints:
     client="[a-z][a-z0-9_]*",
     network="(?!real/)[a-z][a-z0-9_]*",
     experiment="[a-z][a-z0-9_]*",
+    arm="(?!real/)[a-z][a-z0-9_]*",
+    trial="[a-z][a-z0-9_]*",
     baseline="[a-z][a-z0-9_]*",
     objective="[a-z][a-z0-9_]*",
 
@@ -175,7 +177,7 @@ MAP = f"{REWARDS}/{{network}}/map"
 WITHOUT = f"{REWARDS}/real/{{baseline}}/{{experiment}}"  # agents without one
 
 
-def of_rewards(path, jobs):
+def of_family(path, jobs):
     """A file of each of these jobs that a scale plans."""
 
     def files(wildcards):
@@ -191,6 +193,28 @@ def of_kind(wildcards):
         f"{NETWORK}/metatrain/environment.safetensors".format(**wildcards, seed=seed)
         for seed in seeds
     ]
+
+
+MDPS = "results/{scale}/mdps/{task}"
+ARM = f"{MDPS}/{{arm}}"  # synthetic MDPs that were made in the same way
+MDP = f"{ARM}/seed{{seed}}"
+MDP_STUDY = f"{ARM}/transfer/{{trial}}"  # agents with all of an arm
+MDP_REAL = f"{MDPS}/real/{{trial}}"  # agents in the task itself
+
+
+def of_arm(wildcards):
+    """The MDPs of an arm, one of each seed."""
+    scale, task, arm = (wildcards[w] for w in ("scale", "task", "arm"))
+    stage = "model" if mdp_plan.fitted(PLAN, scale, task, arm) else "metatrain"
+    seeds = mdp_plan.planned(PLAN, scale)[task]["seeds"]
+    return [
+        f"{MDP}/{stage}/environment.safetensors".format(**wildcards, seed=seed)
+        for seed in seeds
+    ]
+
+
+def first_of_arm(wildcards):
+    return of_arm(wildcards)[:1]
 
 
 TABLES = {  # name -> where its files are

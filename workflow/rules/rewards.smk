@@ -79,12 +79,12 @@ rule reward_report:
             job(
                 "reward_report",
                 "results/{scale}/reward_report",
-                progress=of_rewards(
+                progress=of_family(
                     f"{NETWORK}/metatrain/progress.parquet", reward_plan.networks
                 ),
-                networks=of_rewards(f"{STUDY}/curves.parquet", reward_plan.studies),
-                without=of_rewards(f"{WITHOUT}/curves.parquet", reward_plan.without),
-                maps=of_rewards(f"{MAP}/rewards.parquet", reward_plan.maps),
+                networks=of_family(f"{STUDY}/curves.parquet", reward_plan.studies),
+                without=of_family(f"{WITHOUT}/curves.parquet", reward_plan.without),
+                maps=of_family(f"{MAP}/rewards.parquet", reward_plan.maps),
             )
         ),
     output:

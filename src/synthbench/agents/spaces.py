@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from synthbench.config import typed
 from synthbench.rng import stream
 from synthbench.types import PRNGKey
 
@@ -26,6 +27,17 @@ def draw(key: PRNGKey, agent: Any, num_draws: int, mode: str) -> dict[str, Float
     for name, space in agent.search.items():
         values[name] = sample(stream(key, name), space, num_draws)
     return values
+
+
+def shapes(agent: Any, mode: str) -> list[Any]:
+    """The agent's config section in each of the shapes that settings in this `mode` may have.
+
+    A shape cannot be traced as a hyperparameter is: each is a compilation of its own.
+    """
+    differences = agent.get("shapes", ()) if mode == "sampled" else ()
+    if not differences:
+        return [agent]
+    return [typed({**agent, "static": {**agent.static, **shape}}) for shape in differences]
 
 
 def sample(key: PRNGKey, space: Mapping[str, Any], num_draws: int) -> Float[Array, " D"]:

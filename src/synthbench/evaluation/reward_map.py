@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float
 
-from synthbench.evaluation.reward_study import seed_of
+from synthbench.evaluation.family import place_of
 from synthbench.io import write_table
 from synthbench.synth.base import module_of
 
@@ -30,7 +30,7 @@ def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Pa
         columns = {
             "task": config.task.name,
             "network": config.synth.reward,
-            "network_seed": seed_of(path),
+            "network_seed": place_of(path)[1],
             "state": np.repeat(np.arange(states), actions),
             "action": np.tile(np.arange(actions), states),
             "reward": rewards.reshape(-1),

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from jaxtyping import PyTree
+from jaxtyping import Array, Key, PyTree
 
 from synthbench import parallel
 from synthbench.agents import base as agents
@@ -33,50 +34,108 @@ def study(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Train `settings.draws` agents in `env`, test each on `task` while it learns and at the end.
 
-    `given`: what all of them have besides the hyperparameters of their config, as a learned drift.
-
-    Returns the columns of curves.parquet and episodes.parquet that come from the training itself.
-    Draw `i` has the same hyperparameters in every environment and on the real task for the same
-    seed, so that studies are paired.
+    Returns what `Study` does.
     """
-    agent = agents.load(agent_config, env.spec)
-    key = stream(root(seed), f"study {agent.name}")
-    drawn = spaces.draw(
-        stream(key, "hyperparameters"), agent_config, settings.draws, settings.hyperparameters
-    )
-    keys = jax.random.split(stream(key, "agents"), settings.draws)
-    learns_after = getattr(agent, "warmup_episodes", 0)
-    stop = stopping.rule(settings.stop, settings.solved, begin=learns_after)
-    # Training between tests is of whole iterations; where those are few, there are fewer tests.
-    num_iterations = agents.iterations(agent, settings.steps)
-    tests = -(-num_iterations // -(-num_iterations // settings.evaluations))
+    return Study(agent_config, env, task, settings, given)(env, seed, title)
 
-    def one(place, hyperparameters, key):
-        env, given = place
 
-        def test(key, params):
-            return episode_returns(key, task, partial(agent.act, params), settings.episodes)
+class Study:
+    """Agents of one algorithm, to be trained in environments that differ in their leaves only.
 
-        _, curve = agents.train_with_tests(
-            *(agent, env, hyperparameters | given, key, settings.steps, tests, test), stop
+    `env` is one of them; `given`: what all agents have besides the hyperparameters of their config,
+    as a learned drift.
+    """
+
+    def __init__(
+        self,
+        agent_config: Any,
+        env: Env,
+        task: Env,
+        settings: Any,
+        given: Hyperparameters | None = None,
+    ):
+        self.config, self.settings, self.given = agent_config, settings, given or {}
+        of_each_shape = spaces.shapes(agent_config, settings.hyperparameters)
+        repeats = settings.get("repeats", 1)
+        number = -(-settings.draws // repeats // len(of_each_shape)) * repeats
+        self.programs = [Program(s, env, task, settings, number) for s in of_each_shape]
+
+    def __call__(self, env: Env, seed: int, title: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The columns of curves.parquet and episodes.parquet that come from the training itself.
+
+        Draw `i` has the same hyperparameters and shape in every environment and on the real task
+        for the same seed, so that studies are paired. With `repeats`, so many draws in a row have
+        the same, whatever the seed.
+        """
+        name, draws, shapes = self.config.name, self.settings.draws, len(self.programs)
+        key, repeats = stream(root(seed), f"study {name}"), self.settings.get("repeats", 1)
+        common = key if repeats == 1 else stream(root(0), f"study {name}")
+        mode = self.settings.hyperparameters
+        settings = spaces.draw(
+            stream(common, "hyperparameters"), self.config, draws // repeats, mode
         )
-        return curve
+        drawn = {name: jnp.repeat(x, repeats) for name, x in settings.items()}
+        keys = jax.random.split(stream(key, "agents"), draws)
+        curves, episodes = [], []
+        with Work(title, draws, "agent") as work:
+            for shape, program in enumerate(self.programs[: draws // repeats]):
+                mine = np.flatnonzero(np.arange(draws) // repeats % shapes == shape)
+                setting = {name: x[mine] for name, x in drawn.items()}
+                curve = program((env, self.given), setting, keys[mine], work)
+                if shapes > 1:
+                    setting["shape"] = jnp.full(len(mine), float(shape))
+                curves.append(_curves(name, curve, setting, mine))
+                episodes.append(_episodes(name, curve, mine))
+        return _by_draw(curves), _by_draw(episodes)
 
-    devices, first = len(jax.devices()), _rows(drawn, 0)
-    fits = parallel.chunk(*agents.footprint(agent, env, first, settings.steps), count=AT_A_TIME)
-    chunk = devices * min(fits, -(-settings.draws // devices))
-    train = spread(jax.vmap(one, (None, 0, 0)), devices_for(chunk), (False, True, True))
-    curves = []
-    with Work(title, settings.draws, "agent") as work:
-        for begin in range(0, settings.draws, chunk):
-            end = min(begin + chunk, settings.draws)
+
+class Program:
+    """How `number` agents of one shape are trained and tested: compiled once."""
+
+    def __init__(self, section: Any, env: Env, task: Env, settings: Any, number: int):
+        agent = agents.load(section, env.spec)
+        learns_after = getattr(agent, "warmup_episodes", 0)
+        stop = stopping.rule(settings.stop, settings.solved, begin=learns_after)
+        # Training between tests is of whole iterations; where those are few, there are fewer tests.
+        num_iterations = agents.iterations(agent, settings.steps)
+        tests = -(-num_iterations // -(-num_iterations // settings.evaluations))
+
+        def one(place, hyperparameters, key):
+            env, given = place
+
+            def test(key, params):
+                return episode_returns(key, task, partial(agent.act, params), settings.episodes)
+
+            _, curve = agents.train_with_tests(
+                *(agent, env, hyperparameters | given, key, settings.steps, tests, test), stop
+            )
+            return curve
+
+        setting = {name: jnp.float32(x) for name, x in section.hyperparameters.items()}
+        sizes = agents.footprint(agent, env, setting, settings.steps)
+        devices = len(jax.devices())
+        fits = parallel.chunk(*sizes, count=AT_A_TIME)
+        self.chunk = devices * min(fits, -(-number // devices))
+        batched = (False, True, True)
+        self.train = spread(jax.vmap(one, (None, 0, 0)), devices_for(self.chunk), batched)
+
+    def __call__(
+        self, place: PyTree, drawn: Hyperparameters, keys: Key[Array, " D"], work: Work
+    ) -> agents.Curve:
+        """Curves [draw, test, ...] of agents with these settings."""
+        curves, number, before = [], len(keys), work.count
+        for begin in range(0, number, self.chunk):
+            end = min(begin + self.chunk, number)
             # The last chunk is filled up with its last agent, so that it has the compiled shape.
-            chosen = np.minimum(np.arange(begin, begin + chunk), end - 1)
-            curve = train((env, given or {}), _rows(drawn, chosen), keys[chosen])
+            chosen = np.minimum(np.arange(begin, begin + self.chunk), end - 1)
+            curve = self.train(place, _rows(drawn, chosen), keys[chosen])
             curves.append(_rows(jax.tree.map(np.asarray, curve), slice(end - begin)))
-            work.done(end, f"return {curves[-1].result[0][:, -1].mean():.1f}")
-    curve = jax.tree.map(lambda *x: np.concatenate(x), *curves)
-    return _curves(agent.name, curve, drawn), _episodes(agent.name, curve)
+            work.done(before + end, f"return {curves[-1].result[0][:, -1].mean():.1f}")
+        return jax.tree.map(lambda *x: np.concatenate(x), *curves)
+
+
+def _by_draw(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(tables).sort_values("draw", kind="stable", ignore_index=True)
 
 
 def write(
@@ -96,12 +155,14 @@ def _rows(tree: PyTree, which: Any) -> PyTree:
     return jax.tree.map(lambda x: x[which], tree)
 
 
-def _curves(name: str, curve: agents.Curve, drawn: dict[str, Any]) -> pd.DataFrame:
+def _curves(
+    name: str, curve: agents.Curve, drawn: dict[str, Any], draws: np.ndarray
+) -> pd.DataFrame:
     returns, _ = curve.result  # [draw, test, episode]
-    draws, tests, _ = returns.shape
+    tests = returns.shape[1]
     table = {
         "agent": name,
-        "draw": np.repeat(np.arange(draws), tests),
+        "draw": np.repeat(draws, tests),
         "step": curve.step.reshape(-1),
         "episode": curve.episode.reshape(-1),
         "return_": returns.mean(-1).reshape(-1),
@@ -110,14 +171,14 @@ def _curves(name: str, curve: agents.Curve, drawn: dict[str, Any]) -> pd.DataFra
     return pd.DataFrame(table | settings)
 
 
-def _episodes(name: str, curve: agents.Curve) -> pd.DataFrame:
+def _episodes(name: str, curve: agents.Curve, draws: np.ndarray) -> pd.DataFrame:
     returns, lengths = (x[:, -1] for x in curve.result)  # of the finished agents
-    draws, episodes = returns.shape
+    episodes = returns.shape[1]
     return pd.DataFrame(
         {
             "agent": name,
-            "draw": np.repeat(np.arange(draws), episodes),
-            "episode": np.tile(np.arange(episodes), draws),
+            "draw": np.repeat(draws, episodes),
+            "episode": np.tile(np.arange(episodes), len(draws)),
             "return_": returns.reshape(-1),
             "length": lengths.reshape(-1),
         }

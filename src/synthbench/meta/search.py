@@ -78,36 +78,39 @@ class Trials:
         longer_task = tasks.load(typed({**config.task, "horizon": longest}))
         theta = Search.initial(config)
         population = parallel.devices_for(size(self.meta, theta))
-        draws = parallel.devices_for(self.meta.evaluate_draws)
         self.agents, self.try_candidates, self.try_means = {}, {}, {}
-        for name in self.meta.agents:
-            section = config.agents[name]
+        sections = shaped(config)
+        for label, section in sections.items():
+            count = self.meta.evaluate_draws // sum(
+                s.name == section.name for s in sections.values()
+            )
+            draws = parallel.devices_for(count)
             agent = agents.load(section, self.env.spec)
-            lengths = (self.meta.steps[name], self.meta.episodes)
+            lengths = (self.meta.steps[agent.name], self.meta.episodes)
             trial = fitness.Trial(agent, longer_task, *lengths, scoring.of(self.meta))
             setting = {k: jnp.float32(x) for k, x in section.hyperparameters.items()}
             chunk = fitness.chunk(trial, self.env.replace(theta=theta), setting)
             own = (self.meta.own_hyperparameters, self.meta.own_random_numbers)
             at_once = max(1, chunk // self.meta.rollouts)
-            self.agents[name] = agent
-            self.try_candidates[name] = fitness.over_populations(trial, at_once, population, *own)
-            self.try_means[name] = fitness.over_means(replace(trial, task=task), chunk, draws)
+            self.agents[label] = agent
+            self.try_candidates[label] = fitness.over_populations(trial, at_once, population, *own)
+            self.try_means[label] = fitness.over_means(replace(trial, task=task), chunk, draws)
 
     def of(self, theta: PyTree) -> Any:
         """What is tried: environments with these parameters."""
         return self.env.replace(theta=theta)
 
     def judges(self, generation: int) -> Sequence[str]:
-        """The algorithms by which a mean is evaluated."""
-        return tuple(self.meta.agents)
+        """The algorithms by which a mean is evaluated, in all their shapes."""
+        return tuple(self.agents)
 
-    def training(self, name: str) -> tuple[int, int]:
+    def training(self, label: str) -> tuple[int, int]:
         """Synthetic steps and updates of one agent's training.
 
         With a reward network the dynamics are the real task's, and so are all steps.
         """
-        agent = self.agents[name]
-        steps = agents.iterations(agent, self.meta.steps[name]) * agent.steps_per_iteration
+        agent = self.agents[label]
+        steps = agents.iterations(agent, self.meta.steps[agent.name]) * agent.steps_per_iteration
         return 0 if isinstance(self.env, Discounted) else steps, agent.updates(steps)
 
 
@@ -118,7 +121,7 @@ class Search:
 
     def __init__(self, config: Any, path: Path, start: SyntheticEnv | None = None):
         self.config, self.meta, self.path = config, config.meta, path
-        self.key = root(config.seed)
+        self.key, self.sections = root(config.seed), shaped(config)
         theta = start.theta if start else self.initial(config)
         sigma = jax.tree.map(self._relative_sigma if start else self._sigma, theta)
         self.strategy = STRATEGIES[self.meta.name](self.meta, theta, ravel_pytree(sigma)[0])
@@ -193,12 +196,12 @@ class Search:
         """What the next generation is to try."""
         generation = self.generation + 1
         key = jax.random.fold_in(stream(self.key, "generation"), generation)
-        names = self._algorithms(key, generation)
+        labels = [self._shape(key, name) for name in self._algorithms(key, generation)]
         candidates, search = self.strategy.ask(stream(key, "ask"), self.state.search)
         return Tests(
-            names,
+            tuple(labels),
             candidates,
-            {name: self._settings(stream(key, "hyperparameters"), name) for name in names},
+            {label: self._settings(stream(key, "hyperparameters"), label) for label in labels},
             self._keys(stream(key, "try")),
             curriculum.horizon(
                 self.meta.curriculum,
@@ -228,7 +231,7 @@ class Search:
             {
                 "stage": self.stage,
                 "generation": generation,
-                "agent": "+".join(tests.algorithms),
+                "agent": "+".join(algorithm(label) for label in tests.algorithms),
                 "fitness_mean": float(scores.mean()),
                 "fitness_std": float(scores.std()),
                 "fitness_min": float(scores.min()),
@@ -243,13 +246,16 @@ class Search:
             }
         )
 
-    def evaluation(self, name: str) -> tuple[Hyperparameters, Key[Array, " D"]]:
-        """Settings and keys of the agents that judge the present mean: fresh ones each time."""
+    def evaluation(self, label: str) -> tuple[Hyperparameters, Key[Array, " D"]]:
+        """Settings and keys of the agents that judge the present mean: fresh ones each time.
+
+        Those of an algorithm are as many in each of its shapes.
+        """
         key = jax.random.fold_in(stream(self.key, "evaluate"), self.generation)
-        draws = self.meta.evaluate_draws
+        draws = self.meta.evaluate_draws // len(self._labels(algorithm(label)))
         return (
-            self._draw(stream(key, name), name, draws),
-            jax.random.split(stream(key, f"{name} tries"), draws),
+            self._draw(stream(key, label), label, draws),
+            jax.random.split(stream(key, f"{label} tries"), draws),
         )
 
     def judge(self, tried: Mapping[str, Evaluation]) -> None:
@@ -258,12 +264,17 @@ class Search:
         What is the best mean is known then. Where anything depends on that, what it cost is part of
         the generation.
         """
-        for name, agents_ in tried.items():
+        by_algorithm: dict[str, list[Evaluation]] = {}
+        for label, agents_ in tried.items():
+            by_algorithm.setdefault(algorithm(label), []).append(agents_)
+        for name, shapes in by_algorithm.items():
+            returns = np.concatenate([np.asarray(agents_.return_) for agents_ in shapes])
             self.log.evaluations += [
                 {"generation": self.generation, "agent": name, "draw": i, "return_": float(x)}
-                for i, x in enumerate(np.asarray(agents_.return_))
+                for i, x in enumerate(returns)
             ]
-        score = np.mean([np.asarray(tried[name].score).mean() for name in self.meta.agents])
+        scores = [[np.asarray(x.score).mean() for x in by_algorithm[a]] for a in self.meta.agents]
+        score = np.mean([np.mean(shapes) for shapes in scores])
         if score > self.state.best_score:
             self.state = self.state._replace(best=self.mean, best_score=jnp.float32(score))
         if self.log.progress and (self.meta.keep == "best" or self.meta.stop == "solved"):
@@ -285,6 +296,16 @@ class Search:
         if self.meta.algorithm == "round_robin":
             return (names[(generation - 1) % len(names)],)
         return (names[int(jax.random.randint(stream(key, "algorithm"), (), 0, len(names)))],)
+
+    def _labels(self, name: str) -> list[str]:
+        return [label for label in self.sections if algorithm(label) == name] or [name]
+
+    def _shape(self, key: PRNGKey, name: str) -> str:
+        """Drawn for a generation, as what fixes a shape cannot differ within a batch."""
+        labels = self._labels(name)
+        if len(labels) == 1:
+            return labels[0]
+        return labels[int(jax.random.randint(stream(key, f"shape {name}"), (), 0, len(labels)))]
 
     def _settings(self, key: PRNGKey, name: str) -> Hyperparameters:
         """Drawn for a generation: [rollout], or [candidate, rollout]."""
@@ -309,7 +330,26 @@ class Search:
         return {f"hp_{name}": float(value[0]) for name, value in setting.items()}
 
     def _draw(self, key: PRNGKey, name: str, count: int) -> dict[str, Float[Array, " D"]]:
-        return spaces.draw(key, self.config.agents[name], count, self.meta.hyperparameters)
+        return spaces.draw(key, self.sections[name], count, self.meta.hyperparameters)
+
+
+def shaped(config: Any) -> dict[str, Any]:
+    """The config sections of all algorithms in each of their shapes, by a label.
+
+    That is the algorithm's name, and behind it a number where it has several.
+    """
+    mode = config.meta.hyperparameters
+    sections: dict[str, Any] = {}
+    for name in config.meta.agents:
+        shapes = spaces.shapes(config.agents[name], mode)
+        numbers = [f" {i}" for i in range(len(shapes))] if len(shapes) > 1 else [""]
+        sections |= {f"{name}{i}": shape for i, shape in zip(numbers, shapes, strict=True)}
+    return sections
+
+
+def algorithm(label: str) -> str:
+    """The name in a label."""
+    return label.split(" ")[0]
 
 
 def size(meta: Any, theta: PyTree) -> int:

@@ -1,4 +1,4 @@
-"""Reward networks judged: agents that train in the real task with the reward of a network."""
+"""Families of networks judged: agents that train with each network of a kind, or MDP of an arm."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,22 +6,22 @@ from typing import Any
 
 import pandas as pd
 
-from synthbench.evaluation.study import study
+from synthbench.evaluation.study import Study
 from synthbench.io import write_table
 from synthbench.synth.base import module_of
 from synthbench.tasks import base as tasks
 
 
 def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
-    """Study one algorithm with each network of a kind."""
+    """Study one algorithm with each of the environments."""
     task, (agent,) = tasks.load(config.task), config.agents.values()
-    kind = config.synth.reward
     studies: list[tuple[pd.DataFrame, ...]] = []
-    for path in sorted(inputs["environment"], key=seed_of):
-        env = module_of(config.synth).load(path, config.synth, config.task)
-        seed = seed_of(path)
-        title = f"{agent.name} in {config.task.name}, {kind}, seed {seed}"
-        tables = study(agent, env, task, config.transfer, seed, title)
+    paths = sorted(inputs["environment"], key=place_of)
+    envs = [module_of(config.synth).load(path, config.synth, config.task) for path in paths]
+    study = Study(agent, envs[0], task, config.transfer)
+    for path, env in zip(paths, envs, strict=True):
+        kind, seed = place_of(path)
+        tables = study(env, seed, f"{agent.name} in {config.task.name}, {kind}, seed {seed}")
         place = {"task": config.task.name, "environment": kind, "environment_seed": seed}
         studies.append(tuple(table.assign(**place) for table in tables))
     names = ["curves.parquet", "episodes.parquet"]
@@ -30,6 +30,7 @@ def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Pa
     return names
 
 
-def seed_of(path: Path) -> int:
-    """From .../<kind>/seed<seed>/metatrain/environment.safetensors."""
-    return int(path.parts[-3].removeprefix("seed"))
+def place_of(path: Path) -> tuple[str, int]:
+    """Kind and seed, from .../<kind>/seed<seed>/<stage>/environment.safetensors."""
+    *_, kind, seed, _, _ = path.parts
+    return kind, int(seed.removeprefix("seed"))
