@@ -101,7 +101,7 @@ def resolve(
     arm: str | None = None,
     trial: str | None = None,
 ) -> Values:
-    """The configuration of a job: an MDP's; with a trial, a study's; without an arm, in the task."""
+    """The configuration of a job: an MDP's; with a trial, a study's, in the task if no arm."""
     from synthbench.config import as_jobs_see, meta_of_job, synth_of_job, with_level
 
     values = planned(plan, scale)[task]

@@ -259,7 +259,8 @@ def test_no_metatraining_where_its_results_are_pulled_later(
         if job.endswith("metatrain"):
             clone.dvc("pull", "-q", f"results/{SCALE}/{job}")
     clone.snakemake()
-    assert not [job for job in clone.computed() if job.endswith("metatrain")]
+    there = {job for job in ACROBOT | CARTPOLE if job.endswith("metatrain")}
+    assert not there & set(clone.computed())
     assert clone.planned() == set()
     clone.dvc("repro")
     assert clone.git("status", "--short") == ""  # the same bytes

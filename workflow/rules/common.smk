@@ -202,6 +202,9 @@ MDP_STUDY = f"{ARM}/transfer/{{trial}}"  # agents with all of an arm
 MDP_REAL = f"{MDPS}/real/{{trial}}"  # agents in the task itself
 
 
+MDP_FIGURES = ("feasibility", "returns", "histograms", "ranking", "noise")
+
+
 def of_arm(wildcards):
     """The MDPs of an arm, one of each seed."""
     scale, task, arm = (wildcards[w] for w in ("scale", "task", "arm"))
@@ -414,6 +417,11 @@ SHOWN = {  # on the page of a scale
         "reward_report",
         ["reward_curves.png", "reward_map.png"],
         lambda scale: reward_plan.planned(PLAN, scale),
+    ),
+    "mdps": report_of(
+        "mdp_report",
+        [f"mdp_{name}.png" for name in MDP_FIGURES],
+        lambda scale: mdp_plan.planned(PLAN, scale),
     ),
     "objectives": report_of(
         "objective_report", ["objective_learning.png", "drifts.png"], PLAN.objectives

@@ -96,7 +96,7 @@ rule mdp_behaviour:
 
 rule mdp_noise:
     input:
-        unpack(job("noise", f"{ARM}/noise", environment=of_arm)),
+        unpack(job("noise", f"{ARM}/noise", environment=first_of_arm)),
     output:
         update(f"{ARM}/noise/manifest.json"),
         update(f"{ARM}/noise/noise.parquet"),

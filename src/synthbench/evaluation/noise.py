@@ -116,4 +116,6 @@ class Trial:
         """Standard deviation of each observation, and of the reward, in undisturbed trainings."""
         _, seen = self.train(env, self.drawn, self.keys)
         observations = np.asarray(seen.next_observation).reshape(-1, env.spec.observation_size)
-        return np.append(observations.std(0), np.asarray(seen.reward).std())
+        values = np.column_stack([observations, np.asarray(seen.reward).reshape(-1)])
+        finite = values[np.isfinite(values).all(1)]  # an untrained one may grow without bounds
+        return finite.std(0, dtype=float)

@@ -31,7 +31,7 @@ def draw(values: pd.DataFrame, task: Task, scale: str) -> Figure:
     for row, quantity in zip(panels, quantities, strict=True):
         for axes, name in zip(row, names, strict=True):
             chosen = (values["environment"] == name) & (values["quantity"] == quantity)
-            _histograms(axes, values[chosen])
+            histograms(axes, values[chosen])
         row[0].set_ylabel(fill(quantity, 15), rotation=0, ha="right", va="center")
     for axes, name in zip(panels[0], names, strict=True):
         axes.set_title(name)
@@ -54,7 +54,8 @@ def draw(values: pd.DataFrame, task: Task, scale: str) -> Figure:
     return figure
 
 
-def _histograms(axes: Axes, values: pd.DataFrame) -> None:
+def histograms(axes: Axes, values: pd.DataFrame) -> None:
+    """All sources of one quantity, over each other."""
     samples = {
         source: values.loc[values["source"] == source, "value"].to_numpy()
         for source in style.SOURCES

@@ -26,6 +26,11 @@ FIGURES = {  # file, without suffix -> its title, and what somebody is told who 
     "choices": ("Choices", "Charts of return over the values of each choice"),
     "reward_curves": ("Learning curves", "Line charts of return over training steps, per reward"),
     "reward_map": ("Learned rewards", "Maps of reward per cell and action, per kind of network"),
+    "mdp_feasibility": ("Feasibility", "Line charts of return over generations, per task"),
+    "mdp_returns": ("Returns and training", "Densities of return and bars of steps, per agent"),
+    "mdp_histograms": ("Observations and rewards", "Histograms, one per quantity and arm"),
+    "mdp_ranking": ("Ranking of settings", "Returns from MDPs against returns from the task"),
+    "mdp_noise": ("Disturbed training", "Line charts of return over the intensity of noise"),
     "objective_learning": (
         "Learning by each objective",
         "Line charts of return over training steps, per task",
@@ -65,6 +70,12 @@ REPORTS = {  # input -> title, its first part, stages, and what is said of a sca
         "What is compared",
         ("reward_study", "reward_map", "reward_report"),
         "This scale has no reward networks.",
+    ),
+    "mdps": (
+        "Synthetic MDPs",
+        "What is claimed",
+        ("model", "mdp_study", "noise", "mdp_report"),
+        "This scale has no arms of synthetic MDPs.",
     ),
     "objectives": (
         "Meta-trained objectives",
