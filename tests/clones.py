@@ -70,6 +70,13 @@ OUTPUTS = {
     "reward_study": ["curves.parquet", "episodes.parquet"],
     "reward_map": ["rewards.parquet"],
     "reward_report": ["summary.json", "table.md", "reward_curves.png", "reward_map.png"],
+    "model": ["environment.safetensors", "progress.parquet"],
+    "mdp_study": ["curves.parquet", "episodes.parquet"],
+    "noise": ["noise.parquet"],
+    "mdp_report": [
+        *("summary.json", "table.md"),
+        *(f"mdp_{f}.png" for f in ("feasibility", "returns", "histograms", "ranking", "noise")),
+    ],
     "objective": [
         *("objective.safetensors", "progress.parquet", "evaluations.parquet", "drift.parquet"),
     ],

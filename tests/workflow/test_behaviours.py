@@ -49,6 +49,7 @@ OBJECTIVES = {
 REPORT = {"figures/acrobot", "figures/cartpole", "summary", "page"}
 OF_ACROBOT = {"figures/acrobot", "summary", "page"}
 EXPERTS = {"experts/cartpole/ppo", "expert_report"} | OBJECTIVES  # know the real task only
+TRIALS = ("seen", "ranking")
 REWARDS = {
     "rewards/cliff/additive_potential/seed0/metatrain",
     "rewards/cliff/additive_potential/seed1/metatrain",
@@ -56,6 +57,13 @@ REWARDS = {
     "rewards/cliff/additive_potential/map",
     "rewards/cliff/real/plain/fixed",
     "reward_report",
+}
+MDPS = {
+    *(f"mdps/cartpole_v0/{job}" for job in ("varied/seed0/metatrain", "modelled/seed0/model")),
+    *(f"mdps/cartpole_v0/varied/{job}" for job in ("behaviour", "noise")),
+    *(f"mdps/cartpole_v0/{arm}/transfer/{t}" for arm in ("varied", "modelled") for t in TRIALS),
+    *(f"mdps/cartpole_v0/real/{trial}" for trial in TRIALS),
+    "mdp_report",
 }
 TRANSFER = {job for job in ACROBOT if "/transfer/" in job}
 ANALYSED = TRANSFER | OF_ACROBOT
@@ -70,7 +78,7 @@ GENERATIONS = "meta: {generations: 4}"
 
 def test_the_whole_plan_is_computed_once_by_dvc(published: Clone) -> None:
     computed = published.computed()
-    assert set(computed) == ACROBOT | CARTPOLE | REPORT | EXPERTS | REWARDS
+    assert set(computed) == ACROBOT | CARTPOLE | REPORT | EXPERTS | REWARDS | MDPS
     assert set(computed.values()) == {3}
     assert published.stages("status") == set()
 
@@ -87,7 +95,9 @@ def test_environments_alone_are_enough_for_the_rest(published: Clone, tmp_path: 
     trained = [job for job in ACROBOT | CARTPOLE if job.endswith("metatrain")]
     clone.dvc("pull", "-q", *(f"results/{SCALE}/{job}" for job in trained))
     # Figures and summary came with git, and are made again with the tables that they show.
-    assert clone.planned() == (ACROBOT | CARTPOLE | REPORT | EXPERTS | REWARDS) - set(trained)
+    assert clone.planned() == (ACROBOT | CARTPOLE | REPORT | EXPERTS | REWARDS | MDPS) - set(
+        trained
+    )
 
 
 def test_one_number_of_one_task_names_what_depends_on_it(fresh: Clone) -> None:
