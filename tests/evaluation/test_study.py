@@ -23,12 +23,14 @@ PLACE = ["task", "environment", "environment_seed"]
 NAMES = [f"hp_{name}" for name in LEARNER.hyperparameters]
 
 
-def studied(env: Any, seed: int = 0, **changes: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+def studied(
+    env: Any, seed: int = 0, agent: Any = LEARNER, **changes: Any
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     values = {"draws": 5, "steps": 8, "episodes": 3, "evaluations": 2}
     settings = typed(
         {**values, "hyperparameters": "sampled", "stop": "never", "solved": None, **changes}
     )
-    return study.study(LEARNER, env, TASK, settings, seed, "a study")
+    return study.study(agent, env, TASK, settings, seed, "a study")
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +79,31 @@ def test_settings_are_those_of_the_draw_in_any_environment_and_number(tables: An
     pd.testing.assert_frame_equal(paired[NAMES], tables[0][NAMES])
     assert curves.hp_rate.nunique() > 1
     assert not studied(ENV, seed=1)[0].hp_rate.equals(tables[0].hp_rate)
+
+
+SHAPED = typed({**LEARNER, "shapes": [{"num_envs": 4}, {"num_envs": 4, "unused": 1}]})
+
+
+def test_agents_take_shapes_in_turn() -> None:
+    curves, episodes = studied(ENV, agent=SHAPED)
+    assert curves.groupby("draw")["hp_shape"].first().tolist() == [0, 1, 0, 1, 0]
+    assert episodes.draw.tolist() == [d for d in range(5) for _ in range(3)]
+    plain = studied(ENV)[0]
+    pd.testing.assert_frame_equal(curves.drop(columns="hp_shape"), plain, rtol=1e-4)
+    only = studied(ENV, agent=SHAPED, hyperparameters="default")[0]
+    assert "hp_shape" not in only
+
+
+def test_repeated_settings_are_the_same_in_all_environments() -> None:
+    """Settings in pairs of agents, which have a shape together."""
+    curves, _ = studied(ENV, agent=SHAPED, draws=6, repeats=2)
+    first = curves.groupby("draw")[[*NAMES, "hp_shape"]].first()
+    assert first["hp_shape"].tolist() == [0, 0, 1, 1, 0, 0]
+    assert first["hp_rate"].nunique() == 3
+    assert first["hp_rate"].tolist()[::2] == first["hp_rate"].tolist()[1::2]
+    other = studied(ENV, seed=7, agent=SHAPED, draws=6, repeats=2)[0]
+    pd.testing.assert_frame_equal(other.groupby("draw")[[*NAMES, "hp_shape"]].first(), first)
+    assert not other["return_"].equals(curves["return_"])
 
 
 @pytest.fixture(scope="module")

@@ -221,6 +221,25 @@ def test_nothing_is_compiled_again_from_one_generation_to_the_next(tmp_path: Pat
     assert [function._cache_size() for function in compiled] == [1] * 4
 
 
+def test_a_generation_takes_one_shape_and_a_mean_is_judged_in_all(tmp_path: Path) -> None:
+    """Shapes of a learner: 4 or 2 environments at a time, so 10 or 20 updates in 40 steps."""
+    shapes = [{"num_envs": 4}, {"num_envs": 2}]
+    changes = {"agents": ["one"], "generations": 8, "evaluate_every": 4}
+    job = config(**changes)
+    learner = typed({**job.agents.one, "shapes": shapes})
+    job = typed({**job, "agents": {"one": learner}})
+    (search,) = gone(None, tmp_path, job)
+    table = progress(search)
+    assert table.agent.eq("one").all()
+    updates = (table.updates // POPULATION).tolist()
+    assert set(updates) == {10, 20}
+    assert updates != sorted(updates)
+    judged = evaluations(search)
+    assert judged.groupby("generation")["draw"].apply(list).tolist() == [[0, 1, 2, 3]] * 3
+    default = typed({**job, "meta": {**job.meta, "hyperparameters": "default"}})
+    assert list(Trials(default).agents) == ["one"]
+
+
 EVERYTHING = {
     "algorithm": "all",
     "generations": 6,

@@ -38,7 +38,7 @@ class Noisy(struct.PyTreeNode):
     """An environment of which agents get disturbed observations and rewards."""
 
     env: Any
-    scale: Float[Array, " o+1"]  # standard deviation for each observation, then for the reward
+    scale: Float[Array, " q"]  # standard deviation for each observation, then for the reward
 
     @property
     def spec(self) -> EnvSpec:
@@ -59,7 +59,7 @@ class Noisy(struct.PyTreeNode):
         }
         return state, step._replace(**disturbed)
 
-    def _noise(self, key: PRNGKey) -> Float[Array, " o+1"]:
+    def _noise(self, key: PRNGKey) -> Float[Array, " q"]:
         return self.scale * jax.random.normal(key, self.scale.shape)
 
 
@@ -117,5 +117,6 @@ class Trial:
         _, seen = self.train(env, self.drawn, self.keys)
         observations = np.asarray(seen.next_observation).reshape(-1, env.spec.observation_size)
         values = np.column_stack([observations, np.asarray(seen.reward).reshape(-1)])
-        finite = values[np.isfinite(values).all(1)]  # an untrained one may grow without bounds
-        return finite.std(0, dtype=float)
+        # One that is hardly trained may grow without bounds.
+        finite = [column[np.isfinite(column)].astype(float) for column in values.T]
+        return np.array([column.std() if len(column) else 0.0 for column in finite])
