@@ -73,6 +73,16 @@ def test_a_fitted_mdp_has_no_search() -> None:
     assert "meta" not in config
 
 
+def test_who_makes_an_mdp_is_not_who_is_judged_in_it() -> None:
+    tuned = {"agents": {"ddqn": {"hyperparameters": {"tau": 0.5}}}, "synth": {"hidden": [9]}}
+    of = plan(arms__fixed=tuned)
+    maker = of.resolve("smoke", "cartpole_v0", arm="fixed", seed="0")
+    judged = of.resolve("smoke", "cartpole_v0", arm="fixed", trial="seen")
+    assert maker["agents"]["ddqn"]["hyperparameters"]["tau"] == 0.5
+    assert judged["agents"]["ddqn"]["hyperparameters"]["tau"] == 0.01
+    assert maker["synth"]["hidden"] == judged["synth"]["hidden"] == [9]
+
+
 def test_as_many_agents_train_in_the_task_as_with_all_mdps_of_an_arm() -> None:
     there = plan().resolve("smoke", "cartpole_v0", arm="fixed", trial="dueling")
     here = plan().resolve("smoke", "cartpole_v0", trial="dueling")

@@ -166,7 +166,10 @@ def _composed(
     layers: list[tuple[str, Any]] = [(f"{here}.agent", start)]
     layers.append((f"{here}.settings", values.get("settings")))
     if arm:
-        layers.append((f"{here}.arms.{arm}", values["arms"][arm]))
+        made = values["arms"][arm] or {}
+        # How it is made is no business of those who train in it: only what it is.
+        seen = {k: v for k, v in made.items() if not trial or k == "synth"}
+        layers.append((f"{here}.arms.{arm}", seen))
     if trial:
         layers.append((f"{here}.trials.{trial}", values["trials"][trial]))
     cleaned: Layers = [
