@@ -18,8 +18,8 @@ PACKAGE = "synthbench"
 NEUTRAL = {
     f"{PACKAGE}.{name}"
     for name in (
-        *("__main__", "codehash", "compatibility", "config", "display", "inspection", "job"),
-        *("layers", "mdp_plan", "provenance", "reward_plan", "schema"),
+        *("__main__", "codehash", "compatibility", "composition", "config", "display"),
+        *("inspection", "job", "layers", "mdp_plan", "provenance", "reward_plan", "schema"),
     )
 }
 

@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra import compose, initialize_config_dir
-from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf.errors import MissingMandatoryValue
@@ -27,21 +25,19 @@ from synthbench.compatibility import (
     check_pair,
     check_whole,
 )
+from synthbench.composition import Compositions
 from synthbench.layers import (
     Layers,
     Values,
     expanded,
     merged,
     numbers,
-    plain,
     settings_of,
     tidy_agents,
     where_set,
 )
 from synthbench.schema import (
-    CONF,
     REWARDS,
-    Config,
     ConfigError,
     Params,
     Scale,
@@ -74,6 +70,7 @@ class Plan:
         self.scale: str = self.params["scale"]
         check_known(self.scale, self.scales, "scale", "scale", "params.yaml")
         self._composed: dict[tuple[str, ...], Values] = {}
+        self.compositions = Compositions()
 
     @classmethod
     def load(cls, path: Path | str = "params.yaml") -> "Plan":
@@ -177,6 +174,7 @@ class Plan:
     def check(self, scale: str) -> None:
         """Refuse whatever is wrong with a scale, by a ConfigError."""
         inspection.check_scale(self, scale)
+        self.compositions.save()
 
     def config(
         self, scale: str, task: str, environment: str = REAL, overrides: Sequence[str] = ()
@@ -456,14 +454,10 @@ class Plan:
         if "synth" not in absent:
             choices.append(f"synth={values.get('synth', {}).get('name')}")
         check_names(list(dict.fromkeys(every)), "agent", where_set(layers, "meta", "agents"))
-        store = ConfigStore.instance()
-        store.store(name="schema", node=Config)
-        store.store(group="plan", name="chosen", node=values, package="_global_")
         choices += [f"+agent@agents.{name}={name}" for name in dict.fromkeys(every)]
         try:
-            with initialize_config_dir(str(CONF), version_base="1.3"):
-                composed = compose("config", overrides=[*choices, "+plan=chosen"])
-            config = plain(composed, absent={*absent, *({"objective"} - values.keys())})
+            absent = {*absent, *({"objective"} - values.keys())}
+            config = self.compositions.compose(choices, values, absent)
         except (HydraException, MissingMandatoryValue) as error:
             where = f"{here}, task {task}"
             raise ConfigError(f"{where}: {' '.join(str(error).split())}.") from None

@@ -80,6 +80,7 @@ PLAN, SCALE = checked_plan()
 PROVENANCE = Provenance(PLAN.resolve, forced, PLAN.accept_code)
 if workflow.is_main_process:
     atexit.register(PROVENANCE.checksum.save)
+    atexit.register(PLAN.compositions.save)
 
 
 def title(out):
