@@ -395,6 +395,7 @@ def test_nonsense_is_refused_in_a_sentence_that_names_the_place(
 
 
 def test_steps_must_be_given_for_every_agent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("synthbench.composition._ground", lambda: "nothing is remembered")
     monkeypatch.setattr("synthbench.composition.plain", _without_steps_of_dqn)
     assert refusal() == "conf.meta.steps: lacks dqn, which is among meta.agents."
 
