@@ -9,6 +9,7 @@ include: "workflow/rules/metatrain.smk"
 include: "workflow/rules/distil.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/rewards.smk"
+include: "workflow/rules/insight.smk"
 include: "workflow/rules/mdps.smk"
 include: "workflow/rules/objectives.smk"
 include: "workflow/rules/analysis.smk"
@@ -32,6 +33,7 @@ rule all:
         rules.all_experts.input,
         rules.all_choices.input,
         rules.all_rewards.input,
+        rules.all_insight.input,
         rules.all_mdps.input,
         rules.all_objectives.input,
         f"results/{SCALE}/page/report.html",

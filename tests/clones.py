@@ -70,6 +70,8 @@ OUTPUTS = {
     "reward_study": ["curves.parquet", "episodes.parquet"],
     "reward_map": ["rewards.parquet"],
     "reward_report": ["summary.json", "table.md", "reward_curves.png", "reward_map.png"],
+    "insight": [f"{name}.parquet" for name in ("policies", "importance", "symmetry", "states")],
+    "insight_report": ["summary.json", "table.md", "insight.png"],
     "model": ["environment.safetensors", "progress.parquet"],
     "mdp_study": ["curves.parquet", "episodes.parquet"],
     "noise": ["noise.parquet"],

@@ -24,6 +24,8 @@ STAGES = {
     "behaviour": "record what agents see and get, for histograms and the reward surface",
     "rollout": "record an episode on the real task of an agent trained in an environment",
     "choices": "vary the choices in distilling, one at a time",
+    "insight": "look into what a bandit knows of its task",
+    "insight_report": "put what bandits know together, and draw it",
     "clients": "train agents of Stable-Baselines3 in an environment, judge them in Gymnasium",
     "client_baseline": "train and judge agents of Stable-Baselines3 in the real task, Gymnasium's",
     "choice_report": "put the numbers of these choices together, and draw them",
@@ -52,6 +54,8 @@ OPTIONS = {  # what says which job it is, besides the scale
     "behaviour": ["task", "environment"],
     "rollout": ["task", "environment", "agent"],
     "choices": ["task", "environment", "agent"],
+    "insight": ["task", "environment"],
+    "insight_report": [],
     "clients": ["task", "environment", "client"],
     "client_baseline": ["task", "client"],
     "choice_report": [],
@@ -80,6 +84,8 @@ EXAMPLES = {
     "behaviour": "--task cartpole --environment bandit_ppo --out outputs/try behaviour.agents=5",
     "rollout": "--task cartpole --environment bandit_ppo --agent ppo --out outputs/rollout seed=3",
     "choices": "--task cartpole --environment distilled --agent ppo --out outputs/choices",
+    "insight": "--task cartpole --environment distilled --out outputs/insight",
+    "insight_report": "--spec work/results/standard/insight_report/spec.json",
     "clients": "--task cartpole --environment distilled --client sb3_ppo --out outputs/clients",
     "client_baseline": "--task cartpole --client sb3_ppo --out outputs/try clients.draws=1",
     "choice_report": "--spec work/results/standard/choice_report/spec.json",
@@ -333,7 +339,10 @@ def _files(
         name, _, path = word.partition("=")
         files.setdefault(name, []).append(path)
     files = {**otherwise, **files}
-    if verb in ("transfer", "behaviour", "rollout", "clients") and "environment" not in files:
+    if (
+        verb in ("transfer", "behaviour", "rollout", "insight", "clients")
+        and "environment" not in files
+    ):
         made = "results/{scale}/tasks/{task}/{environment}/seed{seed}/{made}".format(**job)
         files["environment"] = [f"{made}/environment.safetensors"]
     if verb in ("distil", "choices"):

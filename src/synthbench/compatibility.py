@@ -32,6 +32,7 @@ RESERVED = {
     "rewards": "it is a directory of results/",
     "objectives": "it is a directory of results/",
     "mdps": "it is a directory of results/",
+    "insight": "it is a directory of results/",
 }
 
 
@@ -83,6 +84,12 @@ def check_whole(config: Values, layers: Layers) -> None:
     if len(task["surface"]) not in (0, 2) or set(task["surface"]) - set(names):
         place = where_set(layers, "task", "surface")
         raise ConfigError(f"{place}: must be two of observation_names, or empty.")
+    mirror, action = task["mirror"], task["action"]
+    if mirror["observation"] and [len(mirror["observation"]), len(mirror["action"])] != [
+        task["observation_size"],
+        action["size"],
+    ]:
+        raise ConfigError(f"{file}: mirror must have a number for each observation and action.")
     for module in _modules(config):
         if not module_file(module):
             raise ConfigError(f"conf: there is no module {module}.")

@@ -37,6 +37,7 @@ from synthbench.layers import (
     where_set,
 )
 from synthbench.schema import (
+    OF_PLANS,
     REWARDS,
     ConfigError,
     Params,
@@ -139,6 +140,14 @@ class Plan:
             for environment in where["environments"]
             for agent in where["agents"]
             for seed in where.get("seeds", self.seeds(scale, environment))
+        ]
+
+    def insights(self, scale: str) -> list[tuple[str, str, int]]:
+        """(task, bandit, seed) that are looked into: the first seed of each."""
+        return [
+            (task, environment, self.seeds(scale, environment)[0])
+            for task, environments in (self.params["scales"][scale].get("insight") or {}).items()
+            for environment in environments
         ]
 
     def objectives(self, scale: str) -> Values:
@@ -299,11 +308,14 @@ class Plan:
                 "tasks": tasks,
                 "expert_tasks": expert_tasks,
                 "choice_tasks": choice_tasks,
+                "insight_tasks": {name: tasks[name] for name, *_ in self.insights(scale)},
                 "reward_tasks": reward_plan.summary(self, scale),
                 "mdp_tasks": mdp_plan.summary(self, scale),
                 "objectives": self._resolve_objectives(scale),
             }
         config = dict(self.config(scale, task, environment, overrides))
+        mirror = config["task"]["mirror"]
+        config["mirror"] = mirror if mirror["observation"] else None
         config["task"] = as_jobs_see(config["task"])
         if "meta" in config:
             config["meta"] = meta_of_job(config["meta"], config["task"])
@@ -527,7 +539,7 @@ def _by_drift(ppo: Values, kind: str) -> Values:
 
 def as_jobs_see(task: Values) -> Values:
     """A task without settings that only a plan can see."""
-    return {name: value for name, value in task.items() if name not in ("tuned", "info")}
+    return {name: value for name, value in task.items() if name not in OF_PLANS}
 
 
 def command_line(overrides: Sequence[str]) -> Values:

@@ -56,6 +56,7 @@ def check_scale(plan: "Plan", scale: str) -> None:
         plan.expert(scale, task)
     _check_choices(plan, scale)
     _check_clients(plan, scale)
+    _check_insight(plan, scale)
     reward_plan.check_scale(plan, scale)
     mdp_plan.check_scale(plan, scale)
     _check_objectives(plan, scale)
@@ -173,6 +174,19 @@ def _check_choices(plan: "Plan", scale: str) -> None:
             check_known(task, there["tasks"], "task", f"{place}.tasks", "the plan")
             known = plan.environments(scale, task)
             check_known(environment, known, "environment", f"{place}.tasks", task)
+
+
+def _check_insight(plan: "Plan", scale: str) -> None:
+    for task, environments in (plan.params["scales"][scale].get("insight") or {}).items():
+        place = f"scales.{scale}.insight.{task}"
+        check_known(task, plan.tasks(scale), "task", place, "the plan")
+        check(environments, list[str], place)
+        check_unique(environments, place)
+        for environment in environments:
+            known = plan.environments(scale, task)
+            check_known(environment, known, "environment", place, task)
+            if plan.config(scale, task, environment)["synth"]["horizon"] > 1:
+                raise ConfigError(f"{place}: {environment} is no bandit, whose rewards say it all.")
 
 
 def _check_clients(plan: "Plan", scale: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from synthbench.compatibility import check_identifier, check_pair
 from synthbench.layers import Layers, Values, expanded
 from synthbench.schema import (
+    OF_PLANS,
     Config,
     ConfigError,
     Mdps,
@@ -46,7 +47,7 @@ def summary(plan: "Plan", scale: str) -> Values:
     """What a report has to know, by task: its section, arms, trials and their agents."""
     about = {}
     for task, values in planned(plan, scale).items():
-        section = {k: v for k, v in definition("task", task).items() if k not in ("tuned", "info")}
+        section = {k: v for k, v in definition("task", task).items() if k not in OF_PLANS}
         about[task] = {
             **section,
             "evolved": [a for a in values["arms"] if not fitted(plan, scale, task, a)],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from synthbench.compatibility import check_identifier, check_pair
 from synthbench.layers import Layers, Values, expanded
 from synthbench.schema import (
+    OF_PLANS,
     Config,
     ConfigError,
     Rewards,
@@ -39,7 +40,7 @@ def summary(plan: "Plan", scale: str) -> Values:
     """What a report has to know, by task: its section, networks, experiments and their agents."""
     about = {}
     for task, values in planned(plan, scale).items():
-        section = {k: v for k, v in definition("task", task).items() if k not in ("tuned", "info")}
+        section = {k: v for k, v in definition("task", task).items() if k not in OF_PLANS}
         names = values["experiments"]
         about[task] = {
             **section,

@@ -47,6 +47,11 @@ TRANSFORMS = (  # of scores; meta/strategies.py says what each of them is
     *("single_best", "single_better", "all_better_1", "all_better_2"),
 )
 WORDS = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
+OF_PLANS = (
+    "tuned",
+    "info",
+    "mirror",
+)  # what jobs do not see of a task, unless it is their business
 NO_LIMITS: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -98,6 +103,16 @@ class Reference:
 
 
 @dataclasses.dataclass
+class Mirror:
+    """The symmetry of a task that is its own mirror image; empty lists where it has none."""
+
+    observation: list[float] = setting("factor of each observation")
+    action: list[float] = setting(
+        "discrete: number of the action that each becomes; continuous: factor of each dimension"
+    )
+
+
+@dataclasses.dataclass
 class Task:
     """A real task."""
 
@@ -119,6 +134,7 @@ class Task:
     )
     options: dict[str, Any] = setting("what else the module is to know")
     surface: list[str] = setting("two observations over which the reward is drawn; []: it is not")
+    mirror: Mirror = section(Mirror)
     tuned: dict[str, Any] = setting("agent -> settings tuned for the real task; no job sees them")
 
 
@@ -351,6 +367,18 @@ class Behaviour:
 
 
 @dataclasses.dataclass
+class Insight:
+    """What a bandit knows: its best action as a policy, what that depends on."""
+
+    agents: int = setting("trained in it with default hyperparameters", "agents", low=1)
+    episodes: int = setting(
+        "real test of each, and as many of all of them without", "episodes", low=1
+    )
+    visits: int = setting("of each, of whose states some are taken", "episodes", low=1)
+    states: int = setting("taken", "states", low=2)
+
+
+@dataclasses.dataclass
 class Model:
     """A synthetic MDP that predicts what agents meet as they learn in the task (no evolution)."""
 
@@ -403,6 +431,7 @@ class Config:
     baseline: Study = section(Study)
     expert: Study = section(Study)
     behaviour: Behaviour = section(Behaviour)
+    insight: Insight = section(Insight)
     model: Model = section(Model)
     noise: Noise = section(Noise)
     choices: Choices = section(Choices)
@@ -503,6 +532,7 @@ class Scale:
     clients: dict[str, Any] = setting(
         "task -> {agents, environments}: where agents of Stable-Baselines3 are trained"
     )
+    insight: dict[str, Any] = setting("task -> bandits of its plan that are looked into")
     objectives: Objectives = section(Objectives)
     experts: dict[str, Any] = setting(
         "task -> `train`: agents trained in the task itself, with settings tuned for it"

@@ -58,7 +58,8 @@ REWARDS = {
     "rewards/cliff/real/plain/fixed",
     "reward_report",
 }
-MDPS = {
+INSIGHT = {"insight/cartpole/bandit_ppo/seed0", "insight_report"}
+MDPS = INSIGHT | {
     *(f"mdps/cartpole_v0/{job}" for job in ("varied/seed0/metatrain", "modelled/seed0/model")),
     *(f"mdps/cartpole_v0/varied/{job}" for job in ("behaviour", "noise")),
     *(f"mdps/cartpole_v0/{arm}/transfer/{t}" for arm in ("varied", "modelled") for t in TRIALS),

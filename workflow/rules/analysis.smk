@@ -6,6 +6,7 @@ CAPTIONS = (
     "choices",
     "reward_curves",
     "reward_map",
+    "insight",
     "mdp_feasibility",
     "mdp_returns",
     "mdp_histograms",

@@ -36,6 +36,7 @@ CHOICES = (
 )
 CLIENT = "results/{scale}/clients/{task}/{environment}/{client}/seed{seed}"  # an agent of another library
 REAL_CLIENT = "results/{scale}/clients/{task}/real/{client}"
+INSIGHT = "results/{scale}/insight/{task}/{environment}/seed{seed}"
 OBJECTIVE = "results/{scale}/objectives/{objective}"
 FIGURES = "results/{scale}/figures/{task}"
 DRAWN = ("meta_training", "returns", "effort", "behaviour", "reward_surface")
@@ -277,6 +278,21 @@ def choices_of(wildcards):
     ]
 
 
+def looked_into(table):
+    """All files of a table of the bandits that a scale looks into."""
+
+    def files(wildcards):
+        scale = wildcards["scale"]
+        return [
+            f"{INSIGHT}/{table}.parquet".format(
+                scale=scale, task=task, environment=environment, seed=seed
+            )
+            for task, environment, seed in PLAN.insights(scale)
+        ]
+
+    return files
+
+
 def stand_in(name):
     """A file of the environment that objectives are meta-trained in; nothing where they are not."""
 
@@ -419,6 +435,7 @@ SHOWN = {  # on the page of a scale
         ["reward_curves.png", "reward_map.png"],
         lambda scale: reward_plan.planned(PLAN, scale),
     ),
+    "insight": report_of("insight_report", ["insight.png"], PLAN.insights),
     "mdps": report_of(
         "mdp_report",
         [f"mdp_{name}.png" for name in MDP_FIGURES],

@@ -26,6 +26,10 @@ FIGURES = {  # file, without suffix -> its title, and what somebody is told who 
     "choices": ("Choices", "Charts of return over the values of each choice"),
     "reward_curves": ("Learning curves", "Line charts of return over training steps, per reward"),
     "reward_map": ("Learned rewards", "Maps of reward per cell and action, per kind of network"),
+    "insight": (
+        "What bandits know",
+        "Returns, importance of observations, and contexts, per bandit",
+    ),
     "mdp_feasibility": ("Feasibility", "Line charts of return over generations, per task"),
     "mdp_returns": ("Returns and training", "Densities of return and bars of steps, per agent"),
     "mdp_histograms": ("Observations and rewards", "Histograms, one per quantity and arm"),
@@ -70,6 +74,12 @@ REPORTS = {  # input -> title, its first part, stages, and what is said of a sca
         "What is compared",
         ("reward_study", "reward_map", "reward_report"),
         "This scale has no reward networks.",
+    ),
+    "insight": (
+        "What bandits know",
+        "Policies without training",
+        ("insight", "insight_report"),
+        "This scale looks into no bandit.",
     ),
     "mdps": (
         "Synthetic MDPs",

@@ -16,7 +16,7 @@ from synthbench.io import read_json
 from synthbench.provenance import digest
 
 # Sections that are mappings of whole tasks.
-BY_TASK = ("tasks", "expert_tasks", "choice_tasks", "reward_tasks", "mdp_tasks")
+BY_TASK = ("tasks", "expert_tasks", "choice_tasks", "reward_tasks", "mdp_tasks", "insight_tasks")
 ENVIRONMENT = "environment.safetensors"
 Manifest = Mapping[str, Any]
 
@@ -131,6 +131,8 @@ def _environment(path: Path) -> str:
     """The environment, by its place; nothing for what belongs to none."""
     if "clients" in path.parts[:-3]:
         environment = path.parts[path.parts.index("clients") + 2]
+    elif "insight" in path.parts[:-3]:
+        environment = path.parts[path.parts.index("insight") + 2]
     elif "tasks" in path.parts[:-3]:
         _, environment, _ = files.place(path)
     else:
