@@ -231,9 +231,11 @@ class Content:
         return Chapter(name, title, parts, [self.picture(path, origin) for path in drawn], jobs)
 
     def subject(self, heading: str) -> tuple[str, str]:
-        """Task and agent that a heading such as `CartPole-v1, ppo` names; nothing else is known."""
-        id_, _, agent = heading.rpartition(", ")
-        return (self.called[id_], agent) if id_ in self.called else ("", "")
+        """Task and agent of a heading such as `CartPole-v1, ppo, seen`; empty for any other."""
+        id_, *more = heading.split(", ")
+        if id_ not in self.called:
+            return "", ""
+        return self.called[id_], next((word for word in more if word in self.agents), "")
 
     def blocks(self, markdown: str) -> list[text.Block]:
         """Text and tables, in which it is known what is about a task or an agent."""
