@@ -7,6 +7,7 @@ from typing import Any
 from PIL import Image
 
 from synthbench.analysis import experts, page, summary
+from synthbench.analysis.page.content import REPORTS
 from synthbench.config import typed
 from synthbench.io import write_json
 from synthbench.provenance import digest
@@ -47,9 +48,7 @@ def make(worlds: Iterable[Any], **changes: Any) -> tuple[dict[str, Any], dict[st
         "figures": figures,
         "rollouts": paths["rollout"],
         "experts": _experts(tasks),
-        "choices": [],
-        "rewards": [],
-        "objectives": [],
+        **{name: [] for name in REPORTS if name != "experts"},
         "manifests": sorted(RESULTS.rglob("manifest.json")),
         "captions": sorted((ROOT / "workflow/report").glob("*.rst")),
         "design": [
