@@ -26,6 +26,7 @@ from synthbench.compatibility import (
     check_environment,
     check_pair,
     check_whole,
+    kind_of_observation,
 )
 from synthbench.layers import (
     Layers,
@@ -308,7 +309,7 @@ class Plan:
         if "meta" in config:
             config["meta"] = meta_of_job(config["meta"], config["task"])
         if "synth" in config:
-            config["synth"] = synth_of_job(config["synth"])
+            config["synth"] = synth_of_job(config["synth"], config["task"])
         for study in ("transfer", "baseline"):
             config[study] = with_level(config[study], config["task"])
         names = config["meta"]["agents"] if "meta" in config else self.agents(scale, task)
@@ -358,7 +359,7 @@ class Plan:
             "seed": config["seed"] if seed is None else int(seed),
             "task": as_jobs_see(config["task"]),
             "meta": meta_of_job(config["meta"], config["task"]),
-            "synth": synth_of_job(config["synth"]),
+            "synth": synth_of_job(config["synth"], config["task"]),
             "agents": {LPO: config["agents"][LPO]},
             "objective": {
                 **config["objective"],
@@ -508,10 +509,14 @@ def meta_of_job(meta: Values, task: Values) -> Values:
     return meta
 
 
-def synth_of_job(synth: Values) -> Values:
-    """A synthetic environment without the settings of reward networks, if it is none."""
-    lacking = [] if synth["reward"] else ["reward", "terminal_potential"]
-    return {name: value for name, value in synth.items() if name not in lacking}
+def synth_of_job(synth: Values, task: Values) -> Values:
+    """A synthetic environment with the kind of observation of this task only, and without the
+    settings of reward networks, if it is none.
+    """
+    if synth["reward"]:
+        return synth
+    kept = {k: v for k, v in synth.items() if k not in ("reward", "terminal_potential")}
+    return {**kept, "observations": [kind_of_observation(task)]}
 
 
 def with_level(study: Values, task: Values) -> Values:
