@@ -19,7 +19,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf.errors import MissingMandatoryValue
 
-from synthbench import inspection, reward_plan
+from synthbench import inspection, reward_plan, transform_plan
 from synthbench.compatibility import (
     REAL,
     check_client,
@@ -273,6 +273,7 @@ class Plan:
         expert: str | None = None,
         client: str | None = None,
         objective: str | None = None,
+        studied: str | None = None,
         overrides: Sequence[str] = (),
         **of_rewards: str,
     ) -> Values:
@@ -285,33 +286,23 @@ class Plan:
         """
         if of_rewards and task is not None:
             return reward_plan.resolve(self, scale, task, seed, **of_rewards)
+        if studied is not None:
+            return transform_plan.resolve(self, scale, studied)
         if objective is not None:
             how = self._resolve_objective if task is None else self._resolve_judged
             return how(scale, objective, task or "", seed, overrides)
         if expert is not None and task is not None:
             return self._resolve_expert(scale, task, expert, seed, overrides)
         if task is None:
-            tasks = {name: self.resolve(scale, name)["task"] for name in self.tasks(scale)}
-            expert_tasks = {
-                name: as_jobs_see(self.expert(scale, name)["task"]) for name in self.experts(scale)
-            }
-            choice_tasks = {name: tasks[name] for name, *_ in self.choices(scale)}
-            return {
-                "scale": scale,
-                "tasks": tasks,
-                "expert_tasks": expert_tasks,
-                "choice_tasks": choice_tasks,
-                "reward_tasks": reward_plan.summary(self, scale),
-                "objectives": self._resolve_objectives(scale),
-            }
+            return self._resolve_scale(scale)
         config = dict(self.config(scale, task, environment, overrides))
         config["task"] = as_jobs_see(config["task"])
         if "meta" in config:
             config["meta"] = meta_of_job(config["meta"], config["task"])
         if "synth" in config:
             config["synth"] = synth_of_job(config["synth"], config["task"])
-        for study in ("transfer", "baseline"):
-            config[study] = with_level(config[study], config["task"])
+        both = ("transfer", "baseline")
+        config |= {study: with_level(config[study], config["task"]) for study in both}
         names = config["meta"]["agents"] if "meta" in config else self.agents(scale, task)
         names = [agent] if agent else [] if environment == REAL else names
         config["agents"] = {name: config["agents"][name] for name in names}
@@ -323,6 +314,23 @@ class Plan:
             every = self.config(scale, task, environment, overrides)["agents"]
             config["distil"] = self._distil(config["distil"], config["task"], every)
         return {**config, "scale": scale, "seed": config["seed"] if seed is None else int(seed)}
+
+    def _resolve_scale(self, scale: str) -> Values:
+        """What jobs about no task in particular see of the plan."""
+        tasks = {name: self.resolve(scale, name)["task"] for name in self.tasks(scale)}
+        expert_tasks = {
+            name: as_jobs_see(self.expert(scale, name)["task"]) for name in self.experts(scale)
+        }
+        choice_tasks = {name: tasks[name] for name, *_ in self.choices(scale)}
+        return {
+            "scale": scale,
+            "tasks": tasks,
+            "expert_tasks": expert_tasks,
+            "choice_tasks": choice_tasks,
+            "reward_tasks": reward_plan.summary(self, scale),
+            "objectives": self._resolve_objectives(scale),
+            "transform_tasks": transform_plan.summary(self, scale),
+        }
 
     def _distil(self, distil: Values, task: Values, agents: Values) -> Values:
         """How an environment is distilled: with the reward's name, and with the students' agent."""

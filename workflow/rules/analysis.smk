@@ -8,6 +8,7 @@ CAPTIONS = (
     "reward_map",
     "objectives",
     "drifts",
+    "transforms",
     "workflow",
 )
 DESIGN = "src/synthbench/analysis/page/page"

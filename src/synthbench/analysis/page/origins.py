@@ -16,7 +16,7 @@ from synthbench.io import read_json
 from synthbench.provenance import digest
 
 # Sections that are mappings of whole tasks.
-BY_TASK = ("tasks", "expert_tasks", "choice_tasks", "reward_tasks")
+BY_TASK = ("tasks", "expert_tasks", "choice_tasks", "reward_tasks", "transform_tasks")
 ENVIRONMENT = "environment.safetensors"
 Manifest = Mapping[str, Any]
 
