@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import NullFormatter
 from tabulate import tabulate
 
@@ -57,8 +59,9 @@ PUBLISHED = {
 }
 BEST, FROM, TO = "all_better_2", 0.3, 1.0  # the claim
 LOOK: Mapping[str, Mapping[str, Any]] = {
-    "mirrored": {"color": "#0072B2", "marker": "o", "ls": "-"},
-    "not mirrored": {"color": "#D55E00", "marker": "s", "ls": "--"},
+    # A little to the sides, so that no interval is behind another.
+    "mirrored": {"color": "#0072B2", "marker": "o", "ls": "-", "aside": 0.93},
+    "not mirrored": {"color": "#D55E00", "marker": "s", "ls": "--", "aside": 1.07},
 }
 
 
@@ -134,47 +137,66 @@ def _mean(values: np.ndarray) -> Numbers:
 
 
 def verdict(runs: pd.DataFrame, ways: Numbers) -> Numbers:
-    """Whether what was published holds here, in a word and in sentences.
-
-    It holds as far as the best transform is the best by the whole interval of the difference from
-    the next, mirrored and not, and its best step lies where they found it.
-    """
+    """Whether both parts of what was published hold here: a word for each, and a sentence."""
     asked = {way: cells for way, cells in ways.items() if BEST in cells and len(cells) > 1}
     if not asked:
-        return {
-            "word": "not asked",
-            "sentence": f"The plan has nothing to compare {_called(BEST)} with.",
-        }
-    points, said = [], []
+        sentence = f"The plan has nothing to compare {_called(BEST)} with."
+        return {"transform": "not asked", "step": "not asked", "sentence": sentence}
+    leads, steps, said, found = [], [], [], []
     for way, cells in asked.items():
+        here = runs[runs["mirrored"] == (way == MIRRORED[True])]
         others = {name: cell["score"]["value"] for name, cell in cells.items() if name != BEST}
         rival = max(others, key=lambda name: others[name])
-        lead = difference(runs[runs["mirrored"] == (way == MIRRORED[True])], BEST, rival)
-        best = cells[BEST]["best"]["step_size"]
-        points += [_point(lead), float(FROM <= best <= TO)]
+        leads.append(difference(here, "transform", BEST, rival))
         said.append(
-            f"{way}, its mean score is {_interval(cells[BEST]['score'])}, that of "
-            f"{_called(rival)}, the best of the others, {_interval(cells[rival]['score'])} "
-            f"(difference {lead['value']:+.3f} [{lead['low']:+.3f}, {lead['high']:+.3f}]), and its "
-            f"best step {best:g}"
+            f"{_interval(cells[BEST]['score'])} and, with the best of the others, "
+            f"{_called(rival)}, {_interval(cells[rival]['score'])} {way} (difference {_signed(leads[-1])})"
         )
-    word = "holds" if min(points) == 1 else "does not hold" if max(points) == 0 else "holds in part"
-    return {
-        "word": word,
-        "sentence": f"That {_called(BEST)} is the best transform, and best at steps of {FROM:g} to "
-        f"{TO:g}, {word} here: {'; '.join(said)}.",
-    }
+        inside, outside = _best_steps(cells[BEST]["steps"])
+        if inside is None or outside is None:
+            continue
+        steps.append(difference(here[here["transform"] == BEST], "step_size", inside, outside))
+        found.append(
+            f"the best there is {inside:g}, the best elsewhere {outside:g} {way} (difference of "
+            f"scores {_signed(steps[-1])})"
+        )
+    words = {"transform": _word(leads), "step": _word(steps)}
+    sentence = (
+        f"That {_called(BEST)} is the best transform {words['transform']} here: mean scores are "
+        f"{'; '.join(said)}."
+    )
+    if steps:
+        sentence += (
+            f" That its best step is one of {FROM:g} to {TO:g} {words['step']} here: "
+            f"{'; '.join(found)}."
+        )
+    return {**words, "sentence": sentence}
 
 
-def difference(runs: pd.DataFrame, one: str, other: str) -> Numbers:
-    """Mean score with one transform less that with another; the interval resamples seeds."""
-    scores = runs.pivot_table(index="seed", columns="transform", values="score")
+def _best_steps(steps: Sequence[Numbers]) -> tuple[float | None, float | None]:
+    """The step size with the highest score of those that were claimed, and of the others."""
+    best: dict[bool, Numbers] = {}
+    for step in steps:
+        claimed = FROM <= step["step_size"] <= TO
+        if claimed not in best or step["score"]["value"] > best[claimed]["score"]["value"]:
+            best[claimed] = step
+    at = {claimed: step["step_size"] for claimed, step in best.items()}
+    return at.get(True), at.get(False)
+
+
+def _word(leads: Sequence[Numbers]) -> str:
+    """By the intervals of all differences."""
+    if not leads:
+        return "not asked"
+    if any(lead["high"] < 0 for lead in leads):
+        return "does not hold"
+    return "holds" if all(lead["low"] > 0 for lead in leads) else "is undecided"
+
+
+def difference(runs: pd.DataFrame, of: str, one: Any, other: Any) -> Numbers:
+    """Mean score with one transform (or step size) less that with another; resamples seeds."""
+    scores = runs.pivot_table(index="seed", columns=of, values="score")
     return _mean((scores[one] - scores[other]).to_numpy())
-
-
-def _point(lead: Numbers) -> float:
-    """1: ahead by the whole interval; 0: not ahead; else in between."""
-    return 1.0 if lead["low"] > 0 else 0.0 if lead["value"] <= 0 else 0.5
 
 
 def markdown(numbers: Numbers, tasks: Tasks) -> str:
@@ -231,6 +253,10 @@ def _called(transform: str) -> str:
     return transform.replace("_", " ").replace("nes", "NES")
 
 
+def _signed(lead: Numbers) -> str:
+    return f"{lead['value']:+.3f} [{lead['low']:+.3f}, {lead['high']:+.3f}]"
+
+
 def _interval(cell: Numbers, digits: int = 3) -> str:
     value, low, high = (f"{cell[name]:.{digits}f}" for name in ("value", "low", "high"))
     return f"{value} [{low}, {high}]"
@@ -259,7 +285,10 @@ def figure(numbers: Numbers, tasks: Tasks, scale: str) -> Figure:
                 _line(axes, cells[name]["steps"], LOOK[way])
         title = _called(name) if len(tasks) == 1 else f"{tasks[task]['id']}: {_called(name)}"
         axes.set_title(title)
+        if name == BEST:
+            axes.axvspan(FROM, TO, color="#dddddd", lw=0)
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_ylim(-0.03, 1.03)
     for axes in panels[-1]:
@@ -267,11 +296,16 @@ def figure(numbers: Numbers, tasks: Tasks, scale: str) -> Figure:
     for axes in panels[:, 0]:
         axes.set_ylabel("mean score")
     n = min(step["n"] for key in shown for cell in every[key] for step in cell["steps"])
+    entries: dict[str, Artist] = {
+        f"perturbations {way}": Line2D([], [], ms=3.5, lw=1.2, **_line_of(look))
+        for way, look in LOOK.items()
+    }
+    entries["published: best there"] = Patch(color="#dddddd")
     drawn.legend(
-        [Line2D([], [], ms=3.5, lw=1.2, **look) for look in LOOK.values()],
-        [f"{way} perturbations" for way in LOOK],
+        entries.values(),
+        entries.keys(),
         loc="outside lower left",
-        ncols=2,
+        ncols=3,
         title=f"Means of at least {n} searches, with {LEVEL:.0%} intervals. "
         "1: solved at the beginning, 0: never.",
         alignment="left",
@@ -282,9 +316,13 @@ def figure(numbers: Numbers, tasks: Tasks, scale: str) -> Figure:
 
 
 def _line(axes: Axes, steps: Sequence[Numbers], look: Mapping[str, Any]) -> None:
-    sizes = [step["step_size"] for step in steps]
+    sizes = np.array([step["step_size"] for step in steps]) * look["aside"]
     value, low, high = (
         np.array([step["score"][name] for step in steps]) for name in ("value", "low", "high")
     )
-    axes.fill_between(sizes, low, high, color=look["color"], alpha=0.15, lw=0)
-    axes.errorbar(sizes, value, [value - low, high - value], ms=3.5, lw=1.2, elinewidth=0.8, **look)
+    reach = [value - low, high - value]
+    axes.errorbar(sizes, value, reach, ms=3.5, lw=1.2, elinewidth=1.0, **_line_of(look))
+
+
+def _line_of(look: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: setting for name, setting in look.items() if name != "aside"}
