@@ -12,6 +12,7 @@ include: "workflow/rules/rewards.smk"
 include: "workflow/rules/insight.smk"
 include: "workflow/rules/mdps.smk"
 include: "workflow/rules/objectives.smk"
+include: "workflow/rules/transforms.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/experts.smk"
 include: "workflow/rules/clients.smk"
@@ -36,6 +37,7 @@ rule all:
         rules.all_insight.input,
         rules.all_mdps.input,
         rules.all_objectives.input,
+        rules.all_transforms.input,
         f"results/{SCALE}/page/report.html",
     message:
         f"all of scale {SCALE}"

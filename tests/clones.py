@@ -84,6 +84,8 @@ OUTPUTS = {
     ],
     "judge": ["curves.parquet", "episodes.parquet"],
     "objective_report": ["summary.json", "table.md", "objective_learning.png", "drifts.png"],
+    "transform_study": ["runs.parquet"],
+    "transform_report": ["summary.json", "table.md", "transforms.png"],
     "page": ["report.html"],
 }
 

@@ -33,6 +33,7 @@ RESERVED = {
     "objectives": "it is a directory of results/",
     "mdps": "it is a directory of results/",
     "insight": "it is a directory of results/",
+    "transforms": "it is a directory of results/",
 }
 
 
@@ -183,7 +184,7 @@ def _learns_by_a_learned(agent: str) -> bool:
 
 def check_synth(synth: Values, task: Values, place: str) -> None:
     """Refuse a synthetic environment that cannot stand in for a task."""
-    kind = _kind_of_observation(task)
+    kind = kind_of_observation(task)
     if kind not in synth["observations"]:
         raise ConfigError(
             f"{place}: {synth['name']} puts out {listed(synth['observations'])} observations; "
@@ -193,7 +194,7 @@ def check_synth(synth: Values, task: Values, place: str) -> None:
 
 def _unfit(agent: Values, task: Values) -> str | None:
     """What an agent needs and a task does not have; None where they fit."""
-    action, kind = task["action"], _kind_of_observation(task)
+    action, kind = task["action"], kind_of_observation(task)
     if action["kind"] not in agent["actions"]:
         number = f"{action['size']} {action['kind']} {'one' if action['size'] == 1 else 'ones'}"
         return f"needs {' or '.join(agent['actions'])} actions; {task['name']} has {number}"
@@ -203,7 +204,8 @@ def _unfit(agent: Values, task: Values) -> str | None:
     return None
 
 
-def _kind_of_observation(task: Values) -> str:
+def kind_of_observation(task: Values) -> str:
+    """Of KINDS_OF_OBSERVATION, that which a task has."""
     return "one_hot" if task["num_states"] else "vector"
 
 

@@ -17,13 +17,14 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf.errors import MissingMandatoryValue
 
-from synthbench import inspection, mdp_plan, reward_plan
+from synthbench import inspection, mdp_plan, reward_plan, transform_plan
 from synthbench.compatibility import (
     REAL,
     check_client,
     check_environment,
     check_pair,
     check_whole,
+    kind_of_observation,
 )
 from synthbench.composition import Compositions
 from synthbench.layers import (
@@ -279,6 +280,7 @@ class Plan:
         expert: str | None = None,
         client: str | None = None,
         objective: str | None = None,
+        studied: str | None = None,
         overrides: Sequence[str] = (),
         **of_family: str,
     ) -> Values:
@@ -292,27 +294,15 @@ class Plan:
         if of_family and task is not None:
             plan = mdp_plan if {"arm", "trial"} & of_family.keys() else reward_plan
             return plan.resolve(self, scale, task, seed, **of_family)
+        if studied is not None:
+            return transform_plan.resolve(self, scale, studied)
         if objective is not None:
             how = self._resolve_objective if task is None else self._resolve_judged
             return how(scale, objective, task or "", seed, overrides)
         if expert is not None and task is not None:
             return self._resolve_expert(scale, task, expert, seed, overrides)
         if task is None:
-            tasks = {name: self.resolve(scale, name)["task"] for name in self.tasks(scale)}
-            expert_tasks = {
-                name: as_jobs_see(self.expert(scale, name)["task"]) for name in self.experts(scale)
-            }
-            choice_tasks = {name: tasks[name] for name, *_ in self.choices(scale)}
-            return {
-                "scale": scale,
-                "tasks": tasks,
-                "expert_tasks": expert_tasks,
-                "choice_tasks": choice_tasks,
-                "insight_tasks": {name: tasks[name] for name, *_ in self.insights(scale)},
-                "reward_tasks": reward_plan.summary(self, scale),
-                "mdp_tasks": mdp_plan.summary(self, scale),
-                "objectives": self._resolve_objectives(scale),
-            }
+            return self._resolve_scale(scale)
         config = dict(self.config(scale, task, environment, overrides))
         mirror = config["task"]["mirror"]
         config["mirror"] = mirror if mirror["observation"] else None
@@ -320,9 +310,9 @@ class Plan:
         if "meta" in config:
             config["meta"] = meta_of_job(config["meta"], config["task"])
         if "synth" in config:
-            config["synth"] = synth_of_job(config["synth"])
-        for study in ("transfer", "baseline"):
-            config[study] = with_level(config[study], config["task"])
+            config["synth"] = synth_of_job(config["synth"], config["task"])
+        both = ("transfer", "baseline")
+        config |= {study: with_level(config[study], config["task"]) for study in both}
         names = config["meta"]["agents"] if "meta" in config else self.agents(scale, task)
         names = [agent] if agent else [] if environment == REAL else names
         config["agents"] = {name: config["agents"][name] for name in names}
@@ -334,6 +324,25 @@ class Plan:
             every = self.config(scale, task, environment, overrides)["agents"]
             config["distil"] = self._distil(config["distil"], config["task"], every)
         return {**config, "scale": scale, "seed": config["seed"] if seed is None else int(seed)}
+
+    def _resolve_scale(self, scale: str) -> Values:
+        """What jobs about no task in particular see of the plan."""
+        tasks = {name: self.resolve(scale, name)["task"] for name in self.tasks(scale)}
+        expert_tasks = {
+            name: as_jobs_see(self.expert(scale, name)["task"]) for name in self.experts(scale)
+        }
+        choice_tasks = {name: tasks[name] for name, *_ in self.choices(scale)}
+        return {
+            "scale": scale,
+            "tasks": tasks,
+            "expert_tasks": expert_tasks,
+            "choice_tasks": choice_tasks,
+            "insight_tasks": {name: tasks[name] for name, *_ in self.insights(scale)},
+            "reward_tasks": reward_plan.summary(self, scale),
+            "mdp_tasks": mdp_plan.summary(self, scale),
+            "objectives": self._resolve_objectives(scale),
+            "transform_tasks": transform_plan.summary(self, scale),
+        }
 
     def _distil(self, distil: Values, task: Values, agents: Values) -> Values:
         """How an environment is distilled: with the reward's name, and with the students' agent."""
@@ -370,7 +379,7 @@ class Plan:
             "seed": config["seed"] if seed is None else int(seed),
             "task": as_jobs_see(config["task"]),
             "meta": meta_of_job(config["meta"], config["task"]),
-            "synth": synth_of_job(config["synth"]),
+            "synth": synth_of_job(config["synth"], config["task"]),
             "agents": {LPO: config["agents"][LPO]},
             "objective": {
                 **config["objective"],
@@ -516,10 +525,14 @@ def meta_of_job(meta: Values, task: Values) -> Values:
     return meta
 
 
-def synth_of_job(synth: Values) -> Values:
-    """A synthetic environment without the settings of reward networks, if it is none."""
-    lacking = [] if synth["reward"] else ["reward", "terminal_potential"]
-    return {name: value for name, value in synth.items() if name not in lacking}
+def synth_of_job(synth: Values, task: Values) -> Values:
+    """A synthetic environment with the kind of observation of this task only, and without the
+    settings of reward networks, if it is none.
+    """
+    if synth["reward"]:
+        return synth
+    kept = {k: v for k, v in synth.items() if k not in ("reward", "terminal_potential")}
+    return {**kept, "observations": [kind_of_observation(task)]}
 
 
 def with_level(study: Values, task: Values) -> Values:

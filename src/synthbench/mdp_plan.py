@@ -112,7 +112,7 @@ def resolve(
     if "meta" in config:
         config["meta"] = meta_of_job(config["meta"], config["task"])
     if "synth" in config:
-        config["synth"] = synth_of_job(config["synth"])
+        config["synth"] = synth_of_job(config["synth"], config["task"])
     if trial and not arm:  # as many agents as with all MDPs of an arm
         baseline = dict(config["baseline"])
         for count in ("draws", *(["repeats"] if baseline["repeats"] > 1 else [])):

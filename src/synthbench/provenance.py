@@ -107,6 +107,10 @@ STAGES = {
         ("seed", *TASK, "judge", "agents", "objective_name"),
     ),
     "objective_report": Stage(f"{PACKAGE}.analysis.objectives", ("scale", "objectives"), True),
+    "transform_study": Stage(
+        f"{PACKAGE}.meta.transforms", (*TASK, "synth", "meta", "agents", "transforms")
+    ),
+    "transform_report": Stage(f"{PACKAGE}.analysis.transforms", ("scale", "transform_tasks"), True),
     "choice_report": Stage(f"{PACKAGE}.analysis.choices", ("scale", "choice_tasks"), True),
     "figures": Stage(f"{PACKAGE}.analysis.figures", ("scale", "task"), True),
     "experts": Stage(f"{PACKAGE}.analysis.experts", ("scale", "expert_tasks"), True),

@@ -106,7 +106,7 @@ def resolve(
     if "meta" in config:
         config["meta"] = meta_of_job(config["meta"], config["task"])
     if "synth" in config:
-        config["synth"] = synth_of_job(config["synth"])
+        config["synth"] = synth_of_job(config["synth"], config["task"])
     else:  # as many agents as with all networks of a kind
         draws = config["transfer"]["draws"] * len(values["seeds"])
         config["baseline"] = with_level({**config["transfer"], "draws": draws}, config["task"])

@@ -515,6 +515,20 @@ class Objectives:
 
 
 @dataclasses.dataclass
+class Transforms:
+    """Transforms of scores and step sizes of the strategy `ferreira`, each with each other."""
+
+    transforms: list[str] = setting("what a score is worth", among=TRANSFORMS)
+    step_sizes: list[float] = setting("times weighted sum of perturbations", above=0)
+    mirrored: list[bool] = setting(
+        "the better of a perturbation and its mirror image counts, or not"
+    )
+    seeds: list[int] = setting("one search with each combination each", low=0)
+    agent: str = setting("the algorithm that is trained in the candidates")
+    settings: dict[str, Any] = setting("sections of the configuration, for all searches")
+
+
+@dataclasses.dataclass
 class Scale:
     """A plan: what there is to compute."""
 
@@ -539,6 +553,7 @@ class Scale:
     )
     rewards: dict[str, Rewards] = section(dict)
     mdps: dict[str, Mdps] = section(dict)
+    transforms: dict[str, Transforms] = section(dict)
 
 
 @dataclasses.dataclass

@@ -34,6 +34,8 @@ EPISODES = 100
         ("pendulum", "td3", -200.0),
         ("pendulum", "sac", -200.0),
         ("cliff", "q_learning", -12.0),
+        ("empty_room", "q_learning", 0.98),
+        ("empty_room", "sarsa", 0.98),
     ],
 )
 def test_the_median_agent_solves_the_real_task(

@@ -233,6 +233,7 @@ def test_what_is_missing_is_said(given: Any) -> None:
         "This scale trains no experts in the real tasks.",
         "This scale varies no choices in distilling.",
         "This scale meta-trains no objectives.",
+        "This scale studies no transforms of scores.",
         "No figures of this task are among the results.",
         "No episode of an agent was recorded.",
     ):

@@ -15,7 +15,7 @@ from synthbench.types import EnvSpec
 
 CLASSIC = [
     *("cartpole", "cartpole_v0", "acrobot", "mountain_car", "mountain_car_continuous"),
-    *("pendulum", "cliff"),
+    *("pendulum", "cliff", "empty_room"),
 ]
 BRAX = ["hopper", "halfcheetah", "walker2d", "swimmer", "humanoidstandup", "ant", "reacher"]
 

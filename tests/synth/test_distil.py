@@ -12,7 +12,7 @@ from probes import PROBES, hold, section, table
 from synthbench.schema import REWARDS
 from synthbench.synth import distil
 from synthbench.synth import env as synth
-from synthbench.types import EnvSpec
+from synthbench.types import EnvSpec, Transition
 
 FIT = distil.Fit(steps=600, batch_size=64, learning_rate=0.01)
 DISCRETE, CONTINUOUS = EnvSpec(1, 3, 0, -1.0, 1.0, 1), EnvSpec(1, 0, 2, -1.0, 3.0, 1)
@@ -187,6 +187,27 @@ def test_an_mdp_predicts_transitions_rewards_and_the_end() -> None:
         walked.append(step.observation)
     np.testing.assert_allclose(np.concatenate(walked), [-1.0, 0.0, 1.0], atol=0.1)
     assert bool(step.terminated)
+
+
+def test_an_mdp_of_numbered_states_predicts_the_next_one() -> None:
+    """An action moves from the first state to the second, and from there nowhere."""
+    states = jnp.eye(2)
+    following = {0: 1, 1: 1}
+    seen = Transition(
+        observation=states[jnp.array([0, 1])],
+        action=jnp.array([0, 0]),
+        reward=jnp.array([1.0, 2.0]),
+        next_observation=states[jnp.array([following[0], following[1]])],
+        terminated=jnp.array([False, False]),
+        truncated=jnp.array([False, False]),
+    )
+    env = blank(EnvSpec(2, 1, 0, -1.0, 1.0, 5, num_states=2), initial_states=1)
+    made, _ = distil.mdp(fresh(), env, seen, states[:1], FIT)
+    state, observation = made.reset(fresh())
+    assert observation.tolist() == [1.0, 0.0]
+    for _ in range(2):  # arrives, and stays
+        state, step = made.step(fresh(), state, jnp.int32(0))
+        assert step.observation.tolist() == [0.0, 1.0]
 
 
 def test_a_table_of_another_size_is_refused() -> None:

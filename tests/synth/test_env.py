@@ -106,6 +106,49 @@ def test_reward_and_next_state_are_those_computed_by_hand() -> None:
     assert not step.terminated
 
 
+def test_a_numbered_state_is_the_one_at_the_largest_number_that_a_network_says() -> None:
+    """Three states, one action; all networks are linear in what their one hidden unit passes on."""
+
+    def network(kernel_0: Any, bias_0: float, kernel_1: Any, bias_1: Any) -> Any:
+        return {
+            "Dense_0": {"kernel": jnp.array(kernel_0)[:, None], "bias": jnp.array([bias_0])},
+            "Dense_1": {"kernel": jnp.array([kernel_1]), "bias": jnp.array(bias_1)},
+        }
+
+    theta = {
+        # Whatever the latent is, hidden = 1: (0.5, 2.5, -1) begins in state 1.
+        "initial_state": network([0.0] * 3, 1.0, [0.5, 0.5, -1.0], [0.0, 2.0, 0.0]),
+        # In state s: hidden = s.
+        "reward": network([0.0, 1.0, 2.0, 0.0], 0.0, [10.0], [0.0]),
+        # From 1: (-1 + 0.5, -0.2, 0) leads to 2 (a change of state 1 would stay there); from 2:
+        # (-1.5, 0.6, 0) leads to 1.
+        "transition": network([0.0, 1.0, 2.0, 0.0], 0.0, [-1.0, 0.8, 0.0], [0.5, -1.0, 0.0]),
+        "done": network([1.0, 1.0, 1.0], 0.0, [0.0], [-1.0]),
+    }
+    env = SyntheticEnv(theta, EnvSpec(3, 1, 0, -1.0, 1.0, 9, num_states=3), (1,), "relu")
+    state, first = env.reset(jax.random.key(0))
+    state, step = env.step(jax.random.key(0), state, jnp.int32(0))
+    _, later = env.step(jax.random.key(0), state, jnp.int32(0))
+    assert first.tolist() == [0.0, 1.0, 0.0]
+    assert step.observation.tolist() == [0.0, 0.0, 1.0]
+    assert later.observation.tolist() == [0.0, 1.0, 0.0]
+    assert (float(step.reward), float(later.reward)) == (10.0, 20.0)
+
+
+def test_an_mdp_for_a_task_of_numbered_states_puts_out_one_hot_vectors() -> None:
+    env = new(MDP, section("task", "empty_room"))
+    keys = jax.random.split(jax.random.key(0), 50)
+
+    def walk(key: Any) -> Any:
+        state, first = env.reset(key)
+        return first, env.step(key, state, jnp.int32(3))[1].observation
+
+    seen = np.concatenate(jax.vmap(walk)(keys))
+    np.testing.assert_array_equal(np.sort(seen), [[0.0, 0.0, 0.0, 1.0]] * 100)
+    table = new(section("synth", "mdp", initial_states=5), section("task", "empty_room"))
+    assert sorted(table.reset(jax.random.key(0))[1].tolist()) == [0.0, 0.0, 0.0, 1.0]
+
+
 def test_a_population_of_environments_is_each_of_them() -> None:
     envs = [never_done(new(MDP, seed=seed)) for seed in range(3)]
     population = jax.tree.map(lambda *leaves: jnp.stack(leaves), *envs)

@@ -46,9 +46,10 @@ OBJECTIVES = {
     *(f"objectives/{name}/judged/cartpole" for name in ("ppo", "dpo", "lpo_task")),
     "objective_report",
 }
+TRANSFORMS = {"transforms/empty_room", "transform_report"}
 REPORT = {"figures/acrobot", "figures/cartpole", "summary", "page"}
 OF_ACROBOT = {"figures/acrobot", "summary", "page"}
-EXPERTS = {"experts/cartpole/ppo", "expert_report"} | OBJECTIVES  # know the real task only
+EXPERTS = {"experts/cartpole/ppo", "expert_report"} | OBJECTIVES | TRANSFORMS  # on their own
 TRIALS = ("seen", "ranking")
 REWARDS = {
     "rewards/cliff/additive_potential/seed0/metatrain",

@@ -59,14 +59,17 @@ def test_one_command_leaves_every_table_figure_and_number(smoke: Clone) -> None:
     assert {name: cell["n"] for name, cell in judged["cartpole"].items()} == dict.fromkeys(
         ("ppo", "dpo", "lpo_task"), 2
     )
+    studied = json.loads((results / "transform_report/summary.json").read_text())["tasks"]
+    assert studied["empty_room"]["searches"] == 2 * 2 * 2  # transforms, step sizes, seeds
     page = (results / "page/report.html").read_text()
     assert (
         page.count("<figure ")
         == page.count("data:image/png;base64,")
-        == 2 * (5 + 1) + 1 + 2 + 2 + 5 + 1
+        == 2 * (5 + 1) + 1 + 2 + 2 + 5 + 1 + 1
     )
     manifests = list(results.rglob("manifest.json"))
-    assert len(manifests) == 27 + 6 + 5 + 11 + 2  # of reward networks; objectives; MDPs; insight
+    # of reward networks; objectives; MDPs; insight; transforms
+    assert len(manifests) == 27 + 6 + 5 + 11 + 2 + 2
     rewards = json.loads((results / "reward_report/summary.json").read_text())["tasks"]["cliff"]
     assert rewards["fixed"].keys() == {"additive_potential", "plain"}
     assert rewards["fixed"]["plain"]["agents"] == rewards["fixed"]["additive_potential"]["agents"]

@@ -14,6 +14,7 @@ CAPTIONS = (
     "mdp_noise",
     "objectives",
     "drifts",
+    "transforms",
     "workflow",
 )
 DESIGN = "src/synthbench/analysis/page/page"

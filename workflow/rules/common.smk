@@ -16,7 +16,7 @@ shell.prefix(
     f"export PYTHONPATH='{ROOT}/src' PATH='{Path(sys.executable).parent}':\"$PATH\"; "
 )
 
-from synthbench import mdp_plan, reward_plan
+from synthbench import mdp_plan, reward_plan, transform_plan
 from synthbench.config import Plan
 from synthbench.io import read_json, write_json
 from synthbench.provenance import Provenance
@@ -38,6 +38,7 @@ CLIENT = "results/{scale}/clients/{task}/{environment}/{client}/seed{seed}"  # a
 REAL_CLIENT = "results/{scale}/clients/{task}/real/{client}"
 INSIGHT = "results/{scale}/insight/{task}/{environment}/seed{seed}"
 OBJECTIVE = "results/{scale}/objectives/{objective}"
+TRANSFORMS = "results/{scale}/transforms/{studied}"  # of scores, in one task
 FIGURES = "results/{scale}/figures/{task}"
 DRAWN = ("meta_training", "returns", "effort", "behaviour", "reward_surface")
 
@@ -56,6 +57,7 @@ wildcard_constraints:
     trial="[a-z][a-z0-9_]*",
     baseline="[a-z][a-z0-9_]*",
     objective="[a-z][a-z0-9_]*",
+    studied="[a-z][a-z0-9_]*",
 
 
 def checked_plan():
@@ -346,6 +348,15 @@ def made_before(wildcards):
     return list(dict.fromkeys(paths))
 
 
+def transforms_of(wildcards):
+    """The tables of all tasks in which a scale studies transforms of scores."""
+    scale = wildcards["scale"]
+    return [
+        f"{TRANSFORMS}/runs.parquet".format(scale=scale, studied=task)
+        for task in transform_plan.planned(PLAN, scale)
+    ]
+
+
 def experts_of(table):
     """All files of a table that the experts of a scale have."""
 
@@ -443,6 +454,11 @@ SHOWN = {  # on the page of a scale
     ),
     "objectives": report_of(
         "objective_report", ["objective_learning.png", "drifts.png"], PLAN.objectives
+    ),
+    "transforms": report_of(
+        "transform_report",
+        ["transforms.png"],
+        lambda scale: transform_plan.planned(PLAN, scale),
     ),
     "rollouts": tables("rollouts"),
 }

@@ -190,8 +190,9 @@ def mdp(
     seen = jax.tree.map(jnp.asarray, seen)
     pairs = jax.vmap(env.pair)(seen.observation, seen.action)
     change = seen.next_observation - seen.observation
+    after = seen.next_observation if env.spec.num_states else change
     env, errors = _begin_in(stream(key, "initial_state"), env, first, fit)
-    samples = {"reward": (pairs, seen.reward[:, None]), "transition": (pairs, change)}
+    samples = {"reward": (pairs, seen.reward[:, None]), "transition": (pairs, after)}
     for head, (inputs, targets) in samples.items():
         batch = partial(_rows, inputs, targets, fit.batch_size)
         env, errors = _with_head(stream(key, head), env, head, batch, fit, errors)

@@ -4,6 +4,10 @@ Four heads, each a network of its own: initial state from a latent z ~ N(0, I), 
 action), change of the state by (state, action), and whether an episode ends in a state. With a
 horizon of one step only the first two are there: a contextual bandit. In place of the first network
 there may be a table of initial states, each as likely as the others.
+
+Where the states of a task are numbered, what a network says of a state is read as the one at the
+largest number, and the transition network says the next state, not a change (as Ferreira et al. do;
+but their episodes begin where those of the real task do, and ours where the first network says).
 """
 
 from pathlib import Path
@@ -43,6 +47,7 @@ class SyntheticEnv(struct.PyTreeNode):
         else:
             latent = jax.random.normal(key, (self.spec.observation_size,))
             observation = self._apply("initial_state", latent)
+        observation = self._shown(observation)
         return self.state_at(observation), observation
 
     def step(self, key: PRNGKey, state: State, action: Action) -> tuple[State, Step]:
@@ -52,7 +57,7 @@ class SyntheticEnv(struct.PyTreeNode):
             step = Step(state.observation, reward, jnp.bool_(True), jnp.bool_(False))
             return State(state.observation, state.time + 1), step
         inputs = self.pair(state.observation, action)
-        observation = state.observation + self._apply("transition", inputs)
+        observation = self._shown(self._moved(state.observation, self._apply("transition", inputs)))
         time = state.time + 1
         terminated = self._apply("done", observation)[0] > 0.0
         truncated = (time >= self.spec.horizon) & ~terminated
@@ -70,6 +75,18 @@ class SyntheticEnv(struct.PyTreeNode):
         """What the reward and transition networks get."""
         encoded = jax.nn.one_hot(action, self.spec.num_actions) if self.spec.discrete else action
         return jnp.concatenate([observation, encoded])
+
+    def _moved(
+        self, observation: Float[Array, " o"], output: Float[Array, " o"]
+    ) -> Float[Array, " o"]:
+        """What follows on a state, by what the transition network says."""
+        return output if self.spec.num_states else observation + output
+
+    def _shown(self, observation: Float[Array, " o"]) -> Observation:
+        """The numbers as they are; of a numbered state, its one-hot vector."""
+        if not self.spec.num_states:
+            return observation
+        return jax.nn.one_hot(observation.argmax(), self.spec.num_states)
 
     def _apply(self, head: str, inputs: Float[Array, " i"]) -> Float[Array, " k"]:
         return network(self, head).apply({"params": self.theta[head]}, inputs)

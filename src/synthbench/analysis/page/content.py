@@ -39,6 +39,7 @@ FIGURES = {  # file, without suffix -> its title, and what somebody is told who 
         "Learning by each objective",
         "Line charts of return over training steps, per task",
     ),
+    "transforms": ("Score over step size", "Line charts of score over step size, per transform"),
     "drifts": ("Drift functions", "Maps of drift over ratio and advantage, and two cuts"),
 }
 CAPTIONS = {
@@ -92,6 +93,12 @@ REPORTS = {  # input -> title, its first part, stages, and what is said of a sca
         "What is compared",
         ("objective", "judge", "objective_report"),
         "This scale meta-trains no objectives.",
+    ),
+    "transforms": (
+        "Score transforms and step sizes",
+        "What is compared",
+        ("transform_study", "transform_report"),
+        "This scale studies no transforms of scores.",
     ),
 }
 OF_REPORTS = {stage for _, _, stages, _ in REPORTS.values() for stage in stages}

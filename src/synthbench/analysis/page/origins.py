@@ -16,7 +16,8 @@ from synthbench.io import read_json
 from synthbench.provenance import digest
 
 # Sections that are mappings of whole tasks.
-BY_TASK = ("tasks", "expert_tasks", "choice_tasks", "reward_tasks", "mdp_tasks", "insight_tasks")
+KINDS = ("", "expert_", "choice_", "insight_", "reward_", "mdp_", "transform_")
+BY_TASK = tuple(f"{kind}tasks" for kind in KINDS)
 ENVIRONMENT = "environment.safetensors"
 Manifest = Mapping[str, Any]
 
