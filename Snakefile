@@ -10,6 +10,7 @@ include: "workflow/rules/distil.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/rewards.smk"
 include: "workflow/rules/objectives.smk"
+include: "workflow/rules/search.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/experts.smk"
 include: "workflow/rules/clients.smk"
@@ -32,6 +33,7 @@ rule all:
         rules.all_choices.input,
         rules.all_rewards.input,
         rules.all_objectives.input,
+        rules.all_search.input,
         f"results/{SCALE}/page/report.html",
     message:
         f"all of scale {SCALE}"

@@ -19,7 +19,7 @@ NEUTRAL = {
     f"{PACKAGE}.{name}"
     for name in (
         *("__main__", "codehash", "compatibility", "config", "display", "inspection", "job"),
-        *("layers", "provenance", "reward_plan", "schema"),
+        *("layers", "provenance", "reward_plan", "schema", "search_plan"),
     )
 }
 

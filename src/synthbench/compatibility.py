@@ -31,6 +31,7 @@ RESERVED = {
     "clients": "it is a directory of results/",
     "rewards": "it is a directory of results/",
     "objectives": "it is a directory of results/",
+    "search": "it is a directory of results/",
 }
 
 

@@ -5,6 +5,7 @@ Precedence: schema.py < conf/ groups < scales.S.common < scales.S.tasks.T
 < `tuned` in conf/task/T.yaml < scales.S.common < scales.S.experts.T < command line. Objectives:
 conf/ groups < scales.S.objectives.common < .learned.O < command line; where they are judged: conf/
 groups < `tuned` of PPO in conf/task/T.yaml < scales.S.objectives.common < .judged.T < command line.
+A search for settings: conf/ groups < scales.S.search.T.N.settings < command line < what it tries.
 """
 
 import typing
@@ -19,7 +20,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf.errors import MissingMandatoryValue
 
-from synthbench import inspection, reward_plan
+from synthbench import inspection, reward_plan, search_plan
 from synthbench.compatibility import (
     REAL,
     check_client,
@@ -272,6 +273,7 @@ class Plan:
         expert: str | None = None,
         client: str | None = None,
         objective: str | None = None,
+        search: str | None = None,
         overrides: Sequence[str] = (),
         **of_rewards: str,
     ) -> Values:
@@ -284,25 +286,15 @@ class Plan:
         """
         if of_rewards and task is not None:
             return reward_plan.resolve(self, scale, task, seed, **of_rewards)
+        if search is not None and task is not None:
+            return search_plan.resolve(self, scale, task, search, seed, overrides)
         if objective is not None:
             how = self._resolve_objective if task is None else self._resolve_judged
             return how(scale, objective, task or "", seed, overrides)
         if expert is not None and task is not None:
             return self._resolve_expert(scale, task, expert, seed, overrides)
         if task is None:
-            tasks = {name: self.resolve(scale, name)["task"] for name in self.tasks(scale)}
-            expert_tasks = {
-                name: as_jobs_see(self.expert(scale, name)["task"]) for name in self.experts(scale)
-            }
-            choice_tasks = {name: tasks[name] for name, *_ in self.choices(scale)}
-            return {
-                "scale": scale,
-                "tasks": tasks,
-                "expert_tasks": expert_tasks,
-                "choice_tasks": choice_tasks,
-                "reward_tasks": reward_plan.summary(self, scale),
-                "objectives": self._resolve_objectives(scale),
-            }
+            return self._resolve_scale(scale)
         config = dict(self.config(scale, task, environment, overrides))
         config["task"] = as_jobs_see(config["task"])
         if "meta" in config:
@@ -314,14 +306,29 @@ class Plan:
         names = config["meta"]["agents"] if "meta" in config else self.agents(scale, task)
         names = [agent] if agent else [] if environment == REAL else names
         config["agents"] = {name: config["agents"][name] for name in names}
-        if client:
-            check_client(client, config["task"], "client")
-            config["clients"] = {**config["clients"], "agent": client}
+        config["clients"] = _with_client(config["clients"], client, config["task"])
         config["teacher"] = self.teacher(scale, task, config["teacher"])
         if "distil" in config:
             every = self.config(scale, task, environment, overrides)["agents"]
             config["distil"] = self._distil(config["distil"], config["task"], every)
         return {**config, "scale": scale, "seed": config["seed"] if seed is None else int(seed)}
+
+    def _resolve_scale(self, scale: str) -> Values:
+        """What jobs about no task in particular see."""
+        tasks = {name: self.resolve(scale, name)["task"] for name in self.tasks(scale)}
+        expert_tasks = {
+            name: as_jobs_see(self.expert(scale, name)["task"]) for name in self.experts(scale)
+        }
+        choice_tasks = {name: tasks[name] for name, *_ in self.choices(scale)}
+        return {
+            "scale": scale,
+            "tasks": tasks,
+            "expert_tasks": expert_tasks,
+            "choice_tasks": choice_tasks,
+            "reward_tasks": reward_plan.summary(self, scale),
+            "objectives": self._resolve_objectives(scale),
+            "searches": search_plan.summary(self, scale),
+        }
 
     def _distil(self, distil: Values, task: Values, agents: Values) -> Values:
         """How an environment is distilled: with the reward's name, and with the students' agent."""
@@ -394,6 +401,10 @@ class Plan:
                 task: as_jobs_see(self.judge(scale, task)["task"]) for task in plan["judged"]
             },
         }
+
+    def searches(self, scale: str) -> dict[str, Values]:
+        """What is planned of searches for settings: task -> name -> section."""
+        return search_plan.planned(self, scale)
 
     def teacher(self, scale: str, task: str, teacher: Values) -> Values:
         """The settings of a teacher, with its algorithm as it is tuned for the task."""
@@ -518,6 +529,14 @@ def with_level(study: Values, task: Values) -> Values:
     """The settings of a study with the return at which it stops, where it does so."""
     level = task["solved"] if study["solved"] is None else study["solved"]
     return {**study, "solved": level if study["stop"] == "solved" else None}
+
+
+def _with_client(clients: Values, client: str | None, task: Values) -> Values:
+    """The settings for agents of another library, with the one that a job is about, if it is."""
+    if not client:
+        return clients
+    check_client(client, task, "client")
+    return {**clients, "agent": client}
 
 
 def _by_drift(ppo: Values, kind: str) -> Values:
