@@ -75,6 +75,9 @@ OUTPUTS = {
     ],
     "judge": ["curves.parquet", "episodes.parquet"],
     "objective_report": ["summary.json", "table.md", "objective_learning.png", "drifts.png"],
+    "search": ["trials.parquet", "best.json", "importance.json"],
+    "search_comparison": ["comparison.parquet"],
+    "search_report": ["summary.json", "table.md", "search.png"],
     "page": ["report.html"],
 }
 

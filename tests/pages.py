@@ -50,6 +50,7 @@ def make(worlds: Iterable[Any], **changes: Any) -> tuple[dict[str, Any], dict[st
         "choices": [],
         "rewards": [],
         "objectives": [],
+        "searches": [],
         "manifests": sorted(RESULTS.rglob("manifest.json")),
         "captions": sorted((ROOT / "workflow/report").glob("*.rst")),
         "design": [

@@ -106,8 +106,8 @@ def check_scale(plan: "Plan", scale: str) -> None:
             check(values, Hyperparameters, f"{here}.{name}", complete=COMPLETE)
             _check_search(plan, scale, task, name)
     for environment in plan.params["scales"][scale]["environments"]:
-        if (name := whose(plan, scale, environment)) is not None:
-            _check_use(plan, scale, environment, name)
+        if (used := whose(plan, scale, environment)) is not None:
+            _check_use(plan, scale, environment, used)
 
 
 def _check_search(plan: "Plan", scale: str, task: str, name: str) -> None:
@@ -209,6 +209,24 @@ def nested(setting: str, value: Any) -> Values:
         tree = {part: tree}
     sections: Values = tree
     return sections
+
+
+def setting(sections: Mapping[str, Any], name: str) -> Any:
+    """The value that sections of a configuration give a setting such as meta.sigma."""
+    value: Any = sections
+    for part in name.split("."):
+        value = value[part]
+    return value
+
+
+def contains(how: Mapping[str, Any], value: Any) -> bool:
+    """Whether a space such as {log_uniform: [0.01, 1.0]} has a value."""
+    ((kind, values),) = how.items()
+    if kind == "choice":
+        return any(value == choice for choice in values)
+    low, high = values
+    inside: bool = low <= (1 - value if kind == "one_minus_log_uniform" else value) <= high
+    return inside
 
 
 def _composed(

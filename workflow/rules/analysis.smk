@@ -8,6 +8,7 @@ CAPTIONS = (
     "reward_map",
     "objectives",
     "drifts",
+    "search",
     "workflow",
 )
 DESIGN = "src/synthbench/analysis/page/page"

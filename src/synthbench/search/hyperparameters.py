@@ -1,7 +1,8 @@
 """Search for settings of a meta-training: BOHB (Falkner et al. 2018), as in Ferreira et al. 2022.
 
 Unlike there, the budget is real: it is the number of generations, and a configuration that is
-promoted to the next rung goes on from where it is. Several processes share the work, each a bracket
+promoted to the next rung goes on from where it is. The first configuration is the plan's own, where
+the space has it. Several processes share the work, each a bracket
 at a time; a search that was killed goes on, and tries in all as many configurations as planned.
 With one worker it is repeatable; with several, what is proposed depends on who is done first.
 """
@@ -11,7 +12,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from synthbench.io import write_json, write_table
 from synthbench.search.journal import COST, Journal, Tried, claimed, importances
 from synthbench.search.rungs import Programs
 from synthbench.search.schedule import Bracket, brackets, budgets, promoted
+from synthbench.search_plan import contains, setting
 
 OUTPUTS = ["trials.parquet", "best.json", "importance.json"]
 WORKER = "synthbench.search.worker"
@@ -35,7 +37,7 @@ def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Pa
     work(config, checkpoint)  # alone, or what is left where another process was killed
     journal = _journal(config, checkpoint)
     tried = list(journal.tried().values())
-    write_table(out / "trials.parquet", table(tried, planned(config), config.search.budget.eta))
+    write_table(out / "trials.parquet", table(tried, config))
     write_json(out / "best.json", best(tried, config.search.budget.max).sections)
     write_json(out / "importance.json", importances(tried, config.search.space))
     return OUTPUTS
@@ -48,7 +50,7 @@ def planned(config: Any) -> tuple[Bracket, ...]:
     return brackets(search.configurations, rungs, budget.eta, search.brackets == "full")
 
 
-def work(config: Any, directory: Path, orphaned: Callable[[], bool] = lambda: False) -> None:
+def work(config: Any, directory: Path) -> None:
     """Do what is not done and nobody else does, until all is done."""
     journal, programs = _journal(config, directory), None
     while todo := [bracket for bracket in planned(config) if not _done(journal, bracket)]:
@@ -59,8 +61,6 @@ def work(config: Any, directory: Path, orphaned: Callable[[], bool] = lambda: Fa
                     mine, judged = True, config.search.judged
                     programs = programs or Programs(config, judged.draws, judged.episodes)
                     compete(bracket, config, journal, programs, directory)
-            if orphaned():
-                return
         if not mine:
             time.sleep(PATIENCE)
 
@@ -70,7 +70,8 @@ def compete(
 ) -> None:
     """One bracket: what is not known is computed, from where it was when that was killed."""
     random, eta = config.search.random, config.search.budget.eta
-    members = [journal.configuration(number, random) for number in bracket.configurations]
+    given = {0: default(config)}
+    members = [journal.configuration(n, random, given.get(n)) for n in bracket.configurations]
     below = 0
     for budget in bracket.budgets:
         todo = [one for one in members if budget not in one.values]
@@ -113,14 +114,25 @@ def _try(
             journal.report(todo[index // len(seeds)].number, budget, value, cost)
 
 
+def default(config: Any) -> dict[str, Any] | None:
+    """The plan's own settings, if all of them are in the space."""
+    values = {name: setting(config, name) for name in config.search.space}
+    inside = [contains(config.search.space[name], value) for name, value in values.items()]
+    return values if all(inside) else None
+
+
 def best(tried: list[Tried], whole: int) -> Tried:
     """Of those that had the whole budget the best, of equal ones the first."""
     return max((one for one in tried if whole in one.values), key=lambda one: one.values[whole])
 
 
-def table(tried: list[Tried], planned: tuple[Bracket, ...], eta: int) -> pd.DataFrame:
-    """A row for each configuration and rung; costs are those since the rung below."""
-    of = {number: bracket for bracket in planned for number in bracket.configurations}
+def table(tried: list[Tried], config: Any) -> pd.DataFrame:
+    """A row for each configuration and rung; costs are those since the rung below.
+
+    Choices are words: some would be lists.
+    """
+    of = {number: bracket for bracket in planned(config) for number in bracket.configurations}
+    choices = [name for name, how in config.search.space.items() if "choice" in how]
     rows = [
         {
             "configuration": one.number,
@@ -130,15 +142,17 @@ def table(tried: list[Tried], planned: tuple[Bracket, ...], eta: int) -> pd.Data
             "value": value,
             "state": _state(one, budget, of[one.number]),
             **one.costs[budget],
-            **{
-                name: json.dumps(setting) if not isinstance(setting, float | str) else setting
-                for name, setting in one.settings.items()
-            },
+            **one.settings,
+            **{name: _word(one.settings[name]) for name in choices},
         }
         for one in tried
         for rung, (budget, value) in enumerate(one.values.items())
     ]
     return pd.DataFrame(rows)
+
+
+def _word(choice: Any) -> str:
+    return choice if isinstance(choice, str) else json.dumps(choice)
 
 
 def _state(one: Tried, budget: int, bracket: Bracket) -> str:
@@ -157,7 +171,7 @@ def _journal(config: Any, directory: Path) -> Journal:
 
 
 def _side_by_side(config: Any, directory: Path) -> None:
-    """Start the workers and wait for them; they end soon after this process does.
+    """Start the workers and wait for them; they end when this process does.
 
     Processes on other machines that share the directory may join: see worker.py.
     """

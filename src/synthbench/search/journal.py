@@ -108,13 +108,16 @@ class Journal:
         every = [self._tried(trial) for trial in self._trials().values()]
         return {one.number: one for one in sorted(every, key=lambda one: one.number)}
 
-    def configuration(self, number: int, random: float) -> Tried:
-        """That of a number: the one in the journal, or else one that is proposed now."""
+    def configuration(
+        self, number: int, random: float, given: Mapping[str, Any] | None = None
+    ) -> Tried:
+        """That of a number: as in the journal, or else `given`, or one that is proposed now."""
         trials = self._trials()
         if number not in trials:
+            params = given and {n: _encoded(given[n], kind) for n, kind in self.kinds.items()}
             new = create_trial(
                 state=TrialState.RUNNING,
-                params=self._proposed(number, random, list(trials.values())),
+                params=params or self._proposed(number, random, list(trials.values())),
                 distributions=self.space,
                 user_attrs={"configuration": number},
             )

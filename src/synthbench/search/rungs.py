@@ -96,7 +96,7 @@ class Programs:
         ]
 
     def _cost(
-        self, search: Search, since: int, seconds: float, tests: dict[str, np.ndarray]
+        self, search: Search, since: int, seconds: float, tests: dict[str, jax.Array]
     ) -> dict[str, float]:
         """Of the generations since, and of judging: it decides, so it is part of the price."""
         cost: dict[str, float] = {"seconds": seconds}
@@ -170,7 +170,12 @@ def _shapes(search: Search) -> str:
 
 
 def _side_by_side(search: Search, trials: Trials) -> int:
-    """How many such meta-trainings fit on the devices with all their candidates."""
+    """How many such meta-trainings fit on the devices with all their candidates.
+
+    Those of one keep a CPU's cores busy, and another number side by side is another compilation.
+    """
+    if jax.devices()[0].platform == "cpu":
+        return 1
     config = search.config
     env, task = trials.of(search.mean), tasks.load(config.task)
     fit = []
