@@ -126,8 +126,8 @@ def markdown(numbers: Numbers, plans: Mapping[str, Any]) -> str:
                 _rungs(of),
                 f"It took {of['cost']['real_steps']:,.0f} real steps, "
                 f"{of['cost']['synthetic_steps']:,.0f} synthetic ones, "
-                f"{of['cost']['updates']:,.0f} updates and {of['cost']['seconds']:,.0f} seconds; importance is that on the rung "
-                f"of {of['importance']['budget']} generations, which "
+                f"{of['cost']['updates']:,.0f} updates and {of['cost']['seconds']:,.0f} "
+                f"seconds; importance is that on the rung of {of['importance']['budget']} generations, which "
                 f"{of['importance']['configurations']} configurations reached.",
             ]
     return "\n\n".join(parts) + "\n"

@@ -114,10 +114,13 @@ class Journal:
         """That of a number: as in the journal, or else `given`, or one that is proposed now."""
         trials = self._trials()
         if number not in trials:
-            params = given and {n: _encoded(given[n], kind) for n, kind in self.kinds.items()}
+            if given:
+                params = {name: _encoded(given[name], kind) for name, kind in self.kinds.items()}
+            else:
+                params = self._proposed(number, random, list(trials.values()))
             new = create_trial(
                 state=TrialState.RUNNING,
-                params=params or self._proposed(number, random, list(trials.values())),
+                params=params,
                 distributions=self.space,
                 user_attrs={"configuration": number},
             )
