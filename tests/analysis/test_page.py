@@ -89,7 +89,7 @@ def test_every_figure_is_there_with_a_title_and_its_caption(given: Any) -> None:
     assert len(figures) == len(shown) == len(drawn) + 1  # a rollout is drawn for the page
     captions = [inside for _, inside in reader.all("figcaption")]
     assert len(captions) == len(figures)
-    of_no_report = ("choices", "objectives", "drifts", "reward_curves", "reward_map")
+    of_no_report = ("choices", "objectives", "drifts", "reward_curves", "reward_map", "search")
     absent = ("workflow", "summary", *of_no_report)
     for path in given[1]["captions"]:
         if path.stem not in absent:
@@ -234,6 +234,7 @@ def test_what_is_missing_is_said(given: Any) -> None:
         "This scale trains no experts in the real tasks.",
         "This scale varies no choices in distilling.",
         "This scale meta-trains no objectives.",
+        "This scale searches for no settings.",
         "No figures of this task are among the results.",
         "No episode of an agent was recorded.",
     ):

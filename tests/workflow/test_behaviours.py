@@ -46,9 +46,12 @@ OBJECTIVES = {
     *(f"objectives/{name}/judged/cartpole" for name in ("ppo", "dpo", "lpo_task")),
     "objective_report",
 }
+SEARCH = {"search/cartpole/se", "search/cartpole/se/comparison", "search_report"}
 REPORT = {"figures/acrobot", "figures/cartpole", "summary", "page"}
 OF_ACROBOT = {"figures/acrobot", "summary", "page"}
-EXPERTS = {"experts/cartpole/ppo", "expert_report"} | OBJECTIVES  # know the real task only
+EXPERTS = (
+    {"experts/cartpole/ppo", "expert_report"} | OBJECTIVES | SEARCH
+)  # know nothing of environments
 REWARDS = {
     "rewards/cliff/additive_potential/seed0/metatrain",
     "rewards/cliff/additive_potential/seed1/metatrain",

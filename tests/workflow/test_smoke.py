@@ -60,9 +60,9 @@ def test_one_command_leaves_every_table_figure_and_number(smoke: Clone) -> None:
         ("ppo", "dpo", "lpo_task"), 2
     )
     page = (results / "page/report.html").read_text()
-    assert page.count("<figure ") == page.count("data:image/png;base64,") == 2 * (5 + 1) + 1 + 2 + 2
+    assert page.count("<figure ") == page.count("data:image/png;base64,") == 2 * 6 + 1 + 2 + 2 + 1
     manifests = list(results.rglob("manifest.json"))
-    assert len(manifests) == 27 + 6 + 5  # of reward networks; of objectives
+    assert len(manifests) == 27 + 6 + 5 + 3  # of reward networks; of objectives; of a search
     rewards = json.loads((results / "reward_report/summary.json").read_text())["tasks"]["cliff"]
     assert rewards["fixed"].keys() == {"additive_potential", "plain"}
     assert rewards["fixed"]["plain"]["agents"] == rewards["fixed"]["additive_potential"]["agents"]

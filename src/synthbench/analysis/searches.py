@@ -127,8 +127,8 @@ def markdown(numbers: Numbers, plans: Mapping[str, Any]) -> str:
                 f"It took {of['cost']['real_steps']:,.0f} real steps, "
                 f"{of['cost']['synthetic_steps']:,.0f} synthetic ones, "
                 f"{of['cost']['updates']:,.0f} updates and {of['cost']['seconds']:,.0f} "
-                f"seconds; importance is that on the rung of {of['importance']['budget']} generations, which "
-                f"{of['importance']['configurations']} configurations reached.",
+                f"seconds; importance is that on the rung of {of['importance']['budget']} "
+                f"generations, which {of['importance']['configurations']} configurations reached.",
             ]
     return "\n\n".join(parts) + "\n"
 
