@@ -148,7 +148,6 @@ def test_an_environment_names_the_search_whose_settings_it_has() -> None:
         ({"environments__se__search": "lost"}, "no search is named lost in search of cartpole"),
         ({"environments__se__meta__name": "open_es"}, "found is of ferreira, not open_es."),
         ({"environments__se__meta__agents": ["dqn"]}, "found has settings of ddqn, who is not"),
-        ({"environments__se": {"synth": "mdp", "distil": {}, "search": "found"}}, "meta-trained."),
     ],
 )
 def test_what_makes_no_sense_is_refused(edits: dict[str, Any], words: str) -> None:

@@ -119,7 +119,7 @@ def test_the_verdict_is_that_of_the_interval(
 ) -> None:
     path = made(tmp_path, table)
     of = numbers(path)["compared"]
-    assert tuple(of["difference"].values()) == difference
+    assert tuple(of["difference"][key] for key in ("value", "low", "high")) == difference
     assert (of["verdict"], of["seeds"], of["agents"]) == (verdict, 2, 4)
     text = (path / "table.md").read_text()
     assert words in text

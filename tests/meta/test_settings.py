@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import pytest
 
-from probes import section, task_section, tiny
+from probes import section, task_section
 from synthbench import checkpoint
 from synthbench.config import typed
 from synthbench.job import Begun
@@ -25,7 +25,7 @@ def config() -> Any:
             "task": task_section(),
             "synth": section("synth", "bandit", hidden=[4]),
             "meta": section("meta", "ferreira", **meta),
-            "agents": {"ddqn": tiny("ddqn")},
+            "agents": {"ddqn": section("agent", "ddqn", static={"hidden": [4], "batch_size": 4})},
         }
     )
 

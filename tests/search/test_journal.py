@@ -69,8 +69,7 @@ def test_what_is_proposed_depends_on_what_is_known_and_the_number_only(tmp_path:
 def test_the_model_finds_better_settings_than_chance(tmp_path: Path) -> None:
     there = filled(tmp_path, 40)
     values = [there.tried()[number].values[3] for number in range(40)]
-    # 4 settings: until 5 are known all are random, whose mean is -0.5
-    assert np.mean(values[20:]) > -0.3 > np.mean(values[:5])
+    assert np.mean(values[20:]) > -0.3  # at random: -0.5
 
 
 def test_the_first_may_be_given(tmp_path: Path) -> None:
@@ -81,7 +80,8 @@ def test_the_first_may_be_given(tmp_path: Path) -> None:
         "agents.ddqn.static.hidden": [8],
     }
     settings = opened(tmp_path).configuration(0, 0.0, own).settings
-    assert settings == pytest.approx(own)
+    assert settings.pop("agents.ddqn.hyperparameters.gamma") == pytest.approx(0.99)
+    assert settings.items() <= own.items()
 
 
 def test_values_and_costs_are_there_for_another_process(tmp_path: Path) -> None:

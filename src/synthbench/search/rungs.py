@@ -89,14 +89,17 @@ class Programs:
             Worth(
                 {name: [float(x) for x in of.return_[i]] for name, of in judged.items()},
                 self._cost(
-                    search, since, seconds, {n: of.real_steps[i] for n, of in judged.items()}
+                    search,
+                    since,
+                    seconds,
+                    {n: int(of.real_steps[i].sum()) for n, of in judged.items()},
                 ),
             )
             for i, search in enumerate(searches)
         ]
 
     def _cost(
-        self, search: Search, since: int, seconds: float, tests: dict[str, jax.Array]
+        self, search: Search, since: int, seconds: float, tests: dict[str, int]
     ) -> dict[str, float]:
         """Of the generations since, and of judging: it decides, so it is part of the price."""
         cost: dict[str, float] = {"seconds": seconds}
@@ -105,7 +108,7 @@ class Programs:
             loops = agents.iterations(agent, self.config.meta.steps[name])
             steps = loops * agent.steps_per_iteration
             for kind, number in (
-                ("real_steps", int(real_steps.sum())),
+                ("real_steps", real_steps),
                 ("synthetic_steps", steps * self.draws),
                 ("updates", agent.updates(steps) * self.draws),
             ):
