@@ -13,6 +13,7 @@ include: "workflow/rules/insight.smk"
 include: "workflow/rules/mdps.smk"
 include: "workflow/rules/objectives.smk"
 include: "workflow/rules/transforms.smk"
+include: "workflow/rules/search.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/experts.smk"
 include: "workflow/rules/clients.smk"
@@ -38,6 +39,7 @@ rule all:
         rules.all_mdps.input,
         rules.all_objectives.input,
         rules.all_transforms.input,
+        rules.all_search.input,
         f"results/{SCALE}/page/report.html",
     message:
         f"all of scale {SCALE}"

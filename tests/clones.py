@@ -86,6 +86,9 @@ OUTPUTS = {
     "objective_report": ["summary.json", "table.md", "objective_learning.png", "drifts.png"],
     "transform_study": ["runs.parquet"],
     "transform_report": ["summary.json", "table.md", "transforms.png"],
+    "search": ["trials.parquet", "best.json", "importance.json"],
+    "search_comparison": ["comparison.parquet"],
+    "search_report": ["summary.json", "table.md", "search.png"],
     "page": ["report.html"],
 }
 

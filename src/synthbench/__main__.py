@@ -41,6 +41,9 @@ STAGES = {
     "objective_report": "put the numbers of the objectives together, and draw them",
     "transform_study": "meta-train with each transform of scores and step size",
     "transform_report": "put the numbers of score transforms together, and draw them",
+    "search": "search for settings of a meta-training: BOHB, with generations as its budget",
+    "search_comparison": "meta-train with the best settings found and with the plan's, and compare",
+    "search_report": "put the numbers of these searches together, and draw them",
     "figures": "draw the figures of a task",
     "summary": "put the numbers of a scale together",
     "experts": "put the numbers of the experts of a scale together, and draw their learning curves",
@@ -73,6 +76,9 @@ OPTIONS = {  # what says which job it is, besides the scale
     "objective_report": [],
     "transform_study": [],
     "transform_report": [],
+    "search": ["task", "search"],
+    "search_comparison": ["task", "search"],
+    "search_report": [],
     "figures": ["task"],
     "summary": [],
     "experts": [],
@@ -105,6 +111,9 @@ EXAMPLES = {
     "objective_report": "--spec work/results/standard/objective_report/spec.json",
     "transform_study": "--spec work/results/quick/transforms/empty_room/spec.json",
     "transform_report": "--spec work/results/quick/transform_report/spec.json",
+    "search": "--task cartpole_v0 --search se --out outputs/search meta.population=8",
+    "search_comparison": "--task cartpole_v0 --search se --out outputs/compared",
+    "search_report": "--spec work/results/quick/search_report/spec.json",
     "figures": "--spec work/results/quick/figures/cartpole/spec.json",
     "summary": "--spec work/results/quick/spec.json",
     "experts": "--spec work/results/quick/expert_report/spec.json",
@@ -294,6 +303,9 @@ def _there(plan: Any, verb: str, option: str, job: dict[str, str]) -> Sequence[s
         return list(learned) if verb == "objective" else plan.judged(job["scale"])
     if option == "task" and verb == "judge":
         return list(plan.objectives(job["scale"])["judged"])
+    if verb in ("search", "search_comparison"):
+        planned = plan.searches(job["scale"])
+        return list(planned if option == "task" else planned[job["task"]])
     if option == "task":
         return plan.tasks(job["scale"])
     if option == "client":
@@ -360,6 +372,9 @@ def _files(
         start = "results/{scale}/tasks/{task}/{start}/seed{seed}/distil".format(**job)
         files["start"] = [f"{start}/environment.safetensors"]
         files["start_progress"] = [f"{start}/progress.parquet"]
+    if verb == "search_comparison":
+        settings = "results/{scale}/search/{task}/{search}/best.json".format(**job)
+        files.setdefault("settings", [settings])
     for name, path in [(name, path) for name, paths in files.items() for path in paths]:
         if not Path(path).is_file():
             raise ConfigError(f"{path} is not there; name a file by --input {name}=FILE.")

@@ -20,7 +20,7 @@ NEUTRAL = {
     for name in (
         *("__main__", "codehash", "compatibility", "composition", "config", "display"),
         *("inspection", "job", "layers", "mdp_plan", "provenance", "reward_plan", "schema"),
-        "transform_plan",
+        *("search_plan", "transform_plan"),
     )
 }
 

@@ -34,6 +34,7 @@ RESERVED = {
     "mdps": "it is a directory of results/",
     "insight": "it is a directory of results/",
     "transforms": "it is a directory of results/",
+    "search": "it is a directory of results/",
 }
 
 

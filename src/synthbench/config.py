@@ -5,6 +5,7 @@ Precedence: schema.py < conf/ groups < scales.S.common < scales.S.tasks.T
 < `tuned` in conf/task/T.yaml < scales.S.common < scales.S.experts.T < command line. Objectives:
 conf/ groups < scales.S.objectives.common < .learned.O < command line; where they are judged: conf/
 groups < `tuned` of PPO in conf/task/T.yaml < scales.S.objectives.common < .judged.T < command line.
+A search for settings: conf/ groups < scales.S.search.T.N.settings < command line < what it tries.
 """
 
 import typing
@@ -17,7 +18,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf.errors import MissingMandatoryValue
 
-from synthbench import inspection, mdp_plan, reward_plan, transform_plan
+from synthbench import inspection, mdp_plan, reward_plan, search_plan, transform_plan
 from synthbench.compatibility import (
     REAL,
     check_client,
@@ -281,6 +282,7 @@ class Plan:
         client: str | None = None,
         objective: str | None = None,
         studied: str | None = None,
+        search: str | None = None,
         overrides: Sequence[str] = (),
         **of_family: str,
     ) -> Values:
@@ -296,6 +298,8 @@ class Plan:
             return plan.resolve(self, scale, task, seed, **of_family)
         if studied is not None:
             return transform_plan.resolve(self, scale, studied)
+        if search is not None and task is not None:
+            return search_plan.resolve(self, scale, task, search, seed, overrides)
         if objective is not None:
             how = self._resolve_objective if task is None else self._resolve_judged
             return how(scale, objective, task or "", seed, overrides)
@@ -316,9 +320,7 @@ class Plan:
         names = config["meta"]["agents"] if "meta" in config else self.agents(scale, task)
         names = [agent] if agent else [] if environment == REAL else names
         config["agents"] = {name: config["agents"][name] for name in names}
-        if client:
-            check_client(client, config["task"], "client")
-            config["clients"] = {**config["clients"], "agent": client}
+        config["clients"] = _with_client(config["clients"], client, config["task"])
         config["teacher"] = self.teacher(scale, task, config["teacher"])
         if "distil" in config:
             every = self.config(scale, task, environment, overrides)["agents"]
@@ -342,6 +344,7 @@ class Plan:
             "mdp_tasks": mdp_plan.summary(self, scale),
             "objectives": self._resolve_objectives(scale),
             "transform_tasks": transform_plan.summary(self, scale),
+            "searches": search_plan.summary(self, scale),
         }
 
     def _distil(self, distil: Values, task: Values, agents: Values) -> Values:
@@ -415,6 +418,10 @@ class Plan:
                 task: as_jobs_see(self.judge(scale, task)["task"]) for task in plan["judged"]
             },
         }
+
+    def searches(self, scale: str) -> dict[str, Values]:
+        """What is planned of searches for settings: task -> name -> section."""
+        return search_plan.planned(self, scale)
 
     def teacher(self, scale: str, task: str, teacher: Values) -> Values:
         """The settings of a teacher, with its algorithm as it is tuned for the task."""
@@ -542,6 +549,14 @@ def with_level(study: Values, task: Values) -> Values:
     if study["repeats"] == 1:  # nothing depends on that there could be more
         del study["repeats"]
     return study
+
+
+def _with_client(clients: Values, client: str | None, task: Values) -> Values:
+    """The settings for agents of another library, with the one that a job is about, if it is."""
+    if not client:
+        return clients
+    check_client(client, task, "client")
+    return {**clients, "agent": client}
 
 
 def _by_drift(ppo: Values, kind: str) -> Values:

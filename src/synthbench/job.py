@@ -23,7 +23,8 @@ from synthbench.provenance import STAGES, digest, sha256, stage_code
 GPU_SLOTS = "SYNTHBENCH_GPU_SLOTS"  # environment variable: so many jobs at a time, each with a GPU
 _HELD: list[IO[str]] = []  # locks that live as long as the process
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "evosax", "gymnax", "numpy")
-CLIENTS = {"stable_baselines3": "stable-baselines3", "torch": "torch"}  # where they were imported
+# where they were imported
+CLIENTS = {"stable_baselines3": "stable-baselines3", "torch": "torch", "optuna": "optuna"}
 Say = Callable[[str], None]
 Run = Callable[[Any, Mapping[str, list[Path]], Path, Path], list[str]]  # -> files in `out`
 RunTogether = Callable[[Sequence["Begun"]], list[list[str]]]

@@ -42,7 +42,8 @@ def expanded(layer: Values) -> Values:
     return layer
 
 
-PLANNED = ("seeds", "seeds_per_job")  # of an environment: how often it is made, and by whom
+# of an environment: how often it is made, by whom, and with whose settings
+PLANNED = ("seeds", "seeds_per_job", "search")
 
 
 def settings_of(values: Any) -> Any:

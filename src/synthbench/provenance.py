@@ -111,6 +111,13 @@ STAGES = {
         f"{PACKAGE}.meta.transforms", (*TASK, "synth", "meta", "agents", "transforms")
     ),
     "transform_report": Stage(f"{PACKAGE}.analysis.transforms", ("scale", "transform_tasks"), True),
+    "search": Stage(
+        f"{PACKAGE}.search.hyperparameters", ("seed", *TASK, "synth", "meta", "agents", "search")
+    ),
+    "search_comparison": Stage(
+        f"{PACKAGE}.search.comparison", (*TASK, "synth", "meta", "agents", "comparison")
+    ),
+    "search_report": Stage(f"{PACKAGE}.analysis.searches", ("scale", "searches"), True),
     "choice_report": Stage(f"{PACKAGE}.analysis.choices", ("scale", "choice_tasks"), True),
     "figures": Stage(f"{PACKAGE}.analysis.figures", ("scale", "task"), True),
     "experts": Stage(f"{PACKAGE}.analysis.experts", ("scale", "expert_tasks"), True),

@@ -40,6 +40,7 @@ REWARD_KINDS = (  # of reward networks; synth/reward.py says what each of them i
     *("exclusive_non_potential_info", "additive_non_potential_info"),
     *("exclusive_weighted_info", "additive_weighted_info"),
 )
+SPACES = (*SEARCHES, "one_minus_log_uniform")  # of a search for settings; the last: gamma and such
 KEEP = ("last", "best")
 PLACES = ("real", "synthetic")
 TRANSFORMS = (  # of scores; meta/strategies.py says what each of them is
@@ -529,6 +530,56 @@ class Transforms:
 
 
 @dataclasses.dataclass
+class Budget:
+    """For how long a search tries a configuration: what a rung's configurations have had."""
+
+    min: int = setting("of the lowest rung, at least", "generations", low=1)
+    max: int = setting("of the highest", "generations", low=1)
+    eta: int = setting("factor between rungs; one in so many configurations is promoted", low=2)
+
+
+@dataclasses.dataclass
+class Judged:
+    """Fresh agents that say what a setting is worth; their own are those of `settings`."""
+
+    draws: int = setting("trained in the search mean, for each seed and algorithm", "agents", low=1)
+    episodes: int = setting("real test of each", "episodes", low=1)
+
+
+@dataclasses.dataclass
+class Compared:
+    """The best setting found beside that of `settings`, each meta-trained for the whole budget."""
+
+    seeds: list[int] = setting("one meta-training each, none of those searched with", low=0)
+    draws: int = setting("as in judged", "agents", low=1)
+    episodes: int = setting("as in judged", "episodes", low=1)
+
+
+@dataclasses.dataclass
+class Hyperparameters:
+    """A search for settings of a meta-training (BOHB: Falkner et al. 2018)."""
+
+    space: dict[str, Any] = setting(
+        "setting, as meta.sigma or agents.ddqn.hyperparameters.tau -> {choice: [..]}, "
+        "{log_uniform: [low, high]}, .., {one_minus_log_uniform: [low, high]}, which draws 1 less "
+        "the setting; what fixes a shape (static, meta.mirrored) may have a choice only"
+    )
+    settings: dict[str, Any] = setting("sections of the configuration: what is not searched for")
+    configurations: int = setting("how many are tried", "configurations", low=1)
+    budget: Budget = section(Budget)
+    brackets: str = setting(
+        "all brackets of Hyperband in turn, or only that which begins with the lowest rung, as "
+        "published (Ferreira et al. 2022); default: full",
+        among=["hyperband", "full"],
+    )
+    random: float = setting("share of configurations drawn at random; default: 0.3", low=0)
+    workers: int = setting("processes that search side by side; default: 1", "processes", low=1)
+    seeds: list[int] = setting("of meta-training, the same for all configurations", low=0)
+    judged: Judged = section(Judged)
+    compared: Compared = section(Compared)
+
+
+@dataclasses.dataclass
 class Scale:
     """A plan: what there is to compute."""
 
@@ -537,7 +588,8 @@ class Scale:
     common: dict[str, Any] = setting("sections of the configuration, for all tasks")
     environments: dict[str, Any] = setting(
         "name -> what differs in this environment; its `seeds`, and `seeds_per_job`: how many of "
-        "them one process meta-trains side by side"
+        "them one process meta-trains side by side; `search`: whose best settings it is "
+        "meta-trained with"
     )
     tasks: dict[str, Any] = setting("name -> what differs for this task; `only`; `environments`")
     choices: dict[str, Any] = setting(
@@ -554,6 +606,7 @@ class Scale:
     rewards: dict[str, Rewards] = section(dict)
     mdps: dict[str, Mdps] = section(dict)
     transforms: dict[str, Transforms] = section(dict)
+    search: dict[str, dict[str, Hyperparameters]] = section(dict)  # task -> name -> search
 
 
 @dataclasses.dataclass
@@ -570,9 +623,11 @@ def described(kind: Any = Config, prefix: str = "") -> Iterator[tuple[str, str, 
     for field in dataclasses.fields(kind):
         name, limits = f"{prefix}{field.name}", field.metadata
         generic = typing.get_origin(field.type) in (dict, list)
-        inner = typing.get_args(field.type)[-1] if generic else field.type
+        inner, named = typing.get_args(field.type)[-1] if generic else field.type, int(generic)
+        while typing.get_origin(inner) is dict:
+            inner, named = typing.get_args(inner)[-1], named + 1
         if dataclasses.is_dataclass(inner):
-            yield from described(inner, f"{name}." if inner is field.type else f"{name}.<name>.")
+            yield from described(inner, f"{name}{'.<name>' * named}.")
             continue
         low, above = limits["low"], limits["above"]
         ranges = [", ".join(limits["among"]), f">= {low}" if low is not None else ""]

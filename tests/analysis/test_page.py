@@ -234,6 +234,7 @@ def test_what_is_missing_is_said(given: Any) -> None:
         "This scale varies no choices in distilling.",
         "This scale meta-trains no objectives.",
         "This scale studies no transforms of scores.",
+        "This scale searches for no settings.",
         "No figures of this task are among the results.",
         "No episode of an agent was recorded.",
     ):

@@ -47,9 +47,12 @@ OBJECTIVES = {
     "objective_report",
 }
 TRANSFORMS = {"transforms/empty_room", "transform_report"}
+SEARCH = {"search/cartpole/se", "search/cartpole/se/comparison", "search_report"}
 REPORT = {"figures/acrobot", "figures/cartpole", "summary", "page"}
 OF_ACROBOT = {"figures/acrobot", "summary", "page"}
-EXPERTS = {"experts/cartpole/ppo", "expert_report"} | OBJECTIVES | TRANSFORMS  # on their own
+EXPERTS = (  # know nothing of environments
+    {"experts/cartpole/ppo", "expert_report"} | OBJECTIVES | TRANSFORMS | SEARCH
+)
 TRIALS = ("seen", "ranking")
 REWARDS = {
     "rewards/cliff/additive_potential/seed0/metatrain",

@@ -65,11 +65,11 @@ def test_one_command_leaves_every_table_figure_and_number(smoke: Clone) -> None:
     assert (
         page.count("<figure ")
         == page.count("data:image/png;base64,")
-        == 2 * (5 + 1) + 1 + 2 + 2 + 5 + 1 + 1
+        == 2 * (5 + 1) + 1 + 2 + 2 + 5 + 1 + 1 + 1
     )
     manifests = list(results.rglob("manifest.json"))
-    # of reward networks; objectives; MDPs; insight; transforms
-    assert len(manifests) == 27 + 6 + 5 + 11 + 2 + 2
+    # of reward networks; objectives; MDPs; insight; transforms; search
+    assert len(manifests) == 27 + 6 + 5 + 11 + 2 + 2 + 3
     rewards = json.loads((results / "reward_report/summary.json").read_text())["tasks"]["cliff"]
     assert rewards["fixed"].keys() == {"additive_potential", "plain"}
     assert rewards["fixed"]["plain"]["agents"] == rewards["fixed"]["additive_potential"]["agents"]

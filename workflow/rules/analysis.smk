@@ -15,6 +15,7 @@ CAPTIONS = (
     "objectives",
     "drifts",
     "transforms",
+    "search",
     "workflow",
 )
 DESIGN = "src/synthbench/analysis/page/page"

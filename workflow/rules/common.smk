@@ -16,7 +16,7 @@ shell.prefix(
     f"export PYTHONPATH='{ROOT}/src' PATH='{Path(sys.executable).parent}':\"$PATH\"; "
 )
 
-from synthbench import mdp_plan, reward_plan, transform_plan
+from synthbench import mdp_plan, reward_plan, search_plan, transform_plan
 from synthbench.config import Plan
 from synthbench.io import read_json, write_json
 from synthbench.provenance import Provenance
@@ -37,6 +37,7 @@ CHOICES = (
 CLIENT = "results/{scale}/clients/{task}/{environment}/{client}/seed{seed}"  # an agent of another library
 REAL_CLIENT = "results/{scale}/clients/{task}/real/{client}"
 INSIGHT = "results/{scale}/insight/{task}/{environment}/seed{seed}"
+SEARCH = "results/{scale}/search/{task}/{search}"  # for settings of a meta-training
 OBJECTIVE = "results/{scale}/objectives/{objective}"
 TRANSFORMS = "results/{scale}/transforms/{studied}"  # of scores, in one task
 FIGURES = "results/{scale}/figures/{task}"
@@ -58,6 +59,7 @@ wildcard_constraints:
     baseline="[a-z][a-z0-9_]*",
     objective="[a-z][a-z0-9_]*",
     studied="[a-z][a-z0-9_]*",
+    search="[a-z][a-z0-9_]*",
 
 
 def checked_plan():
@@ -140,12 +142,19 @@ def start_of(name):
     return files
 
 
+def found(wildcards):
+    """The settings that an environment is meta-trained with; nothing where they are the plan's."""
+    name = search_plan.whose(PLAN, wildcards["scale"], wildcards["environment"])
+    return [f"{SEARCH}/best.json".replace("{search}", name)] if name else []
+
+
 TOGETHER = "results/{scale}/tasks/{task}/{environment}/group{group}"  # seeds that one job meta-trains
 of_one_seed = job(
     "metatrain",
     f"{RUN}/metatrain",
     start=start_of("environment.safetensors"),
     start_progress=start_of("progress.parquet"),
+    settings=found,
 )
 
 
@@ -357,6 +366,19 @@ def transforms_of(wildcards):
     ]
 
 
+def of_searches(*names):
+    """These files of all searches that a scale plans."""
+
+    def files(wildcards):
+        return [
+            f"{SEARCH}/{name}".format(**job)
+            for job in search_plan.searches(PLAN, wildcards["scale"])
+            for name in names
+        ]
+
+    return files
+
+
 def experts_of(table):
     """All files of a table that the experts of a scale have."""
 
@@ -460,6 +482,7 @@ SHOWN = {  # on the page of a scale
         ["transforms.png"],
         lambda scale: transform_plan.planned(PLAN, scale),
     ),
+    "searches": report_of("search_report", ["search.png"], PLAN.searches),
     "rollouts": tables("rollouts"),
 }
 

@@ -279,3 +279,41 @@ def _general(task: str) -> tuple[tuple[str, str, Judge], ...]:
         ("unseen", f"after transfer to another algorithm, {faster}", _faster),
         ("unseen", "after transfer, every kind ends below the plain agent", _ends_below),
     )
+
+
+# What their search (BOHB) found, with which the environments of their Fig. 2 were made: task ->
+# setting -> value. The widths of the synthetic networks were 83 and 167.
+SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "cartpole_v0": {
+        "meta.sigma": 0.0124,
+        "meta.step_size": 0.148,
+        "meta.transform": "nes_unnormalised",
+        "meta.mirrored": True,
+        "agents.ddqn.hyperparameters.learning_rate": 3.04e-4,
+        "agents.ddqn.hyperparameters.gamma": 0.988,
+        "agents.ddqn.hyperparameters.tau": 0.00848,
+        "agents.ddqn.hyperparameters.epsilon_start": 0.809,
+        "agents.ddqn.hyperparameters.epsilon_end": 0.0371,
+        "agents.ddqn.hyperparameters.epsilon_decay": 0.961,
+        "agents.ddqn.static.warmup_episodes": 1,
+        "agents.ddqn.static.batch_size": 199,
+        "agents.ddqn.static.hidden": [57],
+        "agents.ddqn.static.activation": "tanh",
+    },
+    "acrobot": {
+        "meta.sigma": 0.0114,
+        "meta.step_size": 0.727,
+        "meta.transform": "nes_unnormalised",
+        "meta.mirrored": True,
+        "agents.ddqn.hyperparameters.learning_rate": 2.22e-3,
+        "agents.ddqn.hyperparameters.gamma": 0.991,
+        "agents.ddqn.hyperparameters.tau": 0.0209,
+        "agents.ddqn.hyperparameters.epsilon_start": 0.904,
+        "agents.ddqn.hyperparameters.epsilon_end": 0.0471,
+        "agents.ddqn.hyperparameters.epsilon_decay": 0.899,
+        "agents.ddqn.static.warmup_episodes": 20,
+        "agents.ddqn.static.batch_size": 149,
+        "agents.ddqn.static.hidden": [112],
+        "agents.ddqn.static.activation": "leaky_relu",
+    },
+}

@@ -22,6 +22,7 @@ from synthbench.job import Begun
 from synthbench.meta.fitness import Evaluation
 from synthbench.meta.progress import EVALUATIONS, PROGRESS, cost, table
 from synthbench.meta.search import Search, Trials
+from synthbench.meta.settings import with_settings
 from synthbench.rng import together
 from synthbench.synth.base import module_of
 
@@ -36,6 +37,7 @@ def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Pa
 
 def run_together(jobs: Sequence[Begun]) -> list[list[str]]:
     """The same for several that differ in their seeds only."""
+    jobs = [j._replace(config=with_settings(j.config, j.inputs.get("settings", ()))) for j in jobs]
     searches = [_search(job) for job in jobs]
     for search in searches:
         search.resume()

@@ -41,6 +41,10 @@ FIGURES = {  # file, without suffix -> its title, and what somebody is told who 
     ),
     "transforms": ("Score over step size", "Line charts of score over step size, per transform"),
     "drifts": ("Drift functions", "Maps of drift over ratio and advantage, and two cuts"),
+    "search": (
+        "Search for settings",
+        "Return over real steps, bars of importance, and configurations as parallel coordinates",
+    ),
 }
 CAPTIONS = {
     "learning_curves": "experts",
@@ -99,6 +103,12 @@ REPORTS = {  # input -> title, its first part, stages, and what is said of a sca
         "What is compared",
         ("transform_study", "transform_report"),
         "This scale studies no transforms of scores.",
+    ),
+    "searches": (
+        "Settings found for meta-training",
+        "What is compared",
+        ("search", "search_comparison", "search_report"),
+        "This scale searches for no settings.",
     ),
 }
 OF_REPORTS = {stage for _, _, stages, _ in REPORTS.values() for stage in stages}
