@@ -54,7 +54,7 @@ lint-workflow: setup
 setup: $(INSTALLED)  ## .venv/ with snakemake, dvc, synthbench; PYTHON=python3.12 for another Python
 
 # All extras but sb3: PyTorch pins the libraries of CUDA, and would take others from JAX.
-LOCKED := cuda workflow slurm brax watch benchmark dev
+LOCKED := cuda workflow slurm brax watch hpo benchmark dev
 
 lock: setup  ## requirements.lock for what pyproject.toml asks; UPGRADE=--upgrade for the newest versions
 	$(BIN)/uv pip compile pyproject.toml --universal --fork-strategy fewest $(LOCKED:%=--extra %) $(UPGRADE) --quiet --no-header \
