@@ -125,6 +125,7 @@ def test_agents_have_shapes_only_where_some_are_planned() -> None:
         ({"trials__seen": {"agent": "td3"}}, "trials.seen.agent: td3 needs continuous actions"),
         ({"arms__fixed": {"meta": {"sigma": 0}}}, "arms.fixed.meta.sigma: must be above 0"),
         ({"arms__real": {}}, "arms.real: nothing may be named real"),
+        ({"arms__fixed": {"search": "se"}}, "arms.fixed.search: no search is named se"),
         ({"seeds": []}, "seeds: must have one entry or more"),
         (
             {"trials__ranking": {"agent": "ddqn", "transfer": {"draws": 5, "repeats": 2}}},

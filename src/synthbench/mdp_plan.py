@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 STRATEGY = "ferreira"  # where a plan names none
 COMPLETE = ("arms", "seeds", "agent", "trials")
+SEARCH = "search"  # of an arm: settings of a search in its task
 MODEL = "model"  # an arm with this section is fitted, not evolved
 RANKING = "ranking"  # the trial that asks whether settings that are good here are good there
 
@@ -41,6 +42,12 @@ def planned(plan: "Plan", scale: str) -> Values:
 def fitted(plan: "Plan", scale: str, task: str, arm: str) -> bool:
     """Whether the MDPs of an arm are fitted to what agents met, not evolved."""
     return MODEL in (planned(plan, scale)[task]["arms"][arm] or {})
+
+
+def found(plan: "Plan", scale: str, task: str, arm: str) -> str | None:
+    """The search whose best settings an arm is evolved with, if it is with those."""
+    name: str | None = (planned(plan, scale)[task]["arms"][arm] or {}).get(SEARCH)
+    return name
 
 
 def summary(plan: "Plan", scale: str) -> Values:
@@ -135,7 +142,11 @@ def check_scale(plan: "Plan", scale: str) -> None:
         check(values.get("settings") or {}, Config, f"{here}.settings")
         for arm, differences in values["arms"].items():
             check_identifier(arm, f"{here}.arms.{arm}")
-            check(differences or {}, Config, f"{here}.arms.{arm}")
+            place = f"{here}.arms.{arm}"
+            check({k: v for k, v in (differences or {}).items() if k != SEARCH}, Config, place)
+            if (name := found(plan, scale, task, arm)) is not None:
+                known = (plan.params["scales"][scale].get("search") or {}).get(task, {})
+                check_known(name, known, "search", f"{place}.search", f"scales.{scale}.search")
             _composed(plan, scale, task, arm)
         for name, trial in values["trials"].items():
             _check_trial(plan, scale, task, name, trial)
@@ -174,7 +185,7 @@ def _composed(
     if trial:
         layers.append((f"{here}.trials.{trial}", values["trials"][trial]))
     cleaned: Layers = [
-        (place, expanded({k: v for k, v in (layer or {}).items() if k != "agent"}))
+        (place, expanded({k: v for k, v in (layer or {}).items() if k not in ("agent", SEARCH)}))
         for place, layer in layers
     ]
     absent = {"distil", *(["meta"] if trial else []), *([] if arm else ["synth"])}

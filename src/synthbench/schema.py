@@ -495,7 +495,8 @@ class Mdps:
     agent: str = setting("the algorithm that they are evolved with, or fitted to what it meets")
     settings: dict[str, Any] = setting("sections of the configuration, for all that follows")
     arms: dict[str, Any] = setting(
-        "name -> sections that differ in how the MDPs are made; with `model`: fitted, not evolved"
+        "name -> sections that differ in how the MDPs are made; with `model`: fitted, not evolved; "
+        "with `search`: by the best settings that this search of the task found"
     )
     trials: dict[str, Any] = setting(
         "name -> {agent, sections that differ}: agents judged with each MDP (`transfer`), and as "

@@ -229,6 +229,13 @@ def of_arm(wildcards):
     ]
 
 
+def settings_of_arm(wildcards):
+    """The settings that an arm is evolved with, where a search is to find them."""
+    scale, task, arm = (wildcards[w] for w in ("scale", "task", "arm"))
+    name = mdp_plan.found(PLAN, scale, task, arm)
+    return [f"{SEARCH}/best.json".replace("{search}", name)] if name else []
+
+
 def first_of_arm(wildcards):
     return of_arm(wildcards)[:1]
 

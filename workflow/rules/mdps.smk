@@ -1,6 +1,6 @@
 rule mdp:
     input:
-        unpack(job("metatrain", f"{MDP}/metatrain")),
+        unpack(job("metatrain", f"{MDP}/metatrain", settings=settings_of_arm)),
     output:
         update(f"{MDP}/metatrain/manifest.json"),
         update(f"{MDP}/metatrain/environment.safetensors"),
