@@ -126,6 +126,18 @@ def test_the_verdict_is_that_of_the_interval(
     assert "| `meta.sigma` " in text
 
 
+def test_where_the_plans_own_settings_are_the_best_there_is_nothing_to_compare() -> None:
+    own = {"meta": PLAN["meta"], "agents": PLAN["agents"]}
+    shares: dict[str, Any] = dict.fromkeys(SPACE)
+    importance = {"budget": 1, "configurations": 3, "shares": shares}
+    of = {"trials": trials(), "best": own, "importance": importance}
+    found = searches.summarise(PLAN, {**of, "comparison": compared(60.0, 60.0, 5.0)})
+    assert found["compared"]["verdict"] == "the same"
+    sentence = searches.sentence(found, PLAN)
+    assert "none of 3 configurations did better" in sentence
+    assert "60.0 [55.0, 65.0]" in sentence
+
+
 def test_an_interval_resamples_seeds(tmp_path: Path) -> None:
     best = numbers(made(tmp_path, compared(60.0, 20.0, 5.0)))["compared"]["best"]
     assert best == {"value": 60, "low": 55, "high": 65}

@@ -5,6 +5,7 @@ meta-trainings with seeds that were not searched with.
 """
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,7 @@ def summarise(plan: Mapping[str, Any], of: Mapping[str, Any]) -> Numbers:
     compared = {name: _by_seed(of["comparison"], name) for name in ("best", "default")}
     gain = difference(compared["best"], compared["default"])
     published = SETTINGS.get(plan["task"]["name"], {})
+    same = all(_same(setting(of["best"], name), setting(plan, name)) for name in space)
     return {
         "configurations": int(trials["configuration"].nunique()),
         "whole_budget": len(whole),
@@ -91,9 +93,14 @@ def summarise(plan: Mapping[str, Any], of: Mapping[str, Any]) -> Numbers:
             "seeds": len(compared["best"]),
             "agents": sum(map(len, compared["best"])),
             "difference": {"value": gain.difference, "low": gain.low, "high": gain.high},
-            "verdict": verdict(gain.low, gain.high),
+            "verdict": "the same" if same else verdict(gain.low, gain.high),
         },
     }
+
+
+def _same(value: Any, other: Any) -> bool:
+    """Up to rounding: of gamma, 1 less it is what was searched for."""
+    return math.isclose(value, other) if isinstance(value, float) else bool(value == other)
 
 
 def verdict(low: float, high: float) -> str:
@@ -127,8 +134,8 @@ def markdown(numbers: Numbers, plans: Mapping[str, Any]) -> str:
                 f"It took {of['cost']['real_steps']:,.0f} real steps, "
                 f"{of['cost']['synthetic_steps']:,.0f} synthetic ones, "
                 f"{of['cost']['updates']:,.0f} updates and {of['cost']['seconds']:,.0f} "
-                f"seconds; importance is that on the rung of {of['importance']['budget']} "
-                f"generations, which {of['importance']['configurations']} configurations reached.",
+                f"seconds; importance is from the {of['importance']['configurations']} values "
+                f"after {of['importance']['budget']} of the generations.",
             ]
     return "\n\n".join(parts) + "\n"
 
@@ -136,6 +143,12 @@ def markdown(numbers: Numbers, plans: Mapping[str, Any]) -> str:
 def sentence(of: Numbers, plan: Mapping[str, Any]) -> str:
     """Whether the best setting is better than the plan's."""
     compared, budget = of["compared"], plan["search"]["budget"]["max"]
+    if compared["verdict"] == "the same":
+        return (
+            f"After {budget} generations none of {of['configurations']} configurations did better "
+            f"in the search than the plan's own settings, which were the first: with "
+            f"{compared['seeds']} other seeds their return is {_bounded(compared['default'])}."
+        )
     gain = compared["difference"]
     interval = f"{gain['value']:+,.1f} [{gain['low']:,.1f}, {gain['high']:,.1f}]"
     verdicts = {
@@ -143,17 +156,17 @@ def sentence(of: Numbers, plan: Mapping[str, Any]) -> str:
         "worse": "is worse than",
         "not told apart": "cannot be told apart from",
     }
-    best, default = (
-        f"{compared[name]['value']:,.1f} [{compared[name]['low']:,.1f}, "
-        f"{compared[name]['high']:,.1f}]"
-        for name in ("best", "default")
-    )
+    best, default = (_bounded(compared[name]) for name in ("best", "default"))
     return (
         f"After {budget} generations the best of {of['configurations']} configurations "
         f"{verdicts[compared['verdict']]} the default: return {best} beside {default}, difference "
         f"{interval} (interquartile means of {compared['agents']} agents each, "
         f"{compared['seeds']} seeds that were not searched with)."
     )
+
+
+def _bounded(of: Numbers) -> str:
+    return f"{of['value']:,.1f} [{of['low']:,.1f}, {of['high']:,.1f}]"
 
 
 def _settings(of: Numbers) -> str:
