@@ -58,6 +58,7 @@ PUBLISHED = {
     }
 }
 BEST, FROM, TO = "all_better_2", 0.3, 1.0  # the claim
+FEWEST = 10  # seeds, from which an interval is wide enough to decide by
 LOOK: Mapping[str, Mapping[str, Any]] = {
     # A little to the sides, so that no interval is behind another.
     "mirrored": {"color": "#0072B2", "marker": "o", "ls": "-", "aside": 0.93},
@@ -161,7 +162,8 @@ def verdict(runs: pd.DataFrame, ways: Numbers) -> Numbers:
             f"the best there is {inside:g}, the best elsewhere {outside:g} {way} (difference of "
             f"scores {_signed(steps[-1])})"
         )
-    words = {"transform": _word(leads), "step": _word(steps)}
+    few = runs["seed"].nunique() < FEWEST
+    words = {"transform": _word(leads, few), "step": _word(steps, few)}
     sentence = (
         f"That {_called(BEST)} is the best transform {words['transform']} here: mean scores are "
         f"{'; '.join(said)}."
@@ -185,10 +187,12 @@ def _best_steps(steps: Sequence[Numbers]) -> tuple[float | None, float | None]:
     return at.get(True), at.get(False)
 
 
-def _word(leads: Sequence[Numbers]) -> str:
-    """By the intervals of all differences."""
+def _word(leads: Sequence[Numbers], few: bool) -> str:
+    """By the intervals of all differences, unless they are of too few seeds."""
     if not leads:
         return "not asked"
+    if few:
+        return "is undecided"
     if any(lead["high"] < 0 for lead in leads):
         return "does not hold"
     return "holds" if all(lead["low"] > 0 for lead in leads) else "is undecided"
