@@ -105,6 +105,8 @@ def test_every_job_is_listed_once() -> None:
     assert [(job["arm"], job["seed"]) for job in fitted] == [("modelled", s) for s in (0, 1, 2)]
     assert len(evolved) == 6
     assert len(list(mdp_plan.studies(of, "smoke"))) == 9
+    fewer = plan(trials__ranking__arms=["fixed"])
+    assert len(list(mdp_plan.studies(fewer, "smoke"))) == 7
     assert [job["trial"] for job in mdp_plan.real(of, "smoke")] == ["seen", "dueling", "ranking"]
     assert [job["arm"] for job in mdp_plan.arms(of, "smoke")] == ["varied", "fixed"]
 
@@ -125,6 +127,7 @@ def test_agents_have_shapes_only_where_some_are_planned() -> None:
         ({"trials__seen": {"agent": "td3"}}, "trials.seen.agent: td3 needs continuous actions"),
         ({"arms__fixed": {"meta": {"sigma": 0}}}, "arms.fixed.meta.sigma: must be above 0"),
         ({"arms__real": {}}, "arms.real: nothing may be named real"),
+        ({"trials__seen__arms": ["fixe"]}, "trials.seen.arms: no arm is named fixe"),
         ({"arms__fixed": {"search": "se"}}, "arms.fixed.search: no search is named se"),
         ({"seeds": []}, "seeds: must have one entry or more"),
         (

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 STRATEGY = "ferreira"  # where a plan names none
 COMPLETE = ("arms", "seeds", "agent", "trials")
+BESIDE = ("agent", "arms", "search")  # of arms and trials: what is no section
 SEARCH = "search"  # of an arm: settings of a search in its task
 MODEL = "model"  # an arm with this section is fitted, not evolved
 RANKING = "ranking"  # the trial that asks whether settings that are good here are good there
@@ -90,8 +91,9 @@ def studies(plan: "Plan", scale: str) -> Iterator[dict[str, Any]]:
     """The wildcards of every study of agents with the MDPs of an arm."""
     for task, values in planned(plan, scale).items():
         for arm in values["arms"]:
-            for trial in values["trials"]:
-                yield {"scale": scale, "task": task, "arm": arm, "trial": trial}
+            for name, trial in values["trials"].items():
+                if arm in trial.get("arms", values["arms"]):
+                    yield {"scale": scale, "task": task, "arm": arm, "trial": name}
 
 
 def real(plan: "Plan", scale: str) -> Iterator[dict[str, Any]]:
@@ -160,7 +162,10 @@ def _check_trial(plan: "Plan", scale: str, task: str, name: str, trial: Any) -> 
         raise ConfigError(f"{place}: must say which agent.")
     check_names([trial["agent"]], "agent", f"{place}.agent")
     check_pair(trial["agent"], definition("task", task), f"{place}.agent")
-    check({k: v for k, v in trial.items() if k != "agent"}, Config, place)
+    check({k: v for k, v in trial.items() if k not in BESIDE}, Config, place)
+    check(trial.get("arms", []), list[str], f"{place}.arms")
+    for arm in trial.get("arms", []):
+        check_known(arm, planned(plan, scale)[task]["arms"], "arm", f"{place}.arms", "the plan")
     settings = _composed(plan, scale, task, None, name)
     for study in ("transfer", "baseline"):
         draws, repeats = (settings[study][count] for count in ("draws", "repeats"))
@@ -185,7 +190,7 @@ def _composed(
     if trial:
         layers.append((f"{here}.trials.{trial}", values["trials"][trial]))
     cleaned: Layers = [
-        (place, expanded({k: v for k, v in (layer or {}).items() if k not in ("agent", SEARCH)}))
+        (place, expanded({k: v for k, v in (layer or {}).items() if k not in BESIDE}))
         for place, layer in layers
     ]
     absent = {"distil", *(["meta"] if trial else []), *([] if arm else ["synth"])}

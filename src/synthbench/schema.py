@@ -500,7 +500,7 @@ class Mdps:
     )
     trials: dict[str, Any] = setting(
         "name -> {agent, sections that differ}: agents judged with each MDP (`transfer`), and as "
-        "many as with all MDPs of an arm in the task (`baseline`)"
+        "many as with all MDPs of an arm in the task (`baseline`); `arms`: with these only"
     )
 
 

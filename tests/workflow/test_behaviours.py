@@ -66,7 +66,8 @@ INSIGHT = {"insight/cartpole/bandit_ppo/seed0", "insight_report"}
 MDPS = INSIGHT | {
     *(f"mdps/cartpole_v0/{job}" for job in ("varied/seed0/metatrain", "modelled/seed0/model")),
     *(f"mdps/cartpole_v0/varied/{job}" for job in ("behaviour", "noise")),
-    *(f"mdps/cartpole_v0/{arm}/transfer/{t}" for arm in ("varied", "modelled") for t in TRIALS),
+    *(f"mdps/cartpole_v0/varied/transfer/{trial}" for trial in TRIALS),
+    "mdps/cartpole_v0/modelled/transfer/seen",
     *(f"mdps/cartpole_v0/real/{trial}" for trial in TRIALS),
     "mdp_report",
 }

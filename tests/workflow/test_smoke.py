@@ -69,7 +69,7 @@ def test_one_command_leaves_every_table_figure_and_number(smoke: Clone) -> None:
     )
     manifests = list(results.rglob("manifest.json"))
     # of reward networks; objectives; MDPs; insight; transforms; search
-    assert len(manifests) == 27 + 6 + 5 + 11 + 2 + 2 + 3
+    assert len(manifests) == 27 + 6 + 5 + 10 + 2 + 2 + 3
     rewards = json.loads((results / "reward_report/summary.json").read_text())["tasks"]["cliff"]
     assert rewards["fixed"].keys() == {"additive_potential", "plain"}
     assert rewards["fixed"]["plain"]["agents"] == rewards["fixed"]["additive_potential"]["agents"]

@@ -236,6 +236,8 @@ def ranking(means: pd.DataFrame, section: Mapping[str, Any]) -> dict[str, Number
     table: dict[str, Numbers] = {}
     for arm in section["evolved"]:
         mine = means[means["arm"] == arm]
+        if mine.empty:
+            continue
         there = mine.pivot(index="environment_seed", columns="setting", values="return_")
         there = there[real.index].to_numpy()
         generator = np.random.default_rng(SEED)

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from synthbench import checkpoint as files
+from synthbench import parallel
 from synthbench.agents import base as agents
 from synthbench.agents import spaces
 from synthbench.display import say
@@ -56,12 +57,14 @@ def experience(config: Any) -> tuple[Transition, Float[Array, "E o"], int]:
     drawn = spaces.draw(stream(key, "hyperparameters"), section, settings.agents, "sampled")
     keys = jax.random.split(stream(key, "agents"), settings.agents)
 
-    @jax.jit
-    @jax.vmap
-    def trained(hyperparameters, key):
-        return agents.train(agent, task, hyperparameters, key, settings.steps)[1]
+    def train(own):
+        return agents.train(agent, task, *own, settings.steps)[1]
 
-    seen = jax.tree.map(np.asarray, trained(drawn, keys))  # [agent, iteration, step, environment]
+    setting = jax.tree.map(lambda x: x[0], drawn)
+    sizes = agents.footprint(agent, task, setting, settings.steps)
+    at_once = parallel.chunk(*sizes, count=settings.agents)
+    trained = jax.jit(lambda own: jax.lax.map(train, own, batch_size=at_once))((drawn, keys))
+    seen = jax.tree.map(np.asarray, trained)  # [agent, iteration, step, environment]
     ended = _in_order(seen.terminated | seen.truncated)
     begins = np.concatenate([np.ones_like(ended[:, :1]), ended[:, :-1]], axis=1)
     first = _in_order(seen.observation)[begins]

@@ -199,10 +199,11 @@ def histograms(values: pd.DataFrame, numbers: Numbers, tasks: Tasks, scale: str)
 @styled
 def ranking(means: pd.DataFrame, numbers: Numbers, tasks: Tasks, scale: str) -> Figure:
     """Settings of agents by their return from an MDP, against that from the task."""
+    ranked = {task: section for task, section in tasks.items() if task in set(means["task"])}
     figure = style.blank(3.9)
-    panels = figure.subplots(1, len(tasks), squeeze=False)[0]
+    panels = figure.subplots(1, max(1, len(ranked)), squeeze=False)[0]
     colour_of = colours(tasks)
-    for axes, (task, section) in zip(panels, tasks.items(), strict=True):
+    for axes, (task, section) in zip(panels, ranked.items(), strict=False):
         mine = means[means["task"] == task]
         real = mine[mine["arm"] == REAL].set_index("setting")["return_"]
         lines = []
@@ -219,7 +220,7 @@ def ranking(means: pd.DataFrame, numbers: Numbers, tasks: Tasks, scale: str) -> 
         axes.set_title(f"{section['id']}, Spearman\n" + "\n".join(lines))
         axes.set_xlabel("return after training in the task")
     panels[0].set_ylabel("return after training in an MDP")
-    arms = dict.fromkeys(arm for section in tasks.values() for arm in section["evolved"])
+    arms = dict.fromkeys(arm for section in ranked.values() for arm in section["evolved"])
     entries = {arm: Line2D([], [], color=colour_of[arm], marker="o", ls="") for arm in arms}
     note = "One setting per point: large, mean over MDPs; small, one MDP. Return on the real task."
     below(figure, entries, [note])
