@@ -58,7 +58,8 @@ def experience(config: Any) -> tuple[Transition, Float[Array, "E o"], int]:
     keys = jax.random.split(stream(key, "agents"), settings.agents)
 
     def train(own):
-        return agents.train(agent, task, *own, settings.steps)[1]
+        hyperparameters, key = own
+        return agents.train(agent, task, hyperparameters, key, settings.steps)[1]
 
     setting = jax.tree.map(lambda x: x[0], drawn)
     sizes = agents.footprint(agent, task, setting, settings.steps)
