@@ -105,6 +105,8 @@ def test_every_job_is_listed_once() -> None:
     assert [(job["arm"], job["seed"]) for job in fitted] == [("modelled", s) for s in (0, 1, 2)]
     assert len(evolved) == 6
     assert len(list(mdp_plan.studies(of, "smoke"))) == 9
+    own = plan(arms__fixed={"seeds": [7]})
+    assert [j["seed"] for j in mdp_plan.mdps(own, "smoke") if j["arm"] == "fixed"] == [7]
     fewer = plan(trials__ranking__arms=["fixed"])
     assert len(list(mdp_plan.studies(fewer, "smoke"))) == 7
     assert [job["trial"] for job in mdp_plan.real(of, "smoke")] == ["seen", "dueling", "ranking"]
@@ -129,6 +131,7 @@ def test_agents_have_shapes_only_where_some_are_planned() -> None:
         ({"arms__real": {}}, "arms.real: nothing may be named real"),
         ({"trials__seen__arms": ["fixe"]}, "trials.seen.arms: no arm is named fixe"),
         ({"arms__fixed": {"search": "se"}}, "arms.fixed.search: no search is named se"),
+        ({"arms__fixed": {"seeds": [1, 1]}}, "arms.fixed.seeds: must have one entry or more"),
         ({"seeds": []}, "seeds: must have one entry or more"),
         (
             {"trials__ranking": {"agent": "ddqn", "transfer": {"draws": 5, "repeats": 2}}},

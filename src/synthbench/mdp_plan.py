@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 STRATEGY = "ferreira"  # where a plan names none
 COMPLETE = ("arms", "seeds", "agent", "trials")
-BESIDE = ("agent", "arms", "search")  # of arms and trials: what is no section
+BESIDE = ("agent", "arms", "search", "seeds")  # of arms and trials: what is no section
 SEARCH = "search"  # of an arm: settings of a search in its task
 MODEL = "model"  # an arm with this section is fitted, not evolved
 RANKING = "ranking"  # the trial that asks whether settings that are good here are good there
@@ -43,6 +43,13 @@ def planned(plan: "Plan", scale: str) -> Values:
 def fitted(plan: "Plan", scale: str, task: str, arm: str) -> bool:
     """Whether the MDPs of an arm are fitted to what agents met, not evolved."""
     return MODEL in (planned(plan, scale)[task]["arms"][arm] or {})
+
+
+def seeds(plan: "Plan", scale: str, task: str, arm: str) -> list[int]:
+    """Of an arm: its own, where it has some, or those of all."""
+    values = planned(plan, scale)[task]
+    own: list[int] = (values["arms"][arm] or {}).get("seeds", values["seeds"])
+    return own
 
 
 def found(plan: "Plan", scale: str, task: str, arm: str) -> str | None:
@@ -71,7 +78,7 @@ def mdps(plan: "Plan", scale: str, made: bool = False) -> Iterator[dict[str, Any
     for task, values in planned(plan, scale).items():
         for arm in values["arms"]:
             if fitted(plan, scale, task, arm) == made:
-                for seed in values["seeds"]:
+                for seed in seeds(plan, scale, task, arm):
                     yield {"scale": scale, "task": task, "arm": arm, "seed": seed}
 
 
@@ -145,7 +152,9 @@ def check_scale(plan: "Plan", scale: str) -> None:
         for arm, differences in values["arms"].items():
             check_identifier(arm, f"{here}.arms.{arm}")
             place = f"{here}.arms.{arm}"
-            check({k: v for k, v in (differences or {}).items() if k != SEARCH}, Config, place)
+            check({k: v for k, v in (differences or {}).items() if k not in BESIDE}, Config, place)
+            check(seeds(plan, scale, task, arm), list[int], f"{place}.seeds")
+            check_unique(seeds(plan, scale, task, arm), f"{place}.seeds")
             if (name := found(plan, scale, task, arm)) is not None:
                 known = (plan.params["scales"][scale].get("search") or {}).get(task, {})
                 check_known(name, known, "search", f"{place}.search", f"scales.{scale}.search")

@@ -496,7 +496,7 @@ class Mdps:
     settings: dict[str, Any] = setting("sections of the configuration, for all that follows")
     arms: dict[str, Any] = setting(
         "name -> sections that differ in how the MDPs are made; with `model`: fitted, not evolved; "
-        "with `search`: by the best settings that this search of the task found"
+        "with `search`: by the best settings that this search of the task found; with `seeds`: own"
     )
     trials: dict[str, Any] = setting(
         "name -> {agent, sections that differ}: agents judged with each MDP (`transfer`), and as "

@@ -222,7 +222,7 @@ def of_arm(wildcards):
     """The MDPs of an arm, one of each seed."""
     scale, task, arm = (wildcards[w] for w in ("scale", "task", "arm"))
     stage = "model" if mdp_plan.fitted(PLAN, scale, task, arm) else "metatrain"
-    seeds = mdp_plan.planned(PLAN, scale)[task]["seeds"]
+    seeds = mdp_plan.seeds(PLAN, scale, task, arm)
     return [
         f"{MDP}/{stage}/environment.safetensors".format(**wildcards, seed=seed)
         for seed in seeds
