@@ -62,7 +62,7 @@ def _importance(axes: Axes, numbers: Mapping[str, Any]) -> None:
     """Shares of the settings."""
     shares = {name: of["importance"] for name, of in numbers["settings"].items()}
     budget, n = (numbers["importance"][key] for key in ("budget", "configurations"))
-    axes.set_title(f"Importance, from values after {budget} generation{'s' * (budget > 1)}")
+    axes.set_title(f"Importance, generation {budget}")
     if None in shares.values():
         axes.set_axis_off()
         axes.text(0, 0.5, f"not to be told from {n} configurations", transform=axes.transAxes)
