@@ -69,6 +69,11 @@ def summary(plan: "Plan", scale: str) -> Values:
             "fitted": [a for a in values["arms"] if fitted(plan, scale, task, a)],
             "evolved_with": values["agent"],
             "agents": {name: trial["agent"] for name, trial in values["trials"].items()},
+            "training": {
+                name: {key: study["transfer"][key] for key in ("steps", "stop")}
+                for name in values["trials"]
+                for study in [_composed(plan, scale, task, None, name)]
+            },
         }
     return about
 

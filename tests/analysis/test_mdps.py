@@ -21,6 +21,7 @@ CARTPOLE: dict[str, Any] = {
     "fitted": ["modelled"],
     "evolved_with": "ddqn",
     "agents": {"seen": "ddqn", "ranking": "ddqn"},
+    "training": {name: {"steps": 700, "stop": "never"} for name in ("seen", "ranking")},
 }
 # arm -> MDP -> (return, training steps) of each agent
 ENDS = {

@@ -371,9 +371,8 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
         "# Synthetic MDPs",
         f"Scale `{about['scale']}`: agents trained in synthetic MDPs only, or in the task, and "
         f"tested on the task. Means over agents [{about['level']:.0%} interval], which resamples "
-        "MDPs, and agents within each. Agents stop by the published rules: in an MDP when the "
-        "mean return of 10 episodes differs by less than 1 % from that of the 10 before, in the "
-        "task when it solves it. `solved`: only MDPs whose search solved the task, as all "
+        "MDPs, and agents within each. In the task agents stop, by the published rule, when the "
+        "mean return of 10 training episodes solves it; in an MDP as is said there. `solved`: only MDPs whose search solved the task, as all "
         "published ones are. Published: Ferreira et al. 2022, with larger networks and longer "
         "trainings.",
         "## Claims",
@@ -385,6 +384,7 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
         for trial, table in mine["trials"].items():
             agent = section["agents"][trial]
             parts.append(f"## {section['id']}, {agent}, {trial}")
+            parts.append(_training(section["training"][trial]))
             parts.append(_trial_table(table, mine, task, agent, trial, section))
         if mine["ranking"]:
             parts += [
@@ -409,6 +409,16 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
             _distance_table(mine["distances"]),
         ]
     return "\n\n".join(parts) + "\n"
+
+
+def _training(plan: Mapping[str, Any]) -> str:
+    """How long agents train in an MDP."""
+    if plan["stop"] == "never":
+        return f"In an MDP they train for {plan['steps']:,} steps."
+    return (
+        "In an MDP they stop, by the published rule, when the mean return of 10 episodes differs "
+        f"by less than 1 % from that of the 10 before, or after {plan['steps']:,} steps."
+    )
 
 
 def _making_table(making: Mapping[str, Numbers], task: str) -> str:

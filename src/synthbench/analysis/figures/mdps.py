@@ -130,8 +130,8 @@ def returns(episodes: pd.DataFrame, numbers: Numbers, tasks: Tasks, scale: str) 
     entries |= {"published": Line2D([], [], **PUBLISHED), "solved": Line2D([], [], **SOLVED)}
     note = (
         "All test episodes of finished agents with random settings. Bars: mean length of a "
-        f"training until it stopped by the published rules, with {INTERVAL} that resamples MDPs, "
-        "and agents within each. All MDPs, solved or not."
+        "training, in the task until it is solved or time is up, in MDPs as planned, with "
+        f"{INTERVAL} that resamples MDPs, and agents within each. All MDPs, solved or not."
     )
     below(figure, entries, [note])
     figure.suptitle(f"Synthetic MDPs, scale “{scale}”: returns and training", x=0.01, ha="left")
