@@ -372,9 +372,9 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
         f"Scale `{about['scale']}`: agents trained in synthetic MDPs only, or in the task, and "
         f"tested on the task. Means over agents [{about['level']:.0%} interval], which resamples "
         "MDPs, and agents within each. In the task agents stop, by the published rule, when the "
-        "mean return of 10 training episodes solves it; in an MDP as is said there. `solved`: only MDPs whose search solved the task, as all "
-        "published ones are. Published: Ferreira et al. 2022, with larger networks and longer "
-        "trainings.",
+        "mean return of 10 training episodes solves it; in an MDP as is said there. `solved`: only "
+        "MDPs whose search solved the task, as all published ones are. Published: Ferreira et al. "
+        "2022, with larger networks and longer trainings.",
         "## Claims",
         tabulate(numbers["claims"], headers="keys", tablefmt="pipe", disable_numparse=True),
     ]
