@@ -59,6 +59,7 @@ def studied(trial: str, arm: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     for seed, ends in runs.items():
         for draw, (return_, steps, setting) in enumerate(ends):
             about = {"environment_seed": seed, "draw": draw, "hp_learning_rate": setting}
+            about |= {"hp_of_others": 0.5} if trial == "seen" else {}
             rows = {"step": [steps // 2, steps], "episode": [5, 10], "return_": [0.0, return_]}
             curves.append(pd.DataFrame(rows).assign(**about))
             tested = {"episode": [0, 1], "return_": [return_ - 1, return_ + 1]}

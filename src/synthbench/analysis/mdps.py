@@ -214,7 +214,9 @@ def rankings(curves: pd.DataFrame) -> pd.DataFrame:
     rows = curves[curves["trial"] == RANKING]
     keys = ["task", "arm", "environment_seed"]
     ends = rows.sort_values("step").groupby([*keys, "draw"]).last().reset_index()
-    settings = ends.filter(regex="^hp_").round(9).apply(tuple, axis=1)
+    # Without the hyperparameters that only agents of other trials have.
+    drawn = ends.filter(regex="^hp_").dropna(axis=1, how="all").round(9)
+    settings = drawn.apply(tuple, axis=1)
     ends = ends.assign(setting=settings.map({s: i for i, s in enumerate(dict.fromkeys(settings))}))
     means: pd.DataFrame = ends.groupby([*keys, "setting"], as_index=False).agg(
         return_=("return_", "mean"), step=("step", "sum")

@@ -81,7 +81,9 @@ def _importance(axes: Axes, importance: pd.DataFrame, section: Mapping[str, Any]
         weights = rows.groupby("quantity")["permutation"].mean().reindex(names)
         at = np.arange(len(names)) + (0.2 if i else -0.2)
         axes.barh(at, weights, height=0.38, color=KINDS[kind])
-    axes.set_yticks(range(len(names)), [fill(name, 24) for name in names], fontsize=style.SMALL)
+    few = len(names) <= 8
+    labels = [fill(name, 24) if few else name for name in names]
+    axes.set_yticks(range(len(names)), labels, fontsize=style.SMALL if few else 5.5)
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
 
