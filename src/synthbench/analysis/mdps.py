@@ -335,15 +335,21 @@ def _verdicts(
         if trial == RANKING or not saved or not theirs.steps or not real.steps:
             continue
         share = 1 - theirs.steps / real.steps
-        word = (
-            f"{agent} needs {share:.0%} fewer steps" if share > 0 else f"{agent} needs more steps"
-        )
+        more_or_fewer = f"{share:.0%} fewer" if share > 0 else "more"
         better = saved["value"] >= share if share > 0 else saved["value"] <= 0
         sure = saved["low"] >= share if share > 0 else saved["high"] <= 0
+        there = numbers["trials"][trial][VARIED][SOLVED]["return"]
+        here = numbers["trials"][trial][REAL][ALL]["return"]
+        verdict = (
+            "holds" if sure else "in part" if better or saved["value"] > 0 else "does not hold"
+        )
+        if there["high"] < here["low"]:  # then steps say nothing
+            verdict = "does not hold"
         yield (
-            word,
-            "holds" if sure else "in part" if better or saved["value"] > 0 else "does not hold",
-            f"{saved['value']:.0%} [{saved['low']:.0%}, {saved['high']:.0%}]",
+            f"{agent} needs {more_or_fewer} steps for the same return",
+            verdict,
+            f"{saved['value']:.0%} [{saved['low']:.0%}, {saved['high']:.0%}]; return "
+            f"{there['value']:.1f}, in the task {here['value']:.1f}",
         )
     for trial, table in numbers["varied_fixed"].items():
         if difference := table.get(ALL):

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from synthbench.analysis import published_mdps as published
 from synthbench.analysis import style
@@ -56,6 +57,7 @@ def feasibility(evaluations: pd.DataFrame, tasks: Tasks, scale: str) -> Figure:
         last = evaluations.loc[evaluations["task"] == task, "generation"].max()
         for axes in (left, right):
             axes.set_xlim(0, last * 1.03)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         right.set_ylim(-0.03, 1.03)
         left.set_title(f"{section['id']}: return in the search mean")
         right.set_title(f"{section['id']}: share of searches that solved it")
@@ -180,7 +182,7 @@ def histograms(values: pd.DataFrame, numbers: Numbers, tasks: Tasks, scale: str)
             words = f"{distance['training']:.2f}"
             words += f", {distance['answer']:.2f}" if "answer" in distance else ""
             head = f"{section['id']}, {arm}\n" if quantity == quantities[0] else ""
-            axes.set_title(f"{head}{fill(quantity, 30)}: {words}", fontsize=style.SMALL)
+            axes.set_title(f"{head}{fill(quantity, 30)}: {words}", fontsize=7)
     entries = {
         label: Patch(color=colour, alpha=0.5)
         if source == "real_test"
@@ -249,6 +251,7 @@ def noise(rows: pd.DataFrame, tasks: Tasks, scale: str) -> Figure:
         axes.axhline(section["solved"], **SOLVED)
         axes.set_xscale("symlog", linthresh=0.1)
         axes.set_xticks([0, 0.1, 1, 10], ["0", "0.1", "1", "10"])
+        axes.set_xlim(left=-0.02)
         axes.set_title(f"{section['id']}, {arm}")
         axes.set_xlabel("intensity of noise")
     panels[0].set_ylabel("return on the real task")
