@@ -163,9 +163,8 @@ def test_a_search_lacks_nothing_that_it_needs() -> None:
 
 def test_the_plans_of_this_repository_search() -> None:
     there = Plan.load(ROOT / "params.yaml")
-    for scale in there.scales:
-        jobs = list(search_plan.searches(there, scale))
-        assert jobs, scale
-        for job in jobs:
-            config = there.resolve(**job)
-            assert config["meta"]["generations"] == config["search"]["budget"]["max"]
+    jobs = [job for scale in there.scales for job in search_plan.searches(there, scale)]
+    assert {job["scale"] for job in jobs} == {"smoke", "quick", "paper"}
+    for job in jobs:
+        config = there.resolve(**job)
+        assert config["meta"]["generations"] == config["search"]["budget"]["max"]
