@@ -307,14 +307,9 @@ class Plan:
             return self._resolve_expert(scale, task, expert, seed, overrides)
         if task is None:
             return self._resolve_scale(scale)
-        config = dict(self.config(scale, task, environment, overrides))
-        mirror = config["task"]["mirror"]
+        whole = self.config(scale, task, environment, overrides)
+        config, mirror = of_job(whole), whole["task"]["mirror"]
         config["mirror"] = mirror if mirror["observation"] else None
-        config["task"] = as_jobs_see(config["task"])
-        if "meta" in config:
-            config["meta"] = meta_of_job(config["meta"], config["task"])
-        if "synth" in config:
-            config["synth"] = synth_of_job(config["synth"], config["task"])
         both = ("transfer", "baseline")
         config |= {study: with_level(config[study], config["task"]) for study in both}
         names = config["meta"]["agents"] if "meta" in config else self.agents(scale, task)
@@ -374,15 +369,12 @@ class Plan:
     def _resolve_objective(
         self, scale: str, name: str, _: str, seed: int | str | None, overrides: Sequence[str]
     ) -> Values:
-        config = dict(self.objective(scale, name, overrides))
+        config = of_job(self.objective(scale, name, overrides))
         ppo = self.judge(scale, config["task"]["name"])["agents"][PPO]
         return {
             **config,
             "scale": scale,
             "seed": config["seed"] if seed is None else int(seed),
-            "task": as_jobs_see(config["task"]),
-            "meta": meta_of_job(config["meta"], config["task"]),
-            "synth": synth_of_job(config["synth"], config["task"]),
             "agents": {LPO: config["agents"][LPO]},
             "objective": {
                 **config["objective"],
@@ -518,6 +510,15 @@ def typed(config: Any) -> Any:
     if isinstance(config, Mapping):
         return Section({name: typed(value) for name, value in config.items()})
     return tuple(typed(item) for item in config) if isinstance(config, list | tuple) else config
+
+
+def of_job(config: Values) -> Values:
+    """A composed configuration without what none of its jobs depends on."""
+    config = {**config, "task": as_jobs_see(config["task"])}
+    for name, seen in (("meta", meta_of_job), ("synth", synth_of_job)):
+        if name in config:
+            config[name] = seen(config[name], config["task"])
+    return config
 
 
 def meta_of_job(meta: Values, task: Values) -> Values:

@@ -124,16 +124,11 @@ def resolve(
     trial: str | None = None,
 ) -> Values:
     """The configuration of a job: an MDP's; with a trial, a study's, in the task if no arm."""
-    from synthbench.config import as_jobs_see, meta_of_job, synth_of_job, with_level
+    from synthbench.config import of_job, with_level
 
     values = planned(plan, scale)[task]
     agent = values["trials"][trial]["agent"] if trial else values["agent"]
-    config = dict(_composed(plan, scale, task, arm, trial))
-    config["task"] = as_jobs_see(config["task"])
-    if "meta" in config:
-        config["meta"] = meta_of_job(config["meta"], config["task"])
-    if "synth" in config:
-        config["synth"] = synth_of_job(config["synth"], config["task"])
+    config = of_job(_composed(plan, scale, task, arm, trial))
     if trial and not arm:  # as many agents as with all MDPs of an arm
         baseline = dict(config["baseline"])
         for count in ("draws", *(["repeats"] if baseline["repeats"] > 1 else [])):

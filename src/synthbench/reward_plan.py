@@ -97,17 +97,12 @@ def resolve(
     baseline: str | None = None,
 ) -> Values:
     """The configuration of a job: a network's; with an experiment, a study's; else a map's."""
-    from synthbench.config import as_jobs_see, meta_of_job, synth_of_job, with_level
+    from synthbench.config import of_job, with_level
 
     values = planned(plan, scale)[task]
     agent = _agent(values, experiment, baseline)
-    config = dict(_composed(plan, scale, task, network, experiment, baseline))
-    config["task"] = as_jobs_see(config["task"])
-    if "meta" in config:
-        config["meta"] = meta_of_job(config["meta"], config["task"])
-    if "synth" in config:
-        config["synth"] = synth_of_job(config["synth"], config["task"])
-    else:  # as many agents as with all networks of a kind
+    config = of_job(_composed(plan, scale, task, network, experiment, baseline))
+    if "synth" not in config:  # as many agents as with all networks of a kind
         draws = config["transfer"]["draws"] * len(values["seeds"])
         config["baseline"] = with_level({**config["transfer"], "draws": draws}, config["task"])
     config["transfer"] = with_level(config["transfer"], config["task"])

@@ -65,10 +65,10 @@ def resolve(
     overrides: Sequence[str] = (),
 ) -> Values:
     """The configuration of a search, and of the comparison of what it finds."""
-    from synthbench.config import as_jobs_see, meta_of_job, synth_of_job
+    from synthbench.config import of_job
 
     values = {**DEFAULTS, **planned(plan, scale)[task][name]}
-    config = dict(_composed(plan, scale, task, name, overrides))
+    config = of_job(_composed(plan, scale, task, name, overrides))
     compared = values.pop("compared")
     values = {name: value for name, value in values.items() if name != "settings"}
     agents = {agent: config["agents"][agent] for agent in config["meta"]["agents"]}
@@ -76,9 +76,6 @@ def resolve(
         **config,
         "scale": scale,
         "seed": config["seed"] if seed is None else int(seed),
-        "task": as_jobs_see(config["task"]),
-        "meta": meta_of_job(config["meta"], config["task"]),
-        "synth": synth_of_job(config["synth"], config["task"]),
         "agents": agents,
         "search": values,
         "comparison": compared,

@@ -50,17 +50,13 @@ def summary(plan: "Plan", scale: str) -> Values:
 
 def resolve(plan: "Plan", scale: str, task: str) -> Values:
     """The configuration of the job that studies transforms in a task."""
-    from synthbench.config import as_jobs_see, meta_of_job, synth_of_job
+    from synthbench.config import of_job
 
-    config, values = dict(_composed(plan, scale, task)), planned(plan, scale)[task]
-    section = as_jobs_see(config["task"])
-    meta = meta_of_job(config["meta"], section)
+    config, values = of_job(_composed(plan, scale, task)), planned(plan, scale)[task]
     return {
         **config,
         "scale": scale,
-        "task": section,
-        "synth": synth_of_job(config["synth"], section),
-        "meta": {name: value for name, value in meta.items() if name not in STUDIED},
+        "meta": {name: value for name, value in config["meta"].items() if name not in STUDIED},
         "agents": {values["agent"]: config["agents"][values["agent"]]},
         "transforms": {name: values[name] for name in VARIED},
     }

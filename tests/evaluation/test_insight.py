@@ -75,10 +75,9 @@ def test_the_best_continuous_action_is_found() -> None:
         assert env.reward(observation, found) >= rewards.max() - 0.02 * jnp.ptp(rewards)
 
 
+@pytest.mark.parametrize("trained", ["bandit"], indirect=True)
 def test_every_table_is_written(trained: Any, tmp_path: Any) -> None:
     config, path = trained
-    if config.synth.name != "bandit":
-        pytest.skip("for bandits")
     mirror = {"observation": [-1.0] * 4, "action": [1.0, 0.0]}
     settings = {"agents": 2, "episodes": 3, "visits": 1, "states": 8}
     config = typed({**config, "insight": settings, "mirror": mirror})
