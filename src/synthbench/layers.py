@@ -89,6 +89,8 @@ def tidy_agents(agents: Values) -> None:
         agent["search"] = {key: how for key, how in kept.items() if how}
         if not agent["shapes"]:  # nothing depends on that there could be some
             del agent["shapes"]
+        if agent["static"].get("optimiser") == "adam":  # nor that there are others
+            del agent["static"]["optimiser"]
 
 
 def where_set(layers: Layers, *path: str) -> str:

@@ -167,9 +167,19 @@ def test_a_batch_of_bandit_steps_is_the_steps_in_sequence() -> None:
 def test_the_gradient_is_clipped_by_its_norm() -> None:
     # Norm 50, clipped to 5: (3, 4). Its mean and square root of the second moment are itself, so
     # Adam's first step is the learning rate, but for eps = 1e-5.
-    optimiser = base.adam(jnp.float32(0.1), jnp.float32(5.0))
+    optimiser = base.optimiser("adam", jnp.float32(0.1), jnp.float32(5.0))
     params = jnp.array([30.0, 40.0])
     change, state = optimiser.update(params, optimiser.init(params))
     np.testing.assert_allclose(change, -0.1, rtol=1e-4)
     mean = optax.tree_utils.tree_get(state, "mu")
     np.testing.assert_allclose(mean, np.array([3.0, 4.0]) * 0.1, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "change"), [("sgd", -0.05), ("rmsprop", -0.1 / 0.1**0.5)])
+def test_other_optimisers_step_by_their_rule(name: str, change: float) -> None:
+    # SGD: rate times gradient, at first without momentum. RMSprop: over the root of a tenth of its
+    # square.
+    optimiser = base.optimiser(name, jnp.float32(0.1), jnp.float32(5.0))
+    params = jnp.array([0.5])
+    first, _ = optimiser.update(params, optimiser.init(params))
+    np.testing.assert_allclose(first, change, rtol=1e-4)

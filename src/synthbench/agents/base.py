@@ -1,7 +1,8 @@
 """Training runs: what all agents have in common."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -26,6 +27,12 @@ from synthbench.types import (
     Step,
     Transition,
 )
+
+OPTIMISERS: Mapping[str, Callable[..., optax.GradientTransformation]] = {
+    "adam": partial(optax.adam, eps=1e-5),
+    "rmsprop": optax.rmsprop,
+    "sgd": partial(optax.sgd, momentum=0.9),
+}
 
 
 class Curve(NamedTuple):
@@ -328,9 +335,8 @@ def collect_in_one_batch(
     )
 
 
-def adam(learning_rate: Float[Array, ""], max_grad_norm: Float[Array, ""]) -> Any:
-    """Adam on gradients whose global L2 norm is clipped; both numbers may be traced."""
-    return optax.chain(
-        optax.clip_by_global_norm(max_grad_norm),
-        optax.adam(learning_rate, eps=1e-5),
-    )
+def optimiser(
+    name: str, learning_rate: Float[Array, ""], max_grad_norm: Float[Array, ""]
+) -> optax.GradientTransformation:
+    """One of OPTIMISERS on gradients whose global norm is clipped; both numbers may be traced."""
+    return optax.chain(optax.clip_by_global_norm(max_grad_norm), OPTIMISERS[name](learning_rate))

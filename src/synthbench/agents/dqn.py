@@ -14,7 +14,7 @@ from flax import struct
 from jaxtyping import Array, Float, PyTree
 
 from synthbench.agents import losses
-from synthbench.agents.base import adam
+from synthbench.agents.base import optimiser
 from synthbench.agents.networks import MLP, DuelingMLP, check_word
 from synthbench.agents.off_policy import OffPolicy, Progress, static_settings
 from synthbench.tasks.base import select
@@ -126,7 +126,8 @@ class DQN(OffPolicy):
         )
 
     def _optimiser(self, hyperparameters: Hyperparameters) -> Any:
-        return adam(hyperparameters["learning_rate"], hyperparameters["max_grad_norm"])
+        rate, norm = hyperparameters["learning_rate"], hyperparameters["max_grad_norm"]
+        return optimiser(self.optimiser, rate, norm)
 
     def _epsilon(self, hyperparameters: Hyperparameters, progress: Progress) -> Float[Array, ""]:
         """The share of random actions."""

@@ -5,7 +5,7 @@ buffer, and what is short where every episode has one step, are here.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +13,14 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float, Int, PyTree
 
-from synthbench.agents.base import Translated, begin, bounded, collect_sequentially, iterations
+from synthbench.agents.base import (
+    OPTIMISERS,
+    Translated,
+    begin,
+    bounded,
+    collect_sequentially,
+    iterations,
+)
 from synthbench.agents.networks import ACTIVATIONS, check_word
 from synthbench.agents.normalisation import Normaliser, normalise, untouched
 from synthbench.types import Action, Env, EnvSpec, Hyperparameters, Observation, PRNGKey, Transition
@@ -78,6 +85,7 @@ class OffPolicy(ABC):
     num_updates: int
     normalise_observations: bool
     bandit_path: bool  # take the short cut that episodes of one step allow
+    optimiser: str = field(default="adam", kw_only=True)
 
     # What an algorithm says. Observations reach it normalised where that is asked for.
 
@@ -286,6 +294,7 @@ def static_settings(agent: Any, spec: EnvSpec) -> dict[str, Any]:
     static |= {name: tuple(static[name]) for name in widths}
     here = f"agents.{agent.name}.static"
     check_word(static["activation"], ACTIVATIONS, f"{here}.activation")
+    check_word(static.get("optimiser", "adam"), OPTIMISERS, f"{here}.optimiser")
     if static["bandit_path"] and not spec.bandit:
         raise ValueError(f"{here}.bandit_path: only where every episode has one step.")
     if static["buffer_size"] % static["num_envs"]:

@@ -10,7 +10,15 @@ from flax import struct
 from jaxtyping import Array, Float, Int, PyTree
 
 from synthbench.agents import drift, losses
-from synthbench.agents.base import Translated, adam, begin, bounded, collect, iterations
+from synthbench.agents.base import (
+    OPTIMISERS,
+    Translated,
+    begin,
+    bounded,
+    collect,
+    iterations,
+    optimiser,
+)
 from synthbench.agents.networks import ACTIVATIONS, MLP, check_word
 from synthbench.agents.normalisation import Normaliser, normalise, untouched
 from synthbench.types import Action, Env, EnvSpec, Hyperparameters, Observation, PRNGKey, Transition
@@ -61,6 +69,7 @@ class PPO:
     clip_values: bool
     test_policy: str  # sample | mode
     drift: str = "clip"  # or one of drift.DRIFTS
+    optimiser: str = "adam"
     name: str = "ppo"
 
     @property
@@ -224,7 +233,8 @@ class PPO:
         return MLP(self.hidden, 1, self.activation)
 
     def _optimiser(self, hyperparameters: Hyperparameters) -> Any:
-        return adam(hyperparameters["learning_rate"], hyperparameters["max_grad_norm"])
+        rate, norm = hyperparameters["learning_rate"], hyperparameters["max_grad_norm"]
+        return optimiser(self.optimiser, rate, norm)
 
     def _value(self, params: PyTree, observation: Float[Array, "*b o"]) -> Float[Array, "*b"]:
         return self._critic.apply(params["critic"], observation)[..., 0]
@@ -274,6 +284,7 @@ def make(agent: Any, spec: EnvSpec) -> PPO:
     static = {**agent.static, "hidden": tuple(agent.static["hidden"])}
     ppo, place = PPO(spec=spec, name=agent.name, **static), f"agents.{agent.name}.static"
     check_word(ppo.activation, ACTIVATIONS, f"{place}.activation")
+    check_word(ppo.optimiser, OPTIMISERS, f"{place}.optimiser")
     check_word(ppo.test_policy, ("sample", "mode"), f"{place}.test_policy")
     check_word(ppo.drift, ("clip", *drift.DRIFTS), f"{place}.drift")
     if ppo.steps_per_iteration % ppo.num_minibatches:

@@ -15,7 +15,7 @@ from flax import struct
 from jaxtyping import Array, Float, Int, PyTree
 
 from synthbench.agents import losses
-from synthbench.agents.base import adam
+from synthbench.agents.base import optimiser
 from synthbench.agents.networks import MLP, DuelingMLP, check_word
 from synthbench.agents.off_policy import OffPolicy, Progress, static_settings
 from synthbench.types import Action, EnvSpec, Hyperparameters, Observation, PRNGKey, Transition
@@ -132,7 +132,8 @@ class SAC(OffPolicy):
         return critic_loss + actor_loss + temperature * jax.lax.stop_gradient(excess)
 
     def _optimiser(self, hyperparameters: Hyperparameters) -> Any:
-        return adam(hyperparameters["learning_rate"], hyperparameters["max_grad_norm"])
+        rate, norm = hyperparameters["learning_rate"], hyperparameters["max_grad_norm"]
+        return optimiser(self.optimiser, rate, norm)
 
     def _criticise(self, critics: PyTree, inputs: Float[Array, "*b i"]) -> Float[Array, "c *b k"]:
         # A copy for each critic: one batch of products, not one wide product to take apart.

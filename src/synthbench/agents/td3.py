@@ -14,7 +14,7 @@ from flax import struct
 from jaxtyping import Array, Float, Int, PyTree, UInt32
 
 from synthbench.agents import losses
-from synthbench.agents.base import adam
+from synthbench.agents.base import optimiser
 from synthbench.agents.networks import MLP, check_word
 from synthbench.agents.off_policy import OffPolicy, Progress, static_settings
 from synthbench.types import Action, EnvSpec, Hyperparameters, Observation, PRNGKey, Transition
@@ -214,7 +214,8 @@ class TD3(OffPolicy):
         return self._network(1, 1.0)
 
     def _optimiser(self, hyperparameters: Hyperparameters) -> Any:
-        return adam(hyperparameters["learning_rate"], hyperparameters["max_grad_norm"])
+        rate, norm = hyperparameters["learning_rate"], hyperparameters["max_grad_norm"]
+        return optimiser(self.optimiser, rate, norm)
 
     # What is different where actions are discrete (agents/discrete_td3.py).
 
