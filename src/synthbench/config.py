@@ -18,7 +18,14 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf.errors import MissingMandatoryValue
 
-from synthbench import inspection, mdp_plan, reward_plan, search_plan, transform_plan
+from synthbench import (
+    comparison_plan,
+    inspection,
+    mdp_plan,
+    reward_plan,
+    search_plan,
+    transform_plan,
+)
 from synthbench.compatibility import (
     REAL,
     check_client,
@@ -283,6 +290,7 @@ class Plan:
         objective: str | None = None,
         studied: str | None = None,
         search: str | None = None,
+        comparison: str | None = None,
         overrides: Sequence[str] = (),
         **of_family: str,
     ) -> Values:
@@ -293,6 +301,8 @@ class Plan:
         about experts, `experts`: task -> agent -> steps of training. One about an objective is its
         meta-training, or where there is a task, how it is judged in that.
         """
+        if comparison is not None:
+            return comparison_plan.resolve(self, scale, comparison, seed, **of_family)
         if of_family and task is not None:
             plan = mdp_plan if {"arm", "trial"} & of_family.keys() else reward_plan
             return plan.resolve(self, scale, task, seed, **of_family)
@@ -337,6 +347,7 @@ class Plan:
             "insight_tasks": {name: tasks[name] for name, *_ in self.insights(scale)},
             "reward_tasks": reward_plan.summary(self, scale),
             "mdp_tasks": mdp_plan.summary(self, scale),
+            "comparisons": comparison_plan.summary(self, scale),
             "objectives": self._resolve_objectives(scale),
             "transform_tasks": transform_plan.summary(self, scale),
             "searches": search_plan.summary(self, scale),
@@ -534,12 +545,15 @@ def meta_of_job(meta: Values, task: Values) -> Values:
 
 
 def synth_of_job(synth: Values, task: Values) -> Values:
-    """A synthetic environment with the kind of observation of this task only, and without the
-    settings of reward networks, if it is none.
+    """A synthetic environment with the kind of observation of this task only, and without what
+    nothing depends on: settings of reward networks, if it is none, and a latent that is normal.
     """
+    dropped = {"reward", "terminal_potential"} if not synth["reward"] else set()
+    if synth["latent"] == "normal" or synth["initial_states"]:
+        dropped.add("latent")
+    kept = {k: v for k, v in synth.items() if k not in dropped}
     if synth["reward"]:
-        return synth
-    kept = {k: v for k, v in synth.items() if k not in ("reward", "terminal_potential")}
+        return kept
     return {**kept, "observations": [kind_of_observation(task)]}
 
 

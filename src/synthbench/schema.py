@@ -41,6 +41,7 @@ REWARD_KINDS = (  # of reward networks; synth/reward.py says what each of them i
     *("exclusive_weighted_info", "additive_weighted_info"),
 )
 SPACES = (*SEARCHES, "one_minus_log_uniform")  # of a search for settings; the last: gamma and such
+LATENTS = ("normal", "uniform", "categorical", "softmax")
 KEEP = ("last", "best")
 PLACES = ("real", "synthetic")
 TRANSFORMS = (  # of scores; meta/strategies.py says what each of them is
@@ -149,6 +150,11 @@ class Synth:
     horizon: int = setting("when an episode is truncated; 1: contextual bandit", "steps", low=1)
     initial_states: int = setting(
         "table of so many, of which an episode begins in one; 0: a network of a latent", low=0
+    )
+    latent: str = setting(
+        "what that network is given, as many numbers as an observation has; uniform: of variance "
+        "one; categorical: one-hot; softmax: of normal ones",
+        among=LATENTS,
     )
     hidden: list[int] = setting("widths of the hidden layers of each network", "units", low=1)
     activation: str = setting("between layers")
@@ -505,6 +511,42 @@ class Mdps:
 
 
 @dataclasses.dataclass
+class Claim:
+    """What is expected of a comparison: agents in some places, less those in others."""
+
+    says: str = setting("the claim, as a sentence")
+    of: list[str] = setting("arms, environments, or `real`: where these agents are trained")
+    over: list[str] = setting("where the others are; both differ in return on the real task")
+    trials: list[str] = setting("in which trials; all of them if not said")
+    over_trials: list[str] = setting("trials of the others, where they are not the same")
+    expect: str = setting(
+        "of the difference: above zero, or between minus and plus a tenth of what is between "
+        "random actions and the best agent known",
+        among=["better", "equal"],
+    )
+
+
+@dataclasses.dataclass
+class Comparison:
+    """One question about the making of environments, or about the agents trained in them."""
+
+    about: str = setting("the question, as a heading")
+    task: str = setting("as in conf/task/<name>.yaml")
+    seeds: list[int] = setting("one environment of each arm each", low=0)
+    settings: dict[str, Any] = setting("sections of the configuration, for all that follows")
+    arms: dict[str, Any] = setting(
+        "name -> sections that differ in how environments are meta-trained; of these agents are "
+        "judged by `synth` and `transfer`; with `seeds`: own"
+    )
+    environments: list[str] = setting("of the plan of the task, compared as well")
+    trials: dict[str, Any] = setting(
+        "name -> {agent, sections that differ}: agents judged with each environment (`transfer`), "
+        "and in the task (`baseline`); `arms`: with these only"
+    )
+    claims: list[Claim] = setting("what is expected")
+
+
+@dataclasses.dataclass
 class Objectives:
     """Objectives that are meta-trained, and where they are judged beside PPO's and DPO's."""
 
@@ -606,6 +648,8 @@ class Scale:
     )
     rewards: dict[str, Rewards] = section(dict)
     mdps: dict[str, Mdps] = section(dict)
+    comparisons: dict[str, Comparison] = section(dict)
+    left_out: list[str] = setting("comparisons of the scale that are not computed")
     transforms: dict[str, Transforms] = section(dict)
     search: dict[str, dict[str, Hyperparameters]] = section(dict)  # task -> name -> search
 

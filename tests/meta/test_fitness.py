@@ -14,6 +14,7 @@ from synthbench.meta import fitness
 from synthbench.parallel import devices_for
 from synthbench.synth import env as synth
 from synthbench.tasks import base as tasks
+from synthbench.types import Transition
 
 POPULATION = 6
 TASK = section("task", "cartpole", horizon=30)
@@ -137,3 +138,23 @@ def test_draws_have_settings_and_random_numbers_of_their_own(
 def test_as_many_devices_are_used_as_divide_the_work(count: int, devices: int) -> None:
     assert len(jax.devices()) == 2
     assert devices_for(count).size == devices
+
+
+def test_episodes_of_a_training_are_counted_by_their_ends() -> None:
+    # Of one environment over two iterations of three steps: lengths 1, 2, 2, and one without end;
+    # of the other: 3, then 1, 1, 1.
+    ended = jnp.array([[[1, 0], [0, 0], [1, 1]], [[0, 1], [1, 1], [0, 1]]], bool)
+    nothing = jnp.zeros_like(ended)
+    transitions = Transition(nothing, nothing, nothing, nothing, nothing, ended)
+    assert [int(x) for x in fitness.lengths_of(transitions)] == [7, 4]
+    swapped = transitions._replace(terminated=ended, truncated=nothing)
+    assert [int(x) for x in fitness.lengths_of(swapped)] == [7, 4]
+
+
+def test_only_in_mdps_there_is_a_length_to_be_learned(trial: Any, one_by_one: Any) -> None:
+    assert one_by_one.lengths is None  # in bandits every episode has one step
+    env = synth.make(section("synth", "mdp", horizon=3), TASK)
+    env = env.replace(theta=synth.init_theta(jax.random.key(2), env))
+    lengths = jax.jit(trial)(env, defaults(PPO), jax.random.key(1)).lengths
+    assert 64 / 3 <= int(lengths.episodes) <= 64
+    assert 0 <= int(lengths.of_one_step) <= int(lengths.episodes)

@@ -198,3 +198,26 @@ def test_a_file_for_something_else_is_refused(
 def test_an_unknown_activation_is_refused() -> None:
     with pytest.raises(ValueError, match=r"synth.activation must be one of relu, .*, not 'rely'"):
         synth.make(section("synth", "bandit", activation="rely"), CARTPOLE)
+
+
+@pytest.mark.parametrize("latent", ["normal", "uniform", "categorical", "softmax"])
+def test_the_latent_of_initial_states_has_the_distribution_of_its_name(latent: str) -> None:
+    keys = jax.random.split(jax.random.key(0), 4000)
+    z = np.asarray(jax.vmap(lambda key: synth.LATENTS[latent](key, (4,)))(keys))
+    if latent in ("normal", "uniform"):
+        np.testing.assert_allclose(z.mean(0), 0.0, atol=0.06)
+        np.testing.assert_allclose(z.var(0), 1.0, atol=0.08)
+        assert (np.abs(z).max() < 1.8) == (latent == "uniform")
+    else:
+        np.testing.assert_allclose(z.sum(1), 1.0, atol=1e-5)
+        np.testing.assert_allclose(z.mean(0), 0.25, atol=0.03)
+        assert (len(np.unique(z)) == 2) == (latent == "categorical")
+
+
+def test_initial_states_come_from_the_latent_that_is_configured() -> None:
+    env = new(section("synth", "bandit", latent="categorical"))
+    keys = jax.random.split(jax.random.key(1), 50)
+    starts = np.unique(np.asarray(jax.vmap(lambda key: env.reset(key)[1])(keys)), axis=0)
+    assert len(starts) == 4  # one for each of the classes
+    with pytest.raises(ValueError, match=r"latent must be one of normal, .*, not 'gauss'"):
+        new(section("synth", "bandit", latent="gauss"))

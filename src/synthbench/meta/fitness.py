@@ -16,8 +16,16 @@ from synthbench.agents.base import footprint, iterations, train, train_until
 from synthbench.meta.scoring import Objective
 from synthbench.parallel import spread
 from synthbench.rng import stream
+from synthbench.synth.env import SyntheticEnv
 from synthbench.tasks.rollout import episode_returns
-from synthbench.types import Agent, Discounted, Env, Hyperparameters, PRNGKey
+from synthbench.types import Agent, Discounted, Env, Hyperparameters, PRNGKey, Transition
+
+
+class Lengths(NamedTuple):
+    """How long the episodes of a training were, in a synthetic MDP that decides that itself."""
+
+    episodes: Int[Array, "*P"]  # ended in the training
+    of_one_step: Int[Array, "*P"]  # of these
 
 
 class Evaluation(NamedTuple):
@@ -26,6 +34,7 @@ class Evaluation(NamedTuple):
     return_: Float[Array, "*P"]  # mean undiscounted return of the test episodes, real task
     score: Float[Array, "*P"]  # what the search maximises: the same, or the score of an objective
     real_steps: Int[Array, "*P"]  # that all tests took; with a reward network, training too
+    lengths: Lengths | None = None  # of a synthetic MDP, where the return after training counts
 
 
 @dataclass(frozen=True)
@@ -54,9 +63,11 @@ class Trial:
 
         key_train, key_test = stream(key, "train"), stream(key, "test")
         run = (self.agent, env, hyperparameters, key_train, self.num_steps)
-        objective = self.objective
+        objective, lengths = self.objective, None
         if objective is None:
-            params, _ = train(*run)
+            params, transitions = train(*run)
+            if isinstance(env, SyntheticEnv) and not env.spec.bandit:
+                lengths = lengths_of(transitions)
             whole = iterations(self.agent, self.num_steps) * self.agent.steps_per_iteration
             step, tests = jnp.int32(whole), jnp.int32(0)
         else:
@@ -67,7 +78,15 @@ class Trial:
         if isinstance(env, Discounted):  # a reward network: its dynamics are the real task's
             real_steps = real_steps + step
         score = return_ if objective is None else objective.score(step, curve, return_)
-        return Evaluation(return_, score, real_steps)
+        return Evaluation(return_, score, real_steps, lengths)
+
+
+def lengths_of(transitions: Transition) -> Lengths:
+    """Of a whole training, [iteration, step, environment]; an episode that did not end is none."""
+    ended = transitions.terminated | transitions.truncated
+    ended = ended.reshape(-1, ended.shape[-1])
+    begun = jnp.concatenate([jnp.ones_like(ended[:1]), ended[:-1]])
+    return Lengths(ended.sum(), (begun & ended).sum())
 
 
 def chunk(trial: Trial, env: Env, hyperparameters: Hyperparameters) -> int:

@@ -243,6 +243,7 @@ class Search:
                 "updates": updates * trainings,
                 "device": device(),
                 **self._noted(tests.settings),
+                **_lengths(tried),
             }
         )
 
@@ -355,3 +356,15 @@ def algorithm(label: str) -> str:
 def size(meta: Any, theta: PyTree) -> int:
     """Candidates in a generation of a search for such parameters."""
     return STRATEGIES[meta.name](meta, theta, ravel_pytree(theta)[0]).size
+
+
+def _lengths(tried: Sequence[Evaluation]) -> dict[str, int]:
+    """How many training episodes ended, and how many of them after one step, where that is known.
+
+    In synthetic MDPs it is; but not in those whose agents were trained until they had learnt.
+    """
+    known = [x.lengths for x in tried if x.lengths is not None]
+    if not known:
+        return {}
+    sums = [sum(int(np.asarray(counts).sum()) for counts in of) for of in zip(*known, strict=True)]
+    return dict(zip(("synthetic_episodes", "one_step_episodes"), sums, strict=True))

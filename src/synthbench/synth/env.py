@@ -1,7 +1,7 @@
 """Synthetic environments: networks play a task (Ferreira et al. 2022; Liesen et al. 2024).
 
-Four heads, each a network of its own: initial state from a latent z ~ N(0, I), reward of (state,
-action), change of the state by (state, action), and whether an episode ends in a state. With a
+Four heads, each a network of its own: initial state from a latent z, reward of (state, action),
+change of the state by (state, action), and whether an episode ends in a state. With a
 horizon of one step only the first two are there: a contextual bandit. In place of the first network
 there may be a table of initial states, each as likely as the others.
 
@@ -10,6 +10,8 @@ largest number, and the transition network says the next state, not a change (as
 but their episodes begin where those of the real task do, and ours where the first network says).
 """
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,24 @@ from synthbench import checkpoint
 from synthbench.synth.networks import ACTIVATIONS, MLP
 from synthbench.tasks.base import spec_of
 from synthbench.types import Action, EnvSpec, Observation, PRNGKey, Step
+
+
+def one_of_them(key: PRNGKey, shape: tuple[int]) -> Float[Array, " o"]:
+    """One-hot, each as likely as the others."""
+    return jax.nn.one_hot(jax.random.randint(key, (), 0, *shape), *shape)
+
+
+def softmax_of_normal(key: PRNGKey, shape: tuple[int]) -> Float[Array, " o"]:
+    """Positive, of sum one."""
+    return jax.nn.softmax(jax.random.normal(key, shape))
+
+
+LATENTS: Mapping[str, Callable[[PRNGKey, tuple[int]], Float[Array, " o"]]] = {
+    "normal": jax.random.normal,
+    "uniform": partial(jax.random.uniform, minval=-(3**0.5), maxval=3**0.5),  # of variance one
+    "categorical": one_of_them,
+    "softmax": softmax_of_normal,
+}
 
 
 class State(struct.PyTreeNode):
@@ -39,13 +59,14 @@ class SyntheticEnv(struct.PyTreeNode):
     hidden: tuple[int, ...] = struct.field(pytree_node=False)
     activation: str = struct.field(pytree_node=False)
     initial_states: int = struct.field(pytree_node=False, default=0)  # in the table; 0: a network
+    latent: str = struct.field(pytree_node=False, default="normal")  # what that network is given
 
     def reset(self, key: PRNGKey) -> tuple[State, Observation]:
         if self.initial_states:
             row = jax.random.randint(key, (), 0, self.initial_states)
             observation = self.theta["initial_state"]["table"][row]
         else:
-            latent = jax.random.normal(key, (self.spec.observation_size,))
+            latent = LATENTS[self.latent](key, (self.spec.observation_size,))
             observation = self._apply("initial_state", latent)
         observation = self._shown(observation)
         return self.state_at(observation), observation
@@ -96,8 +117,11 @@ def make(synth: Any, task: Any, theta: PyTree = None) -> SyntheticEnv:
     """The synthetic environment that config sections `synth` and `task` describe.
 
     It has no parameters unless `theta` is given; see `init_theta` and `env.replace(theta=...)`.
-    Raises ValueError for an unknown activation.
+    Raises ValueError for an unknown activation or latent.
     """
+    if synth.get("latent", "normal") not in LATENTS:
+        known = ", ".join(LATENTS)
+        raise ValueError(f"synth.latent must be one of {known}, not {synth.latent!r}.")
     if synth.activation not in ACTIVATIONS:
         known = ", ".join(ACTIVATIONS)
         raise ValueError(f"synth.activation must be one of {known}, not {synth.activation!r}.")
@@ -107,6 +131,7 @@ def make(synth: Any, task: Any, theta: PyTree = None) -> SyntheticEnv:
         hidden=tuple(synth.hidden),
         activation=synth.activation,
         initial_states=int(synth.initial_states),
+        latent=synth.get("latent", "normal"),
     )
 
 
