@@ -14,6 +14,7 @@ include: "workflow/rules/mdps.smk"
 include: "workflow/rules/objectives.smk"
 include: "workflow/rules/transforms.smk"
 include: "workflow/rules/search.smk"
+include: "workflow/rules/comparisons.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/experts.smk"
 include: "workflow/rules/clients.smk"
@@ -40,6 +41,7 @@ rule all:
         rules.all_objectives.input,
         rules.all_transforms.input,
         rules.all_search.input,
+        rules.all_comparisons.input,
         f"results/{SCALE}/page/report.html",
     message:
         f"all of scale {SCALE}"

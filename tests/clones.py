@@ -89,6 +89,8 @@ OUTPUTS = {
     "search": ["trials.parquet", "best.json", "importance.json"],
     "search_comparison": ["comparison.parquet"],
     "search_report": ["summary.json", "table.md", "search.png"],
+    "comparison_study": ["curves.parquet", "episodes.parquet"],
+    "comparison_report": ["summary.json", "table.md", "comparison_inner_loop.png"],
     "page": ["report.html"],
 }
 

@@ -18,9 +18,9 @@ PACKAGE = "synthbench"
 NEUTRAL = {
     f"{PACKAGE}.{name}"
     for name in (
-        *("__main__", "codehash", "compatibility", "composition", "config", "display"),
-        *("inspection", "job", "layers", "mdp_plan", "provenance", "reward_plan", "schema"),
-        *("search_plan", "transform_plan"),
+        *("__main__", "codehash", "comparison_plan", "compatibility", "composition", "config"),
+        *("display", "inspection", "job", "layers", "mdp_plan", "provenance", "reward_plan"),
+        *("schema", "search_plan", "transform_plan"),
     )
 }
 

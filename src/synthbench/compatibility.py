@@ -35,6 +35,7 @@ RESERVED = {
     "insight": "it is a directory of results/",
     "transforms": "it is a directory of results/",
     "search": "it is a directory of results/",
+    "comparisons": "it is a directory of results/",
 }
 
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from synthbench import mdp_plan, reward_plan, search_plan, transform_plan
+from synthbench import comparison_plan, mdp_plan, reward_plan, search_plan, transform_plan
 from synthbench.compatibility import REAL, check_client, check_environment, check_identifier
 from synthbench.layers import settings_of
 from synthbench.schema import (
@@ -60,6 +60,7 @@ def check_scale(plan: "Plan", scale: str) -> None:
     reward_plan.check_scale(plan, scale)
     mdp_plan.check_scale(plan, scale)
     transform_plan.check_scale(plan, scale)
+    comparison_plan.check_scale(plan, scale)
     _check_objectives(plan, scale)
     search_plan.check_scale(plan, scale)
 

@@ -118,6 +118,10 @@ STAGES = {
         f"{PACKAGE}.search.comparison", (*TASK, "synth", "meta", "agents", "comparison")
     ),
     "search_report": Stage(f"{PACKAGE}.analysis.searches", ("scale", "searches"), True),
+    "comparison_study": Stage(
+        f"{PACKAGE}.evaluation.family", (*TASK, "synth", "transfer", "agents")
+    ),
+    "comparison_report": Stage(f"{PACKAGE}.analysis.comparisons", ("scale", "comparisons"), True),
     "choice_report": Stage(f"{PACKAGE}.analysis.choices", ("scale", "choice_tasks"), True),
     "figures": Stage(f"{PACKAGE}.analysis.figures", ("scale", "task"), True),
     "experts": Stage(f"{PACKAGE}.analysis.experts", ("scale", "expert_tasks"), True),

@@ -71,6 +71,14 @@ MDPS = INSIGHT | {
     *(f"mdps/cartpole_v0/real/{trial}" for trial in TRIALS),
     "mdp_report",
 }
+COMPARED = {
+    *(f"comparisons/inner_loop/{arm}/seed0/metatrain" for arm in ("fixed", "mdp")),
+    *(f"comparisons/inner_loop/{arm}/transfer/inside" for arm in ("fixed", "mdp", "bandit_ppo")),
+    "comparisons/inner_loop/fixed/transfer/outside",
+    *(f"comparisons/inner_loop/real/{trial}" for trial in ("inside", "outside")),
+    "comparison_report",
+}
+WHOLE = ACROBOT | CARTPOLE | REPORT | EXPERTS | REWARDS | MDPS | COMPARED
 TRANSFER = {job for job in ACROBOT if "/transfer/" in job}
 ANALYSED = TRANSFER | OF_ACROBOT
 DISTILLED = {job for job in ACROBOT if "teacher" in job or "/distilled/" in job}
@@ -84,7 +92,7 @@ GENERATIONS = "meta: {generations: 4}"
 
 def test_the_whole_plan_is_computed_once_by_dvc(published: Clone) -> None:
     computed = published.computed()
-    assert set(computed) == ACROBOT | CARTPOLE | REPORT | EXPERTS | REWARDS | MDPS
+    assert set(computed) == WHOLE
     assert set(computed.values()) == {3}
     assert published.stages("status") == set()
 
@@ -101,16 +109,15 @@ def test_environments_alone_are_enough_for_the_rest(published: Clone, tmp_path: 
     trained = [job for job in ACROBOT | CARTPOLE if job.endswith("metatrain")]
     clone.dvc("pull", "-q", *(f"results/{SCALE}/{job}" for job in trained))
     # Figures and summary came with git, and are made again with the tables that they show.
-    assert clone.planned() == (ACROBOT | CARTPOLE | REPORT | EXPERTS | REWARDS | MDPS) - set(
-        trained
-    )
+    assert clone.planned() == WHOLE - set(trained)
 
 
 def test_one_number_of_one_task_names_what_depends_on_it(fresh: Clone) -> None:
     fresh.edit_acrobot(POPULATION)
     assert fresh.planned() == ACROBOT_META
     # What DVC knows of insight is that it looks into tasks; Snakemake knows which.
-    changed = {f"{SCALE}@acrobot", f"{SCALE}-report", f"{SCALE}-insight", f"{SCALE}-page"}
+    changed = {f"{SCALE}@acrobot", f"{SCALE}-report", f"{SCALE}-page"}
+    changed |= {f"{SCALE}-{looks}" for looks in ("insight", "comparisons")}
     assert fresh.stages("status") == changed
     assert fresh.stages("repro", "--dry") == changed
     fresh.git("checkout", "-q", "params.yaml")

@@ -65,17 +65,22 @@ def test_one_command_leaves_every_table_figure_and_number(smoke: Clone) -> None:
     assert (
         page.count("<figure ")
         == page.count("data:image/png;base64,")
-        == 2 * (5 + 1) + 1 + 2 + 2 + 5 + 1 + 1 + 1
+        == 2 * (5 + 1) + 1 + 2 + 2 + 5 + 1 + 1 + 1 + 1
     )
     manifests = list(results.rglob("manifest.json"))
-    # of reward networks; objectives; MDPs; insight; transforms; search
-    assert len(manifests) == 27 + 6 + 5 + 10 + 2 + 2 + 3
+    # of reward networks; objectives; MDPs; insight; transforms; search; comparisons
+    assert len(manifests) == 27 + 6 + 5 + 10 + 2 + 2 + 3 + 9
     rewards = json.loads((results / "reward_report/summary.json").read_text())["tasks"]["cliff"]
     assert rewards["fixed"].keys() == {"additive_potential", "plain"}
     assert rewards["fixed"]["plain"]["agents"] == rewards["fixed"]["additive_potential"]["agents"]
     mdps = json.loads((results / "mdp_report/summary.json").read_text())["tasks"]["cartpole_v0"]
     assert mdps["trials"]["seen"].keys() == {"real", "varied", "modelled"}
     assert mdps["ranking"]["varied"]["settings"] == 4
+    compared = json.loads((results / "comparison_report/summary.json").read_text())["comparisons"]
+    assert compared["inner_loop"]["returns"]["inside"].keys() == {
+        *("real", "fixed", "mdp", "bandit_ppo")
+    }
+    assert 0 <= compared["inner_loop"]["making"]["mdp"]["one_step_last"][0] <= 1
     for path in manifests:
         manifest = json.loads(path.read_text())
         there = {p.name for p in path.parent.iterdir() if p.is_file() and p.name != ".gitignore"}

@@ -16,6 +16,7 @@ CAPTIONS = (
     "drifts",
     "transforms",
     "search",
+    "comparisons",
     "workflow",
 )
 DESIGN = "src/synthbench/analysis/page/page"

@@ -16,7 +16,13 @@ shell.prefix(
     f"export PYTHONPATH='{ROOT}/src' PATH='{Path(sys.executable).parent}':\"$PATH\"; "
 )
 
-from synthbench import mdp_plan, reward_plan, search_plan, transform_plan
+from synthbench import (
+    comparison_plan,
+    mdp_plan,
+    reward_plan,
+    search_plan,
+    transform_plan,
+)
 from synthbench.config import Plan
 from synthbench.io import read_json, write_json
 from synthbench.provenance import Provenance
@@ -60,6 +66,7 @@ wildcard_constraints:
     objective="[a-z][a-z0-9_]*",
     studied="[a-z][a-z0-9_]*",
     search="[a-z][a-z0-9_]*",
+    comparison="[a-z][a-z0-9_]*",
 
 
 def checked_plan():
@@ -238,6 +245,44 @@ def settings_of_arm(wildcards):
 
 def first_of_arm(wildcards):
     return of_arm(wildcards)[:1]
+
+
+COMPARISON = "results/{scale}/comparisons/{comparison}"
+COMPARED = f"{COMPARISON}/{{arm}}/seed{{seed}}"  # one environment that is made for it
+COMPARISON_STUDY = (
+    f"{COMPARISON}/{{arm}}/transfer/{{trial}}"  # agents with all of an arm
+)
+COMPARISON_REAL = f"{COMPARISON}/real/{{trial}}"  # agents in the task itself
+COMPARISON_FIGURES = [
+    f"comparison_{name}" for name in comparison_plan.planned(PLAN, SCALE)
+]
+
+
+def compared(wildcards):
+    """The environments of an arm, one of each seed: made for it, or of the plan."""
+    scale, name, arm = (wildcards[w] for w in ("scale", "comparison", "arm"))
+    of_plan = arm in comparison_plan.planned(PLAN, scale)[name].get("environments", [])
+    place = dict(scale=scale, comparison=name, arm=arm, environment=arm)
+    place["task"] = comparison_plan.planned(PLAN, scale)[name]["task"]
+    path = (
+        made("environment.safetensors")(place)
+        if of_plan
+        else f"{COMPARED}/metatrain/environment.safetensors"
+    )
+    return [
+        path.format(**place, seed=seed)
+        for seed in comparison_plan.seeds(PLAN, scale, name, arm)
+    ]
+
+
+def made_for_plan(wildcards):
+    """What the making of the plan's environments took that are compared as well."""
+    return list(
+        dict.fromkeys(
+            made("progress.parquet")(job).format(**job)
+            for job in comparison_plan.of_plan(PLAN, wildcards["scale"])
+        )
+    )
 
 
 TABLES = {  # name -> where its files are
@@ -488,6 +533,11 @@ SHOWN = {  # on the page of a scale
         "transform_report",
         ["transforms.png"],
         lambda scale: transform_plan.planned(PLAN, scale),
+    ),
+    "comparisons": report_of(
+        "comparison_report",
+        [f"{name}.png" for name in COMPARISON_FIGURES],
+        lambda scale: comparison_plan.planned(PLAN, scale),
     ),
     "searches": report_of("search_report", ["search.png"], PLAN.searches),
     "rollouts": tables("rollouts"),

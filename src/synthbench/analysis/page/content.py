@@ -46,6 +46,8 @@ FIGURES = {  # file, without suffix -> its title, and what somebody is told who 
         "Return over real steps, bars of importance, and configurations as parallel coordinates",
     ),
 }
+COMPARISON = "comparison_"  # begins the name of a figure that a plan names
+COMPARED = "Returns by the place of training, with intervals, and the course of meta-training"
 CAPTIONS = {
     "learning_curves": "experts",
     "objective_learning": "objectives",
@@ -103,6 +105,12 @@ REPORTS = {  # input -> title, its first part, stages, and what is said of a sca
         "What is compared",
         ("transform_study", "transform_report"),
         "This scale studies no transforms of scores.",
+    ),
+    "comparisons": (
+        "Comparisons",
+        "What is compared",
+        ("comparison_study", "comparison_report"),
+        "This scale compares no ways of making environments.",
     ),
     "searches": (
         "Settings found for meta-training",
@@ -260,7 +268,7 @@ class Content:
 
     def picture(self, path: Path, origin: list[Entry], task: str = "") -> Picture:
         """A figure from its PNG, with its caption. Raises ValueError if it has none."""
-        title, alt = FIGURES[_known(path)]
+        title, alt = _titled(path)
         with Image.open(path) as image:
             width, height = image.size
         return Picture(
@@ -270,7 +278,7 @@ class Content:
             b64encode(path.read_bytes()).decode(),
             width,
             height,
-            self.caption(CAPTIONS.get(path.stem, path.stem), task=task),
+            self.caption(_captioned(path), task=task),
             origin,
         )
 
@@ -279,6 +287,20 @@ class Content:
         if name not in self.captions:
             raise ValueError(f"{name} has no caption: write workflow/report/{name}.rst.")
         return text.caption(self.captions[name], scale=self.scale, **wildcards)
+
+
+def _titled(figure: Path) -> tuple[str, str]:
+    """The title of a figure, and what somebody is told who does not see it."""
+    if figure.stem.startswith(COMPARISON):
+        return figure.stem.removeprefix(COMPARISON).replace("_", " ").capitalize(), COMPARED
+    return FIGURES[_known(figure)]
+
+
+def _captioned(figure: Path) -> str:
+    """The name of a figure's caption."""
+    if figure.stem.startswith(COMPARISON):
+        return "comparisons"
+    return CAPTIONS.get(figure.stem, figure.stem)
 
 
 def _known(figure: Path) -> str:

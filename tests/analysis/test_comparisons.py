@@ -1,0 +1,199 @@
+"""Comparisons by numbers that can be worked out by hand; intervals by environment; verdicts."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from synthbench.analysis import comparisons
+
+TASK = {
+    "name": "cartpole",
+    "id": "CartPole-v1",
+    "solved": 475.0,
+    "reference": {"random": 20.0, "expert": 500.0},
+}
+SECTION: dict[str, Any] = {
+    "about": "Bandit or MDP",
+    "task": TASK,
+    "made": ["bandit", "mdp"],
+    "arms": ["bandit", "mdp", "distilled"],
+    "agents": {"bandit": ["dqn"], "mdp": ["dqn"], "distilled": []},
+    "trials": {
+        "dqn": {
+            "agent": "dqn",
+            "arms": ["bandit", "mdp", "distilled"],
+            "steps": {"bandit": 500, "mdp": 300, "distilled": 500},
+            "real_steps": 800,
+        },
+        "wide": {"agent": "ppo", "arms": ["bandit"], "steps": {"bandit": 500}, "real_steps": 800},
+    },
+    "claims": [
+        {
+            "says": "As good",
+            "of": ["bandit"],
+            "over": ["mdp"],
+            "trials": ["dqn"],
+            "expect": "equal",
+        },
+        {"says": "Better than real", "of": ["bandit"], "over": ["real"], "expect": "better"},
+    ],
+}
+ENDS = {  # (arm, trial) -> environment -> returns of its agents
+    ("bandit", "dqn"): {0: [400.0, 420.0], 1: [440.0, 460.0]},
+    ("mdp", "dqn"): {0: [410.0, 430.0], 1: [420.0, 440.0]},
+    ("distilled", "dqn"): {3: [500.0, 500.0]},
+    ("bandit", "wide"): {0: [300.0, 300.0], 1: [300.0, 300.0]},
+    ("real", "dqn"): {-1: [50.0, 70.0]},
+    ("real", "wide"): {-1: [90.0, 90.0]},
+}
+
+
+def save(table: pd.DataFrame, path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_parquet(path)
+    return path
+
+
+def curves(ends: dict[int, list[float]]) -> pd.DataFrame:
+    """Two tests each, of which the last counts."""
+    return pd.DataFrame(
+        {"environment_seed": seed, "draw": draw, "step": step, "return_": value}
+        for seed, returns in ends.items()
+        for draw, end in enumerate(returns)
+        for step, value in ((300, end), (100, -1000.0))
+    )
+
+
+def progress(one_step: list[int] | None) -> pd.DataFrame:
+    """Ten generations of 100 real steps each; of 200 episodes in each, so many of one step."""
+    table = pd.DataFrame({"generation": range(1, 11), "real_steps": 100, "synthetic_steps": 400})
+    table = table.assign(seconds=2.0, updates=7, stage="metatrain", agent="dqn")
+    if one_step is None:
+        return table
+    return table.assign(synthetic_episodes=200, one_step_episodes=one_step)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of SECTION."""
+    root = tmp_path_factory.mktemp("comparisons")
+    base = root / "results/smoke/comparisons/lengths"
+    inputs: dict[str, list[Path]] = {"curves": [], "real_curves": [], "progress": []}
+    for (arm, trial), ends in ENDS.items():
+        kind, below = ("real_curves", "real") if arm == "real" else ("curves", f"{arm}/transfer")
+        inputs[kind].append(save(curves(ends), base / below / trial / "curves.parquet"))
+    of_mdp = [20] * 5 + [180] * 5
+    for arm, seed, shares in (
+        ("bandit", 0, None),
+        ("bandit", 1, None),
+        ("mdp", 0, of_mdp),
+        ("mdp", 1, of_mdp),
+    ):
+        path = base / arm / f"seed{seed}/metatrain/progress.parquet"
+        inputs["progress"].append(save(progress(shares), path))
+    evaluations = pd.DataFrame({"generation": [0, 10] * 2, "return_": [9.0, 400.0, 9.0, 500.0]})
+    inputs["evaluations"] = [
+        save(evaluations, base / arm / f"seed{seed}/metatrain/evaluations.parquet")
+        for arm in ("bandit", "mdp")
+        for seed in (0, 1)
+    ]
+    path = root / "results/smoke/tasks/cartpole/distilled/seed3/distil/progress.parquet"
+    inputs["plan_progress"] = [save(progress(None).iloc[:1], path)]
+    out = root / "out"
+    out.mkdir()
+    config = {"scale": "smoke", "comparisons": {"lengths": SECTION}}
+    names = comparisons.run(config, inputs, out, root)
+    assert names == ["summary.json", "table.md", "comparison_lengths.png"]
+    return out
+
+
+@pytest.fixture(scope="module")
+def numbers(written: Path) -> dict[str, Any]:
+    summary: dict[str, Any] = json.loads((written / "summary.json").read_text())
+    found: dict[str, Any] = summary["comparisons"]["lengths"]
+    return found
+
+
+def test_returns_are_interquartile_means_of_the_last_test(numbers: dict[str, Any]) -> None:
+    bandit = numbers["returns"]["dqn"]["bandit"]
+    assert bandit["value"] == 430.0  # the middle half of 400, 420, 440, 460
+    assert (bandit["environments"], bandit["agents"], bandit["steps"]) == (2, 4, 500)
+    assert bandit["low"] == 400.0  # both times the worse agent of the worse environment
+    assert bandit["high"] == 460.0
+    assert numbers["returns"]["wide"].keys() == {"real", "bandit"}
+    assert numbers["returns"]["dqn"]["real"]["environments"] == 0
+
+
+def test_environments_are_drawn_once_for_all_trials_of_an_arm() -> None:
+    # In each trial one environment is good and the other bad, in turn: the sum never changes.
+    cells = {
+        ("arm", "a"): [np.zeros(3), np.ones(3)],
+        ("arm", "b"): [np.ones(3), np.zeros(3)],
+        ("other", "a"): [np.zeros(3), np.ones(3)],
+    }
+    found = comparisons.resampled(cells)
+    np.testing.assert_allclose(found["arm", "a"] + found["arm", "b"], 1.0)
+    assert np.std(found["arm", "a"] + found["other", "a"]) > 0.1
+
+
+def test_costs_are_of_one_environment(numbers: dict[str, Any]) -> None:
+    bandit, distilled = (numbers["making"][arm] for arm in ("bandit", "distilled"))
+    assert (bandit["real_steps"], bandit["seconds"], bandit["environments"]) == (1000, 20.0, 2)
+    assert (distilled["real_steps"], distilled["environments"]) == (100, 1)
+    assert "one_step_last" not in bandit
+
+
+def test_episodes_of_one_step_emerge(numbers: dict[str, Any]) -> None:
+    mdp = numbers["making"]["mdp"]
+    assert (mdp["one_step_first"], mdp["one_step_last"]) == ([0.1, 0.1], [0.9, 0.9])
+    assert mdp["length_last"] == [2.0, 2.0]
+    claim = numbers["claims"][-1]
+    assert (claim["verdict"], claim["share"]["value"]) == ("holds", 0.9)
+
+
+def test_claims_have_a_difference_and_a_verdict(numbers: dict[str, Any]) -> None:
+    equal, better, _ = numbers["claims"]
+    assert equal["difference"]["value"] == 5.0  # 430 less 425
+    assert equal["share"]["value"] == pytest.approx(5 / 480, abs=1e-5)
+    assert equal["verdict"] == "holds"  # from 400 - 440 to 460 - 410, within a tenth of 480
+    assert better["difference"]["value"] == (430 - 60 + 300 - 90) / 2
+    assert better["verdict"] == "holds"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "of_better", "of_equal"),
+    [
+        (-9.0, 9.0, "undecided", "holds"),
+        (1.0, 9.0, "holds", "holds"),
+        (-20.0, -11.0, "does not hold", "does not hold"),
+        (11.0, 20.0, "holds", "in part: better"),
+        (-20.0, 20.0, "undecided", "undecided"),
+        (-20.0, -1.0, "does not hold", "undecided"),
+    ],
+)
+def test_verdicts(low: float, high: float, of_better: str, of_equal: str) -> None:
+    difference = {"value": (low + high) / 2, "low": low, "high": high}
+    assert comparisons.better(difference, 100.0) == of_better
+    assert comparisons.equal(difference, 100.0) == of_equal
+    assert comparisons.equal(difference, None) == "undecided"
+
+
+def test_the_table_says_who_was_unseen(written: Path) -> None:
+    table = (written / "table.md").read_text()
+    (bandit,) = (
+        line for line in table.splitlines() if line.startswith("| `bandit`") and "†" in line
+    )
+    assert "430.0 [400.0, 460.0], 500 steps" in bandit
+    assert "300.0 [300.0, 300.0] †, 500 steps" in bandit
+    assert "10%, then 90% (mean length 2.0 steps)" in table
+
+
+def test_the_figure_is_drawn(written: Path) -> None:
+    with Image.open(written / "comparison_lengths.png") as image:
+        colours = np.unique(np.asarray(image.convert("RGB")).reshape(-1, 3), axis=0)
+    assert len(colours) > 20
