@@ -165,24 +165,6 @@ def test_claims_have_a_difference_and_a_verdict(numbers: dict[str, Any]) -> None
     assert better["verdict"] == "holds"
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "of_better", "of_equal"),
-    [
-        (-9.0, 9.0, "undecided", "holds"),
-        (1.0, 9.0, "holds", "holds"),
-        (-20.0, -11.0, "does not hold", "does not hold"),
-        (11.0, 20.0, "holds", "in part: better"),
-        (-20.0, 20.0, "undecided", "undecided"),
-        (-20.0, -1.0, "does not hold", "undecided"),
-    ],
-)
-def test_verdicts(low: float, high: float, of_better: str, of_equal: str) -> None:
-    difference = {"value": (low + high) / 2, "low": low, "high": high}
-    assert comparisons.better(difference, 100.0) == of_better
-    assert comparisons.equal(difference, 100.0) == of_equal
-    assert comparisons.equal(difference, None) == "undecided"
-
-
 def test_the_table_says_who_was_unseen(written: Path) -> None:
     table = (written / "table.md").read_text()
     (bandit,) = (

@@ -17,6 +17,7 @@ CARTPOLE: dict[str, Any] = {
     "solved": 475.0,
     "observation_names": ["a", "b", "c"],
     "surface": ["a", "c"],
+    "reference": {"random": 20.0, "expert": 500.0},
 }
 
 
@@ -72,8 +73,18 @@ def test_numbers_are_those_worked_out(made: Path) -> None:
     assert numbers["distances"]["b"] == pytest.approx(1 / deviation, rel=1e-4)
 
 
+def test_claims_are_of_the_best_paid_action(made: Path) -> None:
+    as_good, symmetric = json.loads((made / "summary.json").read_text())["claims"]
+    assert as_good["verdict"] == "in part: better"  # by 100 of 480
+    assert as_good["here"] == "return +100.0 [+100.0, +100.0]"
+    assert (symmetric["verdict"], symmetric["here"]) == (
+        "holds",
+        "in the mirror 0.90 (at least 0.9)",
+    )
+
+
 def test_the_table_is_for_the_page_and_the_figure_is_wide(made: Path) -> None:
     blocks = text.blocks((made / "table.md").read_text())
-    assert sum(isinstance(block, text.Table) for block in blocks) == 2
+    assert sum(isinstance(block, text.Table) for block in blocks) == 3
     with Image.open(made / "insight.png") as image:
         assert image.width == 1080

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
-from synthbench.analysis import learning, style
+from synthbench.analysis import learning, style, verdicts
 from synthbench.analysis.figures import comparisons as figures
 from synthbench.analysis.files import REAL
 from synthbench.analysis.learning import Numbers
@@ -23,7 +23,6 @@ from synthbench.io import atomic, read_table, write_json
 
 Comparisons = Mapping[str, Mapping[str, Any]]
 Cell = tuple[str, str]  # arm, trial
-MARGIN = 0.1  # of what is between random actions and the best agent known: that little is equal
 RESAMPLES = 2_000
 COSTS = ("seconds", "real_steps", "synthetic_steps", "updates")
 EPISODES, ONE_STEP = "synthetic_episodes", "one_step_episodes"  # in the training of candidates
@@ -199,8 +198,12 @@ def claim(
         float(np.mean([points[c] for c in here]) - np.mean([points[c] for c in others])),
         np.mean([samples[c] for c in here], 0) - np.mean([samples[c] for c in others], 0),
     )
-    span = span_of(section["task"])
-    verdict = (better if of["expect"] == "better" else equal)(difference, span)
+    span = verdicts.span_of(section["task"])
+    verdict = (
+        verdicts.better(difference)
+        if of["expect"] == "better"
+        else verdicts.equal(difference, span)
+    )
     share = {key: value / span for key, value in difference.items()} if span else None
     return {
         "says": of["says"],
@@ -221,13 +224,13 @@ def emergence(table: Mapping[str, Numbers]) -> list[Numbers]:
             shares = np.array(numbers["one_step_last"])
             chosen = generator.integers(len(shares), size=(RESAMPLES, len(shares)))
             share = learning.estimate(float(shares.mean()), shares[chosen].mean(1))
-            holds, fails = share["low"] > MOST, share["high"] < MOST
+            beyond = {key: value - MOST for key, value in share.items()}
             found.append(
                 {
                     "says": f"In {arm} most episodes come to have one step (published: more than "
                     f"{MOST:.0%})",
                     "expect": "better",
-                    "verdict": "holds" if holds else "does not hold" if fails else "undecided",
+                    "verdict": verdicts.better(beyond),
                     "difference": None,
                     "share": share,
                     "environments": len(shares),
@@ -242,35 +245,6 @@ def _chosen(cells: Iterable[Cell], arms: Iterable[str], trials: Iterable[str]) -
     return [cell for cell in wanted if cell in there]
 
 
-def span_of(task: Mapping[str, Any]) -> float | None:
-    """The return between random actions and the best agent known; None where it is not known."""
-    best = task["reference"]["expert"]
-    return None if best is None else float(best - task["reference"]["random"])
-
-
-def better(difference: Mapping[str, float], span: float | None) -> str:
-    """The verdict on a claim that something is better."""
-    if difference["low"] > 0:
-        return "holds"
-    return "does not hold" if difference["high"] <= 0 else "undecided"
-
-
-def equal(difference: Mapping[str, float], span: float | None) -> str:
-    """The verdict on a claim that something is as good, but for MARGIN.
-
-    It does not hold where the whole interval is beyond the margin on the worse side; on the better
-    side it holds in part, as it is not what was expected.
-    """
-    if span is None:
-        return "undecided"
-    low, high = difference["low"] / span, difference["high"] / span
-    if low >= -MARGIN and high <= MARGIN:
-        return "holds"
-    if high < -MARGIN:
-        return "does not hold"
-    return "in part: better" if low > MARGIN else "undecided"
-
-
 def markdown(numbers: Numbers, comparisons: Comparisons) -> str:
     """The tables, readable on their own."""
     about = numbers["about"]
@@ -280,10 +254,10 @@ def markdown(numbers: Numbers, comparisons: Comparisons) -> str:
         "interval] of agents that were trained in environments made in different ways, or in the "
         "task (`real`). Intervals resample environments, and agents within each; with one "
         "environment, or in the task, agents only. A claim stands in the plan; `equal`: the "
-        f"interval of the difference is within {MARGIN:.0%} of what is between random actions and "
-        "the best agent known, which is what `share` is of; `better`: it is above zero. Of Liesen "
-        "et al. 2024, who did the same experiments, no numbers are known but for the share of "
-        "episodes with one step (more than 80 % in MDPs); settings are ours.",
+        f"interval of the difference is within {verdicts.MARGIN:.0%} of what is between random "
+        "actions and the best agent known, which is what `share` is of; `better`: it is above "
+        "zero. Of Liesen et al. 2024, who did the same experiments, no numbers are known but for "
+        "the share of episodes with one step (more than 80 % in MDPs); settings are ours.",
         "## Claims",
         tabulate(
             [

@@ -12,16 +12,17 @@ import pandas as pd
 from scipy import stats
 from tabulate import tabulate
 
-from synthbench.analysis import style
+from synthbench.analysis import style, verdicts
 from synthbench.analysis.figures import insight as figure
 from synthbench.analysis.learning import Numbers
-from synthbench.analysis.statistics import LEVEL, estimate
+from synthbench.analysis.statistics import LEVEL, difference, estimate
 from synthbench.analysis.summary import rounded
 from synthbench.io import atomic, read_table, write_json
 
 Tasks = Mapping[str, Mapping[str, Any]]
 INPUTS = ("policies", "importance", "symmetry", "states")
 GREEDY, TRAINED, RANDOM = "best paid", "trained", "random"
+MIRRORED = 0.9  # how often a policy does in the mirror what its mirror image does, to be symmetric
 
 
 def run(
@@ -33,7 +34,8 @@ def run(
     """
     scale, tasks = config["scale"], config["insight_tasks"]
     tables = {name: read(inputs[name]) for name in INPUTS}
-    numbers = rounded({"about": {"scale": scale, "level": LEVEL}, **summarise(tables)})
+    numbers = {"about": {"scale": scale, "level": LEVEL}, **summarise(tables)}
+    numbers = rounded(numbers | {"claims": claims(tables["policies"], numbers["tasks"], tasks)})
     write_json(out / "summary.json", numbers)
     with atomic(out / "table.md") as path:
         path.write_text(markdown(numbers, tasks), encoding="utf-8")
@@ -87,6 +89,36 @@ def summarise(tables: Mapping[str, pd.DataFrame]) -> Numbers:
     return summary
 
 
+def claims(policies: pd.DataFrame, found: Mapping[str, Numbers], tasks: Tasks) -> list[Numbers]:
+    """What Liesen et al. 2024 say of their bandits: does it hold of these?"""
+    said = []
+    for (task, environment), rows in policies.groupby(["task", "environment"], sort=False):
+        paid, trained = (
+            rows.loc[rows["kind"] == kind, "return_"].to_numpy(float) for kind in (GREEDY, TRAINED)
+        )
+        less = difference([paid], [trained])
+        about = {"task": str(task), "environment": str(environment)}
+        said.append(
+            about
+            | {
+                "claim": "The action that pays best is as good a policy as what agents learn there",
+                "verdict": verdicts.equal(vars(less), verdicts.span_of(tasks[str(task)])),
+                "here": f"return {less.difference:+.1f} [{less.low:+.1f}, {less.high:+.1f}]",
+            }
+        )
+        share = found[str(task)][str(environment)]["symmetry"].get(GREEDY)
+        if share is not None:
+            said.append(
+                about
+                | {
+                    "claim": "The bandit has found the symmetry of the task",
+                    "verdict": verdicts.HOLDS if share >= MIRRORED else verdicts.FAILS,
+                    "here": f"in the mirror {share:.2f} (at least {MIRRORED})",
+                }
+            )
+    return said
+
+
 def distances(states: pd.DataFrame) -> dict[str, float]:
     """Of each observation, between contexts and states visited: over the latter's deviation."""
     found = {}
@@ -112,6 +144,16 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
         "mirror: how often a policy does there what the mirror image of its action is (discrete), "
         "or correlation of the two (continuous).",
         _table(numbers, tasks),
+        "## Claims",
+        "Return: interquartile mean of episodes by the action that pays best, less that of agents "
+        f"trained there; as good: its interval is within {verdicts.MARGIN:.0%} of what is between "
+        "random actions and the best agent known.",
+        tabulate(
+            [{**of, "environment": f"`{of['environment']}`"} for of in numbers["claims"]],
+            headers="keys",
+            tablefmt="pipe",
+            disable_numparse=True,
+        ),
     ]
     for task, environments in numbers["tasks"].items():
         parts.append(f"## {tasks[task]['id']}, importance of observations")
