@@ -17,6 +17,7 @@ include: "workflow/rules/search.smk"
 include: "workflow/rules/comparisons.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/experts.smk"
+include: "workflow/rules/transfer.smk"
 include: "workflow/rules/clients.smk"
 
 
@@ -33,6 +34,7 @@ rule all:
     default_target: True
     input:
         rules.all_tasks.input,
+        rules.all_transfer.input,
         rules.all_experts.input,
         rules.all_choices.input,
         rules.all_rewards.input,

@@ -65,6 +65,10 @@ OUTPUTS = {
         for name in ("meta_training", "returns", "effort", "behaviour", "reward_surface")
     ],
     "summary": ["summary.json", "summary.md"],
+    "transfer_report": [
+        *("summary.json", "table.md"),
+        *(f"transfer_{figure}.png" for figure in ("profiles", "improvement", "efficiency")),
+    ],
     "expert": ["curves.parquet", "episodes.parquet"],
     "experts": ["summary.json", "table.md", "learning_curves.png"],
     "reward_study": ["curves.parquet", "episodes.parquet"],

@@ -48,6 +48,7 @@ STAGES = {
     "comparison_report": "put the numbers of comparisons together, and draw them",
     "figures": "draw the figures of a task",
     "summary": "put the numbers of a scale together",
+    "transfer_report": "compare agents by where they were trained, and with what was published",
     "experts": "put the numbers of the experts of a scale together, and draw their learning curves",
     "page": "put everything about a scale on one page, to look at in a browser",
 }
@@ -85,6 +86,7 @@ OPTIONS = {  # what says which job it is, besides the scale
     "comparison_report": [],
     "figures": ["task"],
     "summary": [],
+    "transfer_report": [],
     "experts": [],
     "page": [],
 }
@@ -122,6 +124,7 @@ EXAMPLES = {
     "comparison_report": "--spec work/results/quick/comparison_report/spec.json",
     "figures": "--spec work/results/quick/figures/cartpole/spec.json",
     "summary": "--spec work/results/quick/spec.json",
+    "transfer_report": "--spec work/results/quick/transfer_report/spec.json",
     "experts": "--spec work/results/quick/expert_report/spec.json",
     "page": "--spec work/results/quick/page/spec.json",
 }

@@ -129,6 +129,7 @@ STAGES = {
         f"{PACKAGE}.analysis.page", ("scale", "tasks", "expert_tasks", "choice_tasks"), True
     ),
     "summary": Stage(f"{PACKAGE}.analysis.summary", ("scale", "tasks"), True),
+    "transfer_report": Stage(f"{PACKAGE}.analysis.transfer", ("scale", "tasks"), True),
 }
 
 

@@ -48,8 +48,8 @@ OBJECTIVES = {
 }
 TRANSFORMS = {"transforms/empty_room", "transform_report"}
 SEARCH = {"search/cartpole/se", "search/cartpole/se/comparison", "search_report"}
-REPORT = {"figures/acrobot", "figures/cartpole", "summary", "page"}
-OF_ACROBOT = {"figures/acrobot", "summary", "page"}
+REPORT = {"figures/acrobot", "figures/cartpole", "summary", "transfer_report", "page"}
+OF_ACROBOT = {"figures/acrobot", "summary", "transfer_report", "page"}
 EXPERTS = (  # know nothing of environments
     {"experts/cartpole/ppo", "expert_report"} | OBJECTIVES | TRANSFORMS | SEARCH
 )
@@ -116,8 +116,8 @@ def test_one_number_of_one_task_names_what_depends_on_it(fresh: Clone) -> None:
     fresh.edit_acrobot(POPULATION)
     assert fresh.planned() == ACROBOT_META
     # What DVC knows of insight is that it looks into tasks; Snakemake knows which.
-    changed = {f"{SCALE}@acrobot", f"{SCALE}-report", f"{SCALE}-page"}
-    changed |= {f"{SCALE}-{looks}" for looks in ("insight", "comparisons")}
+    stages = ("report", "insight", "transfer", "comparisons", "page")
+    changed = {f"{SCALE}@acrobot", *(f"{SCALE}-{stage}" for stage in stages)}
     assert fresh.stages("status") == changed
     assert fresh.stages("repro", "--dry") == changed
     fresh.git("checkout", "-q", "params.yaml")
@@ -318,6 +318,7 @@ def test_a_new_task_appears_in_both_tools(fresh: Clone) -> None:
     assert fresh.planned() == {job.replace("acrobot", "new") for job in ACROBOT} | {
         "figures/new",
         "summary",
+        "transfer_report",
         "page",
     }
     assert f"{SCALE}@new" in fresh.stages("status")

@@ -65,11 +65,13 @@ def test_one_command_leaves_every_table_figure_and_number(smoke: Clone) -> None:
     assert (
         page.count("<figure ")
         == page.count("data:image/png;base64,")
-        == 2 * (5 + 1) + 1 + 2 + 2 + 5 + 1 + 1 + 1 + 1
+        == 2 * (5 + 1) + 3 + 1 + 2 + 2 + 5 + 1 + 1 + 1 + 1
     )
     manifests = list(results.rglob("manifest.json"))
-    # of reward networks; objectives; MDPs; insight; transforms; search; comparisons
-    assert len(manifests) == 27 + 6 + 5 + 10 + 2 + 2 + 3 + 9
+    # of reward networks; objectives; MDPs; insight; transforms; search; transfer; comparisons
+    assert len(manifests) == 27 + 6 + 5 + 10 + 2 + 2 + 3 + 1 + 10
+    transfer = json.loads((results / "transfer_report/summary.json").read_text())
+    assert transfer["transfer"]["cartpole"].keys() == {"bandit_ppo", "real", "tuned"}
     rewards = json.loads((results / "reward_report/summary.json").read_text())["tasks"]["cliff"]
     assert rewards["fixed"].keys() == {"additive_potential", "plain"}
     assert rewards["fixed"]["plain"]["agents"] == rewards["fixed"]["additive_potential"]["agents"]
@@ -97,6 +99,7 @@ def test_a_fresh_clone_has_nothing_to_do_until_one_number_is_edited(fresh: Clone
         "tasks/acrobot/distilled_dqn/seed0/transfer/dqn",
         "figures/acrobot",
         "summary",
+        "transfer_report",
         "page",
     }
 

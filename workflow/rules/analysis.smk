@@ -2,6 +2,9 @@ PAGE = "results/{scale}/page"
 CAPTIONS = (
     *DRAWN,
     "rollout",
+    "transfer_profiles",
+    "transfer_improvement",
+    "transfer_efficiency",
     "experts",
     "choices",
     "reward_curves",

@@ -48,6 +48,7 @@ OBJECTIVE = "results/{scale}/objectives/{objective}"
 TRANSFORMS = "results/{scale}/transforms/{studied}"  # of scores, in one task
 FIGURES = "results/{scale}/figures/{task}"
 DRAWN = ("meta_training", "returns", "effort", "behaviour", "reward_surface")
+TRANSFER_FIGURES = ("profiles", "improvement", "efficiency")
 
 
 wildcard_constraints:
@@ -513,6 +514,11 @@ def report_of(directory, figures, planned):
 SHOWN = {  # on the page of a scale
     "summary": "results/{scale}/summary.json",
     "figures": figures_shown,
+    "transfers": report_of(
+        "transfer_report",
+        [f"transfer_{name}.png" for name in TRANSFER_FIGURES],
+        PLAN.tasks,
+    ),
     "experts": report_of("expert_report", ["learning_curves.png"], PLAN.experts),
     "choices": report_of("choice_report", ["choices.png"], PLAN.choices),
     "rewards": report_of(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from synthbench.analysis.statistics import LEVEL, SEED
+from synthbench.analysis.statistics import LEVEL, SEED, hierarchical
 
 Numbers = dict[str, Any]
 PLAIN = "plain"  # the baseline that all others are compared with
@@ -36,22 +36,25 @@ def resampled(sizes: Sequence[int], resamples: int = RESAMPLES) -> np.ndarray:
     """
     if len(set(sizes)) != 1:
         raise ValueError(f"Networks have {sizes} agents: equally many are needed.")
-    number, size = len(sizes), sizes[0]
     generator = np.random.default_rng(SEED)
-    networks = generator.integers(number, size=(resamples, number, 1))
-    agents = generator.integers(size, size=(resamples, number, size))
-    return (networks * size + agents).reshape(resamples, -1)
+    return hierarchical((len(sizes), 1, sizes[0]), generator, resamples).reshape(resamples, -1)
+
+
+def times_chosen(chosen: np.ndarray, agents: int) -> np.ndarray:
+    """How often each agent is among those of a resample: (resamples, agents)."""
+    return np.stack([np.bincount(row, minlength=agents) for row in chosen])
 
 
 def mean_curves(returns: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """(resamples, T): mean over the chosen agents."""
-    agents = len(returns)
-    weights = np.stack([np.bincount(row, minlength=agents) for row in chosen])
-    return weights @ returns / chosen.shape[1]
+    return times_chosen(chosen, len(returns)) @ returns / chosen.shape[1]
 
 
-def first_at(steps: np.ndarray, returns: np.ndarray, level: float) -> np.ndarray:
-    """The first step at which each curve (..., T) is at or above `level`; NEVER if it is not."""
+def first_at(steps: np.ndarray, returns: np.ndarray, level: float | np.ndarray) -> np.ndarray:
+    """The first step at which each curve (..., T) is at or above `level`; NEVER if it is not.
+
+    level: one for all, or one for each curve, (..., 1).
+    """
     there = returns >= level
     return np.where(there.any(-1), steps[there.argmax(-1)], NEVER)
 

@@ -128,6 +128,28 @@ def difference(
     return Difference(float(point), float(low), float(high))
 
 
+def hierarchical(
+    shape: tuple[int, ...], generator: np.random.Generator, resamples: int
+) -> np.ndarray:
+    """Indices into runs in a row, whose `shape` is (seeds, kinds, agents): (resamples, *shape).
+
+    Seeds with replacement, the same for all kinds, as one environment is what agents of every
+    algorithm are trained in; then agents in each. So an interval says what other environments, made
+    in the same way, would give. With one seed it cannot, nor where there is none (-1).
+    """
+    seeds, kinds, agents = shape
+    chosen = generator.integers(seeds, size=(resamples, seeds, 1, 1))
+    within = generator.integers(agents, size=(resamples, seeds, kinds, agents))
+    return (chosen * kinds + np.arange(kinds)[:, None]) * agents + within
+
+
+def bounds(samples: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
+    """Of the percentile interval of resamples (resamples, ...), each (...)."""
+    tail = (1 - level) / 2
+    low, high = np.quantile(samples, [tail, 1 - tail], axis=0)
+    return low, high
+
+
 def fraction_interval(successes: int, n: int, level: float = LEVEL) -> tuple[float, float]:
     """Score interval of a fraction (Wilson 1927).
 

@@ -22,6 +22,18 @@ FIGURES = {  # file, without suffix -> its title, and what somebody is told who 
     "behaviour": ("Observations and rewards", "Histograms, one per quantity and environment"),
     "reward_surface": ("Rewards", "Maps of reward over two of the observations"),
     "rollout": ("An episode", "Traces of one episode per environment over its steps"),
+    "transfer_profiles": (
+        "Performance profiles",
+        "Line charts of the share of agents over normalised score, per task",
+    ),
+    "transfer_improvement": (
+        "Probability of improvement",
+        "Points with intervals, one per pair of places where agents were trained",
+    ),
+    "transfer_efficiency": (
+        "Steps for the same return",
+        "Line charts of return over training steps, per task and agent",
+    ),
     "learning_curves": ("Learning curves", "Line charts of return over training steps, per task"),
     "choices": ("Choices", "Charts of return over the values of each choice"),
     "reward_curves": ("Learning curves", "Line charts of return over training steps, per reward"),
@@ -64,6 +76,12 @@ TABLES = {  # anchor -> title, the same for the contents, and which table of a t
     ),
 }
 REPORTS = {  # input -> title, its first part, stages, and what is said of a scale without it
+    "transfers": (
+        "Transfer, all tasks together",
+        "How intervals are made",
+        ("transfer_report",),
+        "This scale has no tasks.",
+    ),
     "experts": (
         "Experts in the real tasks",
         "Return of experts",

@@ -1,0 +1,238 @@
+"""Transfer: numbers as worked out by hand, and from tables of jobs to tables, verdicts, figures."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from synthbench.analysis import statistics, transfer, transfer_text
+from synthbench.analysis.page import text
+from synthbench.analysis.steps import RESAMPLES, Line, line, ratio
+from synthbench.io import read_json
+
+FIGURES = ["transfer_profiles.png", "transfer_improvement.png", "transfer_efficiency.png"]
+REFERENCE = {"cartpole": {"random": 20.0, "expert": 500.0}, "acrobot": {"random": -500.0}}
+
+
+def generator() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def flat(steps: Sequence[float], iqm: Sequence[float]) -> Line:
+    """A curve whose resamples are all alike."""
+    return Line(np.array(steps), np.array(iqm), np.tile(iqm, (RESAMPLES, 1)), 4)
+
+
+def test_a_resample_has_the_same_seeds_for_all_algorithms() -> None:
+    chosen = statistics.hierarchical((3, 2, 4), generator(), resamples=200)
+    seed, kind, _ = np.unravel_index(chosen, (3, 2, 4))
+    assert (seed == seed[:, :, :1, :1]).all()
+    assert (kind == np.arange(2)[:, None]).all()
+    assert set(chosen.reshape(-1)) == set(range(24))
+    assert (chosen[:, :, 0] % 4 != chosen[:, :, 1] % 4).any()  # agents are drawn anew for each
+
+
+def test_an_interval_is_wider_than_the_pooled_one_where_seeds_differ() -> None:
+    values = np.array([[0.0, 1, 2, 3], [100, 101, 102, 103], [200, 201, 202, 203]])
+    wide = transfer.estimated(values, generator())
+    pooled = transfer.estimated(values.reshape(1, -1), generator())
+    assert wide["value"] == pooled["value"] == np.mean([3, 100, 101, 102, 103, 200])
+    assert wide["low"] < 10 < pooled["low"] < pooled["high"] < 195 < wide["high"]
+    assert (wide["seeds"], pooled["seeds"], wide["agents"]) == (3, 1, 12)
+
+
+def test_a_profile_is_the_share_of_agents_at_or_above_a_score() -> None:
+    scores = np.array([0.0, 0.25, 0.5, 1.0]).reshape(1, 1, 4)
+    value, samples = transfer.profile(scores, np.array([0.0, 0.3, 0.5, 1.0, 1.1]), generator())
+    assert value.tolist() == [1, 0.5, 0.5, 0.25, 0]
+    assert samples.mean(0) == pytest.approx(value, abs=0.02)
+
+
+def test_improvement_counts_ties_half() -> None:
+    x, y = np.array([1.0, 2.0]).reshape(1, 1, 2), np.array([0.0, 1.0]).reshape(1, 1, 2)
+    value, samples = transfer.improvement(x, y, generator())
+    assert value == (1 + 0.5 + 1 + 1) / 4
+    # Of x both are the first, or the second, or one of each; and so of y.
+    assert set(samples) <= {0.5, 0.75, 0.875, 1.0}
+    assert transfer.improvement(y, x, generator())[0] == 1 - value
+
+
+def test_improvement_compares_agents_of_the_same_algorithm_only() -> None:
+    x = np.array([[[1.0, 1, 1], [9, 9, 9]]] * 2)
+    y = np.array([[[0.0, 0], [10, 10]]])
+    value, samples = transfer.improvement(x, y, generator())
+    assert value == 0.5  # the first is always better, the second never; 9 > 0 does not count
+    assert set(samples) == {0.5}
+
+
+def test_the_ratio_is_of_the_first_steps_at_the_return_of_the_end() -> None:
+    synthetic = flat([10, 20, 30], [5, 8, 8])
+    found = ratio(synthetic, flat([100, 200, 400], [1, 9, 9]))
+    assert found == {
+        "value": 10,
+        "low": 10,
+        "high": 10,
+        "bound": "",
+        "fewer": True,
+        "steps": 20,
+        "real_steps": 200,
+    }
+
+
+def test_the_ratio_is_a_bound_where_agents_in_the_task_never_get_there() -> None:
+    found = ratio(flat([10, 20], [5, 8]), flat([10, 20], [1, 7]))
+    assert (found["value"], found["low"], found["high"]) == (1, 1, None)
+    assert (found["bound"], found["fewer"]) == ("≥", True)  # more than 20 steps for 20
+    assert transfer_text.times(found) == "≥ 1 [1, never]"
+    at_once = ratio(flat([10, 20], [5, 8]), flat([5, 20], [8, 9]))
+    assert (at_once["value"], at_once["bound"], at_once["fewer"]) == (0.25, "≤", False)
+
+
+def test_low_is_the_least_where_some_resamples_never_get_there() -> None:
+    samples = np.tile([1.0, 9], (RESAMPLES, 1))
+    samples[::2] = [1, 2]
+    half = Line(np.array([100, 200]), np.array([1.0, 9]), samples, 4)
+    found = ratio(flat([10], [8]), half)
+    assert (found["value"], found["low"], found["high"]) == (20, 20, None)
+
+
+def test_agents_that_stopped_early_stay_where_they_are() -> None:
+    rows = pd.DataFrame(
+        {
+            "environment": "real",
+            "environment_seed": -1,
+            "agent": "ppo",
+            "draw": [0, 0, 1, 1],
+            "step": [10, 10, 10, 20],
+            "return_": [1.0, 1, 2, 4],
+        }
+    )
+    curve = line(rows, generator())
+    assert (curve.steps.tolist(), curve.iqm.tolist()) == ([10, 15], [1.5, 2.5])
+    with pytest.raises(ValueError, match="tested unequally often"):
+        line(rows.iloc[1:], generator())
+
+
+def test_unseen_less_seen_is_of_the_same_environments() -> None:
+    scores = np.array(
+        [[[0.0, 0], [1, 1]], [[5, 5], [6, 6]]]
+    )  # the second earns one more everywhere
+    value, samples = transfer.seen_less(scores, np.array([False, True]), generator())
+    assert value == 1
+    assert set(samples) == {1.0}
+
+
+def test_algorithms_with_unequally_many_agents_are_a_mistake() -> None:
+    ends = pd.DataFrame(
+        {
+            "environment": "e",
+            "environment_seed": 0,
+            "agent": ["a", "a", "b"],
+            "draw": [0, 1, 0],
+            "return_": 1.0,
+        }
+    )
+    with pytest.raises(ValueError, match="e: algorithms or seeds have unequally many agents"):
+        transfer.cube(ends)
+
+
+@pytest.fixture(scope="module")
+def made(
+    results_of: Callable[[str], Any], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, Any], dict[str, list[Path]]]:
+    """Two tasks, the second without an expert and without anything published."""
+    out = tmp_path_factory.mktemp("transfer")
+    worlds = [
+        results_of(name)
+        for name in ("five environments", "negative returns, six dimensions, three actions")
+    ]
+    tasks = {
+        one.world.name: {
+            **one.world.task,
+            "reference": {"expert": None, **REFERENCE[one.world.name]},
+        }
+        for one in worlds
+    }
+    inputs: dict[str, list[Path]] = {
+        name: [path for one in worlds for path in one.paths[name]]
+        for name in ("curves", "progress")
+    }
+    curves = worlds[0].tables["curves"]
+    expert = curves[(curves["environment"] == "real") & (curves["agent"] == "ppo")]
+    expert = expert[expert["draw"] < 4].assign(return_=450.0)
+    expert.to_parquet(out / "expert.parquet")
+    inputs["expert_curves"] = [out / "expert.parquet"]
+    config = {"scale": "quick", "tasks": tasks}
+    assert transfer.run(config, inputs, out, out) == ["summary.json", "table.md", *FIGURES]
+    return out, config, inputs
+
+
+def test_all_of_it_from_tables(made: Any) -> None:
+    numbers = read_json(made[0] / "summary.json")
+    cell = numbers["transfer"]["cartpole"]["bandit_ppo"]["dqn"]
+    assert (cell["seeds"], cell["agents"], cell["unseen"]) == (2, 16, True)
+    assert numbers["transfer"]["cartpole"]["tuned"].keys() == {"ppo"}
+    assert numbers["transfer"]["cartpole"]["tuned"]["ppo"]["value"] == 450
+    # Acrobot has no expert: its agents have no score. CartPole alone is no several tasks.
+    assert [profile["tasks"] for profile in numbers["profiles"]] == [["cartpole"]]
+    assert numbers["about"]["tasks"]["acrobot"]["reference"] is None
+    pairs = {(e["better"], e["than"]): e for e in numbers["improvement"]}
+    assert pairs["bandit_ppo", "real"]["tasks"] == ["acrobot", "cartpole"]
+    assert pairs["bandit_ppo", "real"]["one_seed"]  # that of Acrobot
+    assert not pairs["bandit_dqn", "real"]["one_seed"]
+    seen = {e["environment"] for e in numbers["unseen"]}
+    assert seen == {"bandit_ppo", "bandit_dqn", "mdp_ppo", "mdp_dqn"}  # bandit_all has seen both
+    assert numbers["efficiency"]["cartpole"]["mdp_ppo"]["dqn"].keys() == {"real"}
+    assert numbers["break_even"]["cartpole"]["bandit_ppo"].keys() == {"ppo"}
+
+
+def test_published_is_beside_the_best_bandit(made: Any) -> None:
+    numbers = read_json(made[0] / "summary.json")
+    (cell,) = numbers["published"]  # that of sac, whom nobody trained, is left out
+    table = numbers["transfer"]["cartpole"]
+    best = max(table[name]["ppo"]["value"] for name in ("bandit_ppo", "bandit_dqn", "bandit_all"))
+    assert (cell["value"], cell["of"], cell["published"]) == (best, 3, 498.7)
+    assert cell["met"] == (best >= 498.7)
+    claim = next(c for c in numbers["claims"] if c["claim"].startswith("Bandits reach"))
+    assert claim["verdict"] == ("holds" if cell["met"] else "does not hold")
+
+
+def test_the_table_is_for_the_page_and_figures_are_wide(made: Any) -> None:
+    markdown = (made[0] / "table.md").read_text()
+    assert "Left out, as they have no expert: Acrobot-v1." in markdown
+    tables = [block for block in text.blocks(markdown) if isinstance(block, text.Table)]
+    assert len(tables) == 1 + 1 + 1 + 1 + 2 * 2  # claims, published, profiles, P; two per task
+    for name in FIGURES:
+        with Image.open(made[0] / name) as image:
+            assert image.width == 1080
+
+
+def test_a_scale_without_experts_and_one_environment_has_it_too(
+    made: Any, results_of: Callable[[str], Any], tmp_path: Path
+) -> None:
+    one = results_of("one environment")
+    tasks = {"cartpole": made[1]["tasks"]["cartpole"]}
+    inputs = {name: one.paths[name] for name in ("curves", "progress")} | {"expert_curves": []}
+    transfer.run({"scale": "quick", "tasks": tasks}, inputs, tmp_path, tmp_path)
+    numbers = read_json(tmp_path / "summary.json")
+    assert "tuned" not in numbers["transfer"]["cartpole"]
+    assert [(e["better"], e["than"]) for e in numbers["improvement"]] == [("bandit_ppo", "real")]
+
+
+def test_claims_say_whether_the_interval_is_on_one_side() -> None:
+    def verdict(low: float, high: float) -> str:
+        e = {"environment": "e", "tasks": ["t"], "one_seed": False, "value": low}
+        summary = {
+            "unseen": [{**e, "low": low, "high": high}],
+            "published": [],
+            "efficiency": {},
+        }
+        return next(transfer.claims(summary))["verdict"]
+
+    assert verdict(0.0, 0.2) == "holds"
+    assert verdict(-0.1, 0.2) == "within chance"
+    assert verdict(-0.2, -0.1) == "does not hold"
