@@ -92,9 +92,9 @@ def _profiles(summary: Numbers) -> Iterable[str]:
     yield (
         "Share of agents with at least so much of the way from the return of random actions (0) "
         "to that of an expert (1): `reference:` in conf/task/, or where that has no expert, the "
-        "best that is published of the task. Several tasks count alike. In the task agents train "
-        "for as many steps."
-        + (f" Left out, as they have no expert: {', '.join(without)}." if without else "")
+        "best that is published of the task. Experts of Brax have short trainings, so there scores "
+        "are far above 1, too. Several tasks count alike. In the task agents train for as many "
+        "steps." + (f" Left out, as they have no expert: {', '.join(without)}." if without else "")
     )
     rows = [
         {
