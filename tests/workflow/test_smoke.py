@@ -69,7 +69,7 @@ def test_one_command_leaves_every_table_figure_and_number(smoke: Clone) -> None:
     )
     manifests = list(results.rglob("manifest.json"))
     # of reward networks; objectives; MDPs; insight; transforms; search; transfer; comparisons
-    assert len(manifests) == 27 + 6 + 5 + 10 + 2 + 2 + 3 + 1 + 10
+    assert len(manifests) == 27 + 6 + 5 + 10 + 2 + 2 + 3 + 1 + 9
     transfer = json.loads((results / "transfer_report/summary.json").read_text())
     assert transfer["transfer"]["cartpole"].keys() == {"bandit_ppo", "real", "tuned"}
     rewards = json.loads((results / "reward_report/summary.json").read_text())["tasks"]["cliff"]
