@@ -94,26 +94,35 @@ def summarise(
     """Of each comparison: returns of each arm in each trial, costs of each arm, claims."""
     summary: Numbers = {"about": {"scale": scale, "level": LEVEL}, "comparisons": {}}
     for name, section in comparisons.items():
-        cells = cells_of(curves[curves["comparison"] == name])
+        cells, diverged = cells_of(curves[curves["comparison"] == name])
         costs = progress[progress["comparison"] == name] if len(progress) else progress
         made = making(costs, section)
         summary["comparisons"][name] = {
             "returns": returns(cells, section),
+            "diverged": sum(diverged.values()),
             "making": made,
             "claims": [claim(of, cells, section) for of in section["claims"]] + emergence(made),
         }
     return summary
 
 
-def cells_of(curves: pd.DataFrame) -> dict[Cell, list[np.ndarray]]:
-    """Returns of finished agents: of each arm and trial a vector per environment."""
+def cells_of(curves: pd.DataFrame) -> tuple[dict[Cell, list[np.ndarray]], dict[Cell, int]]:
+    """Returns of finished agents, by arm and trial a vector per environment; how many diverged.
+
+    An agent that diverged, so that its return is no number, is as bad as the worst of all.
+    """
     cells: dict[Cell, list[np.ndarray]] = {}
+    diverged: dict[Cell, int] = {}
+    worst = curves["return_"].min()
     for (arm, trial), rows in curves.groupby(["arm", "trial"], sort=False):
         ends = rows.loc[rows.groupby(["environment_seed", "draw"])["step"].idxmax()]
-        cells[str(arm), str(trial)] = [
-            of["return_"].to_numpy(float) for _, of in ends.groupby("environment_seed")
+        cell = (str(arm), str(trial))
+        diverged[cell] = int(ends["return_"].isna().sum())
+        cells[cell] = [
+            of["return_"].fillna(worst).to_numpy(float)
+            for _, of in ends.groupby("environment_seed")
         ]
-    return cells
+    return cells, diverged
 
 
 def returns(cells: Mapping[Cell, Sequence[np.ndarray]], section: Mapping[str, Any]) -> Numbers:
@@ -285,6 +294,11 @@ def markdown(numbers: Numbers, comparisons: Comparisons) -> str:
             if section["task"]["solved"] is not None
             else f"`{name}`, {section['task']['id']}.",
             _returns_table(mine["returns"], section),
+            *(
+                [f"{mine['diverged']} agents diverged, and count as the worst of all."]
+                if mine["diverged"]
+                else []
+            ),
             "Making one environment (means), and what of the training episodes had one step, in "
             "the first and in the last fifth of the generations:",
             _making_table(mine["making"], section),
