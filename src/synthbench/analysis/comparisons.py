@@ -299,8 +299,6 @@ def markdown(numbers: Numbers, comparisons: Comparisons) -> str:
                 if mine["diverged"]
                 else []
             ),
-            "Making one environment (means), and what of the training episodes had one step, in "
-            "the first and in the last fifth of the generations:",
             _making_table(mine["making"], section),
         ]
     return "\n\n".join(parts) + "\n"
@@ -325,11 +323,14 @@ def _returns_table(table: Mapping[str, Numbers], section: Mapping[str, Any]) -> 
         )
         rows.append(row)
     text = tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True)
+    if "†" not in text:
+        return text
     return f"{text}\n\n† this algorithm took no part in the making of these environments."
 
 
 def _making_table(table: Mapping[str, Numbers], section: Mapping[str, Any]) -> str:
     rows = []
+    of_mdps = any("one_step_last" in n for n in table.values())
     for arm, n in table.items():
         row = {
             "arm": f"`{arm}`",
@@ -340,14 +341,21 @@ def _making_table(table: Mapping[str, Numbers], section: Mapping[str, Any]) -> s
             "synthetic steps": f"{n['synthetic_steps']:,.0f}",
             "updates": f"{n['updates']:,.0f}",
             "seconds": f"{n['seconds']:,.0f}",
-            "one step": "",
         }
+        if of_mdps:
+            row["one step"] = ""
         if "one_step_last" in n:
             first, last = (np.mean(n[f"one_step_{when}"]) for when in ("first", "last"))
             length = np.mean(n["length_last"])
             row["one step"] = f"{first:.0%}, then {last:.0%} (mean length {length:.1f} steps)"
         rows.append(row)
-    return tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True)
+    note = "Making one environment, means."
+    if of_mdps:
+        note += (
+            " one step: share of the training episodes, in the first and in the last "
+            f"{LATE:.0%} of the generations."
+        )
+    return f"{note}\n\n{tabulate(rows, headers='keys', tablefmt='pipe', disable_numparse=True)}"
 
 
 def _interval(e: Mapping[str, float] | None) -> str:
