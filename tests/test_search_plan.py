@@ -164,7 +164,7 @@ def test_a_search_lacks_nothing_that_it_needs() -> None:
 def test_the_plans_of_this_repository_search() -> None:
     there = Plan.load(ROOT / "params.yaml")
     jobs = [job for scale in there.scales for job in search_plan.searches(there, scale)]
-    assert {job["scale"] for job in jobs} == {"smoke", "quick", "paper"}
+    assert {job["scale"] for job in jobs} == {"smoke", "quick", "standard", "paper"}
     for job in jobs:
         config = there.resolve(**job)
         assert config["meta"]["generations"] == config["search"]["budget"]["max"]
