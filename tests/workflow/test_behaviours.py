@@ -199,7 +199,7 @@ def test_code_of_an_agent_makes_its_jobs_run_again(fresh: Clone) -> None:
         file.write("\nchanged = True\n")
     in_cartpole = {job for job in CARTPOLE if job.endswith("dqn")}
     of_ddqn = MDPS - INSIGHT | SEARCH
-    assert fresh.planned() == ACROBOT | in_cartpole | REPORT | of_ddqn
+    assert fresh.planned() == ACROBOT | in_cartpole | REPORT | of_ddqn | COMPARED
 
 
 def test_code_of_a_stage_makes_it_run_again(fresh: Clone) -> None:
