@@ -73,6 +73,7 @@ OUTPUTS = {
     "experts": ["summary.json", "table.md", "learning_curves.png"],
     "reward_study": ["curves.parquet", "episodes.parquet"],
     "reward_map": ["rewards.parquet"],
+    "tune": ["trials.parquet", "best.json", "importance.json"],
     "reward_report": ["summary.json", "table.md", "reward_curves.png", "reward_map.png"],
     "insight": [f"{name}.parquet" for name in ("policies", "importance", "symmetry", "states")],
     "insight_report": ["summary.json", "table.md", "insight.png"],

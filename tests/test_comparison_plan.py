@@ -1,6 +1,7 @@
 """Plans of comparisons: what each job is given, and what is refused, in which words."""
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -130,6 +131,17 @@ def test_what_is_left_out_is_not_planned() -> None:
     params["scales"]["smoke"]["left_out"] = ["length"]
     with pytest.raises(ConfigError, match=r"left_out: no comparison is named length in .*lengths"):
         Plan(params).check("smoke")
+
+
+def test_objectives_may_be_left_out_as_a_whole() -> None:
+    path = Path(__file__).parents[1] / "params.yaml"
+    params = yaml.safe_load(path.read_text())
+    assert not Plan(params).judged("quick")
+    params["scales"]["quick"]["left_out"].remove("objectives")
+    plan = Plan(params)
+    plan.check("quick")
+    learned = ["lpo_task", "lpo_bandit", "lpo_bandit_only"]
+    assert plan.judged("quick") == ["ppo", "dpo", *learned]
 
 
 @pytest.mark.parametrize(

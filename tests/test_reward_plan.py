@@ -38,6 +38,15 @@ scales:
           plain: {}
           count: {agents: {q_learning: {hyperparameters: {count_bonus: 0.1}}}}
           other: {in_place_of: {sarsa: dqn}}
+          found:
+            in_place_of: {sarsa: dqn, q_learning: q_learning}
+            tune:
+              space: {gamma: {uniform: [0.5, 1.0]}}
+              configurations: 5
+              budget: {min: 100, max: 400, eta: 2}
+              draws: 3
+              evaluations: 8
+              seed: 9
 """
 )
 
@@ -105,14 +114,82 @@ def test_every_job_is_planned_once() -> None:
     without = [(j["baseline"], j["experiment"]) for j in reward_plan.without(jobs, "smoke")]
     both = ("fixed", "unseen")
     # `other` stands in for SARSA only.
-    pairs = [*(("plain", x) for x in both), *(("count", x) for x in both), ("other", "unseen")]
-    assert without == pairs
+    assert without == [
+        *(("plain", x) for x in both),
+        *(("count", x) for x in both),
+        ("other", "unseen"),
+        *(("found", x) for x in both),
+    ]
     assert len(list(reward_plan.maps(jobs, "smoke"))) == 2
+
+
+def test_the_report_knows_how_many_steps_an_action_is() -> None:
+    def summary(**edits: Any) -> Any:
+        jobs = plan("mountain_car_continuous", **edits)
+        return reward_plan.summary(jobs, "smoke")["mountain_car_continuous"]
+
+    repeated = {"module": "synthbench.tasks.repeat"}
+    twice, often = (
+        {**repeated, "options": {"of": "synthbench.tasks.classic", "repeat": n}} for n in (2, 5)
+    )
+    edits: dict[str, Any] = {
+        "agent": "td3",
+        "evolve": {},
+        "settings__meta__steps": {"td3": 500},
+        "experiments": {"fixed": {"agent": "td3"}, "unseen": {"agent": "ppo", "task": often}},
+        "baselines": {"plain": {}},
+        "settings__task": twice,
+    }
+    about = summary(**edits)
+    assert (about["repeat"], about["repeat_evolved"]) == ({"fixed": 2, "unseen": 5}, 2)
+    edits["settings__task"] = {}
+    about = summary(**edits)
+    assert (about["repeat"], about["repeat_evolved"]) == ({"fixed": 1, "unseen": 5}, 1)
+
+
+def test_a_baseline_is_tuned_once_for_each_of_its_agents() -> None:
+    jobs = plan(experiments__varied={"agent": "q_learning", "transfer": {"draws": 2}})
+    tuned = [(job["tuning"], job["experiment"]) for job in reward_plan.tunings(jobs, "smoke")]
+    assert tuned == [("found", "fixed"), ("found", "unseen")]  # Q-learning and DQN
+    where = [
+        reward_plan.tuned_in(jobs, "smoke", "cliff", "found", name)
+        for name in ("fixed", "varied", "unseen")
+    ]
+    assert where == ["fixed", "fixed", "unseen"]
+    assert reward_plan.tuned_in(jobs, "smoke", "cliff", "plain", "fixed") is None
+
+
+def test_a_search_for_the_settings_of_a_baseline_is_as_planned() -> None:
+    config = plan().resolve("smoke", "cliff", tuning="found", experiment="unseen")
+    assert list(config["agents"]) == ["dqn"]
+    search = config["search"]
+    assert search["space"] == {"agents.dqn.hyperparameters.gamma": {"uniform": [0.5, 1.0]}}
+    assert (search["seeds"], search["configurations"]) == ([9], 5)
+    baseline = config["baseline"]
+    assert (baseline["draws"], baseline["evaluations"], baseline["steps"]) == (3, 8, 400)
+    assert (baseline["hyperparameters"], baseline["stop"]) == ("default", "never")
+    about = reward_plan.summary(plan(), "smoke")["cliff"]["tuned"]
+    assert about["found/fixed"] == {"agent": "q_learning", "steps": 400, "default": {"gamma": 0.8}}
 
 
 @pytest.mark.parametrize(
     ("edits", "words"),
     [
+        (
+            {"baselines__found__tune__space": {"count_bonus": {"uniform": [0.0, 1.0]}}},
+            "found.tune.space.count_bonus: no hyperparameter is named count_bonus in "
+            "conf/agent/dqn.yaml",
+        ),
+        (
+            {"baselines__found__tune__space": {"gamma": {"normal": [0.0, 1.0]}}},
+            "tune.space.gamma: must be one of choice, uniform",
+        ),
+        ({"baselines__found__tune__space": {}}, "tune.space: must have one setting or more"),
+        (
+            {"baselines__found__tune__budget": {"min": 500, "max": 400, "eta": 2}},
+            "tune.budget: min must not be above max",
+        ),
+        ({"baselines__found__tune": {}}, "baselines.found.tune: lacks space, configurations"),
         ({"networks": ["additive"]}, "networks: must be one of exclusive_potential"),
         (
             {"networks": ["additive_potential_info"]},

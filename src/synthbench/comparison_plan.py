@@ -149,7 +149,7 @@ def check_scale(plan: "Plan", scale: str) -> None:
     """Refuse whatever is wrong with the comparisons of a scale, by a ConfigError."""
     there = plan.params["scales"][scale]
     for name in there.get("left_out") or []:
-        known = there.get("comparisons") or {}
+        known = [*(there.get("comparisons") or {}), *(["objectives"] * ("objectives" in there))]
         check_known(name, known, "comparison", f"scales.{scale}.left_out", "the plan")
     for name, values in planned(plan, scale).items():
         here = f"scales.{scale}.comparisons.{name}"

@@ -161,8 +161,9 @@ class Plan:
 
     def objectives(self, scale: str) -> Values:
         """What is planned of meta-trained objectives: nothing, or the section."""
-        section: Values = self.params["scales"][scale].get("objectives") or {}
-        return section
+        there = self.params["scales"][scale]
+        section: Values = there.get("objectives") or {}
+        return {} if "objectives" in (there.get("left_out") or []) else section
 
     def judged(self, scale: str) -> list[str]:
         """All objectives that are judged."""

@@ -89,6 +89,7 @@ STAGES = {
     "clients": Stage(f"{PACKAGE}.evaluation.clients", ("seed", *TASK, "synth", "clients")),
     "client_baseline": Stage(f"{PACKAGE}.evaluation.clients", ("seed", *TASK, "clients")),
     "reward_study": Stage(f"{PACKAGE}.evaluation.family", (*TASK, "synth", "transfer", "agents")),
+    "tune": Stage(f"{PACKAGE}.search.agents", ("seed", *TASK, "agents", "baseline", "search")),
     "reward_map": Stage(f"{PACKAGE}.evaluation.reward_map", (*TASK, "synth", "agents")),
     "reward_report": Stage(f"{PACKAGE}.analysis.rewards", ("scale", "reward_tasks"), True),
     "model": Stage(f"{PACKAGE}.meta.model", ("seed", *TASK, "synth", "model", "agents")),

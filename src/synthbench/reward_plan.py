@@ -4,16 +4,18 @@
 experiments, in which agents are judged with every network, and without one (baselines).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from synthbench.compatibility import check_identifier, check_pair
 from synthbench.layers import Layers, Values, expanded
 from synthbench.schema import (
     OF_PLANS,
+    Budget,
     Config,
     ConfigError,
     Rewards,
+    Tuning,
     check,
     check_known,
     check_names,
@@ -21,6 +23,7 @@ from synthbench.schema import (
     definition,
     groups,
 )
+from synthbench.search_plan import possible
 
 if TYPE_CHECKING:
     from synthbench.config import Plan
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 NETWORK = "reward_network"  # of conf/synth/
 STRATEGY = "ferreira"  # where a plan names none
 COMPLETE = ("networks", "seeds", "agent", "experiments", "baselines")
+OF_TUNING = ("space", "configurations", "budget", "draws", "evaluations", "seed")
+BESIDE = ("agent", "in_place_of", "tune")  # of experiments and baselines, no sections
 
 
 def planned(plan: "Plan", scale: str) -> Values:
@@ -42,14 +47,29 @@ def summary(plan: "Plan", scale: str) -> Values:
     for task, values in planned(plan, scale).items():
         section = {k: v for k, v in definition("task", task).items() if k not in OF_PLANS}
         names = values["experiments"]
+        kind = values["networks"][0]
         about[task] = {
             **section,
+            "repeat": {n: _repeat(plan, scale, task, kind, experiment=n) for n in names},
+            "repeat_evolved": _repeat(plan, scale, task, kind),
             "networks": values["networks"],
             "evolved_with": values["agent"],
             "baselines": list(values["baselines"]),
+            "tuned": {
+                f"{job['tuning']}/{job['experiment']}": _defaults(plan, job)
+                for job in tunings(plan, scale)
+                if job["task"] == task
+            },
             "agents": {name: experiment["agent"] for name, experiment in names.items()},
         }
     return about
+
+
+def _repeat(plan: "Plan", scale: str, task: str, network: str, **job: Any) -> int:
+    """How many steps of a task an action is (tasks/repeat.py)."""
+    options = resolve(plan, scale, task, network=network, **job)["task"]["options"]
+    repeat: int = options.get("repeat", 1)
+    return repeat
 
 
 def networks(plan: "Plan", scale: str) -> Iterator[dict[str, Any]]:
@@ -79,6 +99,39 @@ def without(plan: "Plan", scale: str) -> Iterator[dict[str, Any]]:
                     yield {**job, "baseline": baseline, "experiment": experiment}
 
 
+def tunings(plan: "Plan", scale: str) -> Iterator[dict[str, Any]]:
+    """The wildcards of every search for the settings of a baseline: one for each of its agents."""
+    for job in without(plan, scale):
+        baseline, experiment = job.pop("baseline"), job["experiment"]
+        if tuned_in(plan, scale, job["task"], baseline, experiment) == experiment:
+            yield {**job, "tuning": baseline}
+
+
+def tuned_in(plan: "Plan", scale: str, task: str, baseline: str, experiment: str) -> str | None:
+    """The experiment for which the agents of a baseline are tuned; None where they are not.
+
+    It is the first that has the same agent.
+    """
+    values = planned(plan, scale)[task]
+    if "tune" not in values["baselines"][baseline]:
+        return None
+    agent = _agent(values, experiment, baseline)
+    every = values["experiments"]
+    return next(name for name in every if _agent(values, name, baseline) == agent)
+
+
+def _defaults(plan: "Plan", job: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a search for settings: whose, how long, and what the plan says of them."""
+    config = resolve(plan, **job)
+    ((agent, section),) = config["agents"].items()
+    names = [name.rpartition(".")[2] for name in config["search"]["space"]]
+    return {
+        "agent": agent,
+        "steps": config["search"]["budget"]["max"],
+        "default": {name: section["hyperparameters"][name] for name in names},
+    }
+
+
 def maps(plan: "Plan", scale: str) -> Iterator[dict[str, Any]]:
     """The wildcards of every kind whose rewards can be drawn on a map of states."""
     for task, values in planned(plan, scale).items():
@@ -95,11 +148,15 @@ def resolve(
     network: str | None = None,
     experiment: str | None = None,
     baseline: str | None = None,
+    tuning: str | None = None,
 ) -> Values:
-    """The configuration of a job: a network's; with an experiment, a study's; else a map's."""
+    """The configuration of a job: a network's; with an experiment, a study's; else a map's.
+
+    `tuning`: of the search for the settings of that baseline.
+    """
     from synthbench.config import of_job, with_level
 
-    values = planned(plan, scale)[task]
+    values, baseline = planned(plan, scale)[task], baseline or tuning
     agent = _agent(values, experiment, baseline)
     config = of_job(_composed(plan, scale, task, network, experiment, baseline))
     if "synth" not in config:  # as many agents as with all networks of a kind
@@ -107,6 +164,13 @@ def resolve(
         config["baseline"] = with_level({**config["transfer"], "draws": draws}, config["task"])
     config["transfer"] = with_level(config["transfer"], config["task"])
     config["agents"] = {agent: config["agents"][agent]}
+    if tuning:
+        tune = values["baselines"][tuning]["tune"]
+        config["search"] = _tuning(tune, agent)
+        how = {"hyperparameters": "default", "stop": "never", "solved": None}
+        number = {name: tune[name] for name in ("draws", "evaluations")}
+        length = {"steps": tune["budget"]["max"]}
+        config["baseline"] = {**config["baseline"], **how, **number, **length}
     return {**config, "scale": scale, "seed": config["seed"] if seed is None else int(seed)}
 
 
@@ -168,7 +232,32 @@ def _check_studies(values: Values, task: str, here: str) -> None:
             check_known(old, agents, "agent", f"{place}.in_place_of", "the experiments")
             check_names([new], "agent", f"{place}.in_place_of")
             check_pair(new, definition("task", task), f"{place}.in_place_of")
-        check({k: v for k, v in baseline.items() if k != "in_place_of"}, Config, place)
+        check({k: v for k, v in baseline.items() if k not in BESIDE}, Config, place)
+        if "tune" in baseline:
+            theirs = {_agent(values, experiment, name) for experiment in values["experiments"]}
+            _check_tuning(baseline["tune"], theirs - {""}, f"{place}.tune")
+
+
+def _check_tuning(tune: Any, agents: Iterable[str], place: str) -> None:
+    """A search for settings that all these agents have."""
+    check(tune, Tuning, place, complete=OF_TUNING)
+    check(tune["budget"], Budget, f"{place}.budget", complete=("min", "max", "eta"))
+    if tune["budget"]["min"] > tune["budget"]["max"]:
+        raise ConfigError(f"{place}.budget: min must not be above max.")
+    if not tune["space"]:
+        raise ConfigError(f"{place}.space: must have one setting or more.")
+    for name, how in tune["space"].items():
+        here = f"{place}.space.{name}"
+        possible(how, here, static=False)
+        for agent in agents:
+            there = definition("agent", agent)["hyperparameters"]
+            check_known(name, there, "hyperparameter", here, f"conf/agent/{agent}.yaml")
+
+
+def _tuning(tune: Values, agent: str) -> Values:
+    """What the search is told: with the whole names of what it is to find."""
+    space = {f"agents.{agent}.hyperparameters.{name}": how for name, how in tune["space"].items()}
+    return {**tune, "space": space, "brackets": "full", "random": 0.3, "seeds": [tune["seed"]]}
 
 
 def _agent(values: Mapping[str, Any], experiment: str | None, baseline: str | None) -> str:
@@ -200,9 +289,8 @@ def _composed(
         layers = [(f"{here}.agent", meta), *layers, (f"{here}.evolve", values.get("evolve"))]
     if baseline:
         layers = [*layers, (f"{here}.baselines.{baseline}", values["baselines"][baseline])]
-    beside = ("agent", "in_place_of")
     cleaned: Layers = [
-        (place, expanded({k: v for k, v in (layer or {}).items() if k not in beside}))
+        (place, expanded({k: v for k, v in (layer or {}).items() if k not in BESIDE}))
         for place, layer in layers
     ]
     absent = {"distil", *(["meta"] if experiment else []), *([] if network else ["synth"])}

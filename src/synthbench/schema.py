@@ -134,7 +134,7 @@ class Task:
     info: list[str] = setting(
         "what the task says of a state besides what is observed; for reward networks"
     )
-    options: dict[str, Any] = setting("what else the module is to know")
+    options: dict[str, Any] = setting("what else the module is to know; of tasks.repeat: how often")
     surface: list[str] = setting("two observations over which the reward is drawn; []: it is not")
     mirror: Mirror = section(Mirror)
     tuned: dict[str, Any] = setting("agent -> settings tuned for the real task; no job sees them")
@@ -488,8 +488,10 @@ class Rewards:
         "of them, and as many as with all networks of a kind without one"
     )
     baselines: dict[str, Any] = setting(
-        "name -> {in_place_of, sections that differ}: agents without a network. in_place_of: agent "
-        "of an experiment -> that which trains in its place; experiments of others are left out"
+        "name -> {in_place_of, tune, sections that differ}: agents without a network. in_place_of: "
+        "agent of an experiment -> that which trains in its place; experiments of others are left "
+        "out. tune: a search for their settings, {space, configurations, budget, draws, "
+        "evaluations, seed}, of which the budget is in steps, and hyperparameters have bare names"
     )
 
 
@@ -576,9 +578,24 @@ class Transforms:
 class Budget:
     """For how long a search tries a configuration: what a rung's configurations have had."""
 
-    min: int = setting("of the lowest rung, at least", "generations", low=1)
-    max: int = setting("of the highest", "generations", low=1)
+    min: int = setting("of the lowest rung, at least", "generations, or steps of agents", low=1)
+    max: int = setting("of the highest", "generations, or steps of agents", low=1)
     eta: int = setting("factor between rungs; one in so many configurations is promoted", low=2)
+
+
+@dataclasses.dataclass
+class Tuning:
+    """A search for settings of an agent that learns in the task itself (BOHB)."""
+
+    space: dict[str, Any] = setting(
+        "hyperparameter -> {choice: [..]}, {log_uniform: [low, high]}, .., "
+        "{one_minus_log_uniform: [low, high]}, which draws 1 less the setting"
+    )
+    configurations: int = setting("how many are tried", "configurations", low=1)
+    budget: Budget = section(Budget)
+    draws: int = setting("whose mean return over their training counts", "agents", low=1)
+    evaluations: int = setting("per training, evenly spaced, the last at its end", low=1)
+    seed: int = setting("of them, none of those that are judged", low=0)
 
 
 @dataclasses.dataclass
@@ -649,7 +666,9 @@ class Scale:
     rewards: dict[str, Rewards] = section(dict)
     mdps: dict[str, Mdps] = section(dict)
     comparisons: dict[str, Comparison] = section(dict)
-    left_out: list[str] = setting("comparisons of the scale that are not computed")
+    left_out: list[str] = setting(
+        "of the scale's comparisons, and `objectives` as a whole: what is not computed"
+    )
     transforms: dict[str, Transforms] = section(dict)
     search: dict[str, dict[str, Hyperparameters]] = section(dict)  # task -> name -> search
 

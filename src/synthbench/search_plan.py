@@ -155,28 +155,28 @@ def _check_space(setting: str, how: Any, place: str, config: Values) -> None:
             f"{place}: must be such as meta.sigma, agents.ddqn.hyperparameters.tau or "
             "agents.ddqn.static.hidden."
         )
-    for value in _values(how, place, static):
+    for value in possible(how, place, static):
         check(nested(setting, value), Config, place.removesuffix(setting).removesuffix("."))
 
 
-def _values(how: Any, place: str, static: bool) -> list[Any]:
-    """All choices, or the bounds."""
+def possible(how: Any, place: str, static: bool) -> list[Any]:
+    """All choices of a space, or its bounds; `static`: it must be choices."""
     if not isinstance(how, dict) or len(how) != 1 or next(iter(how)) not in SPACES:
         raise ConfigError(f"{place}: must be one of {listed(SPACES)}, not {short(how)}.")
-    ((kind, values),) = how.items()
+    ((kind, said),) = how.items()
     if kind == "choice":
-        check(values, list[Any], f"{place}.choice")
-        if len(values) < 2 or any(value in values[:i] for i, value in enumerate(values)):
+        check(said, list[Any], f"{place}.choice")
+        if len(said) < 2 or any(value in said[:i] for i, value in enumerate(said)):
             raise ConfigError(f"{place}.choice: must have two entries or more, each once.")
-        return list(values)
+        return list(said)
     if static:
         raise ConfigError(f"{place}: must be a choice.")
-    check(values, list[int] if kind == "int" else list[float], f"{place}.{kind}")
-    if len(values) != 2 or not values[0] < values[1]:
-        raise ConfigError(f"{place}.{kind}: must be [low, high] with low < high, not {values}.")
-    if "log" in kind and values[0] <= 0:
-        raise ConfigError(f"{place}.{kind}: must begin above 0, not at {values[0]}.")
-    return [1 - value for value in values] if kind == "one_minus_log_uniform" else list(values)
+    check(said, list[int] if kind == "int" else list[float], f"{place}.{kind}")
+    if len(said) != 2 or not said[0] < said[1]:
+        raise ConfigError(f"{place}.{kind}: must be [low, high] with low < high, not {said}.")
+    if "log" in kind and said[0] <= 0:
+        raise ConfigError(f"{place}.{kind}: must begin above 0, not at {said[0]}.")
+    return [1 - value for value in said] if kind == "one_minus_log_uniform" else list(said)
 
 
 def _check_use(plan: "Plan", scale: str, environment: str, name: str) -> None:

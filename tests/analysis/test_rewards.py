@@ -20,6 +20,11 @@ CLIFF: dict[str, Any] = {
     "evolved_with": "q_learning",
     "baselines": ["plain"],
     "agents": {"fixed": "q_learning", "unseen": "sarsa"},
+    "repeat": {"fixed": 1, "unseen": 1},
+    "repeat_evolved": 2,
+    "tuned": {
+        "found/fixed": {"agent": "q_learning", "steps": 900, "default": {"gamma": 0.8}},
+    },
 }
 # The first step at which agents of a line are at -12; before, they are at -50.
 REACHES: dict[str, list[tuple[int | None, ...]]] = {
@@ -72,6 +77,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Any:
         table = pd.DataFrame(list(cells), columns=["network_seed", "state", "action"])
         table = table.assign(task="cliff", network=line, reward=np.sin(table["state"]) - 0.2)
         inputs["maps"].append(save(table, place / line / "map/rewards.parquet"))
+    trials = pd.DataFrame({"configuration": [0, 1, 2, 1], "budget": [300, 300, 300, 900]})
+    trials = trials.assign(value=[-40.0, -30.0, -35.0, -20.0], real_steps=[30, 30, 30, 90])
+    inputs["tried"] = [save(trials, place / "tuned/found/fixed/trials.parquet")]
+    inputs["best"] = [place / "tuned/found/fixed/best.json"]
+    sections = {"agents": {"q_learning": {"hyperparameters": {"gamma": 0.95}}}}
+    inputs["best"][0].write_text(json.dumps(sections))
     config = {"scale": "quick", "reward_tasks": {"cliff": CLIFF}}
     names = rewards.run(config, inputs, root, root)
     assert names == ["summary.json", "table.md", "reward_curves.png", "reward_map.png"]
@@ -99,6 +110,24 @@ def test_means_and_steps_are_those_worked_out(numbers: Any) -> None:
     assert lines["exclusive_potential"]["mean_reaches"]["value"] is None
     assert lines["exclusive_potential"]["reached"] == 0.25
     assert lines["exclusive_potential"]["minus_plain"]["value"] == pytest.approx(-28.5)
+
+
+def test_steps_are_those_of_the_task(numbers: Any) -> None:
+    """Of an action that is several of them, as in the making of these networks, all count."""
+    assert numbers["cost"]["cliff"]["additive_potential"]["real_steps"] == 2 * (10 + 20)
+    repeated = {"cliff": {**CLIFF, "repeat": {"fixed": 5, "unseen": 1}}}
+    table = curves("plain", -1, (100,)).assign(experiment="fixed")
+    assert rewards.in_steps(table, repeated)["step"].tolist() == (5 * STEPS).tolist()
+    other = table.assign(experiment="unseen")
+    assert rewards.in_steps(other, repeated)["step"].tolist() == STEPS.tolist()
+
+
+def test_what_a_search_found_is_told_beside_the_plan(made: Path, numbers: Any) -> None:
+    found = numbers["tuned"]["cliff"]["found/fixed"]
+    assert (found["found"], found["default"]) == ({"gamma": 0.95}, {"gamma": 0.8})
+    assert (found["value"], found["configurations"], found["real_steps"]) == (-20.0, 3, 180)
+    table = " ".join((made / "table.md").read_text().split())
+    assert "| found | q_learning | gamma 0.95 (0.8) | -20.0 | 3 | 900 | 180 |" in table
 
 
 def test_intervals_resample_networks(numbers: Any) -> None:

@@ -85,6 +85,35 @@ def test_each_task_is_braxs(name: str) -> None:
     assert ours.terminated.any() == (name in ENDING)
 
 
+INFO = {  # of the half-cheetah in MuJoCo, as Ferreira et al. 2022 had it, in Brax's words
+    "reward_run": lambda before, after, action: velocity(before, after),
+    "reward_ctrl": lambda before, after, action: -0.1 * (action**2).sum(),
+    "x_position": lambda before, after, action: after.brax.pipeline_state.x.pos[0, 0],
+    "x_velocity": lambda before, after, action: velocity(before, after),
+}
+
+
+def velocity(before: Any, after: Any) -> Any:
+    x = [state.brax.pipeline_state.x.pos[0, 0] for state in (before, after)]
+    return (x[1] - x[0]) / brax._environment("halfcheetah", "generalized").dt
+
+
+@pytest.mark.slow
+def test_the_info_of_a_half_cheetah_follows_from_where_it_is() -> None:
+    task = base.load(section("task", "halfcheetah"))
+    assert set(task.info_names) == set(INFO)  # type: ignore[attr-defined]
+    state, _ = task.reset(jax.random.key(0))
+    step = jax.jit(task.step)
+    for i in range(3):
+        action = jax.random.uniform(jax.random.key(i), (6,), minval=-1.0, maxval=1.0)
+        before = state
+        state, made = step(jax.random.key(1), state, action)
+        said = dict(zip(task.info_names, task.info(state), strict=True))  # type: ignore[attr-defined]
+        for name, rule in INFO.items():
+            np.testing.assert_allclose(said[name], rule(before, state, action), rtol=1e-4)
+        np.testing.assert_allclose(made.reward, said["reward_run"] + said["reward_ctrl"], rtol=1e-5)
+
+
 class State(NamedTuple):
     """As a state of Brax."""
 

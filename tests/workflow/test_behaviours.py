@@ -60,6 +60,8 @@ REWARDS = {
     "rewards/cliff/additive_potential/transfer/fixed",
     "rewards/cliff/additive_potential/map",
     "rewards/cliff/real/plain/fixed",
+    "rewards/cliff/real/plain_tuned/fixed",
+    "rewards/cliff/tuned/plain_tuned/fixed",
     "reward_report",
 }
 INSIGHT = {"insight/cartpole/bandit_ppo/seed0", "insight_report"}

@@ -69,11 +69,11 @@ def test_one_command_leaves_every_table_figure_and_number(smoke: Clone) -> None:
     )
     manifests = list(results.rglob("manifest.json"))
     # of reward networks; objectives; MDPs; insight; transforms; search; transfer; comparisons
-    assert len(manifests) == 27 + 6 + 5 + 10 + 2 + 2 + 3 + 1 + 9
+    assert len(manifests) == 27 + 8 + 5 + 10 + 2 + 2 + 3 + 1 + 9
     transfer = json.loads((results / "transfer_report/summary.json").read_text())
     assert transfer["transfer"]["cartpole"].keys() == {"bandit_ppo", "real", "tuned"}
     rewards = json.loads((results / "reward_report/summary.json").read_text())["tasks"]["cliff"]
-    assert rewards["fixed"].keys() == {"additive_potential", "plain"}
+    assert rewards["fixed"].keys() == {"additive_potential", "plain", "plain_tuned"}
     assert rewards["fixed"]["plain"]["agents"] == rewards["fixed"]["additive_potential"]["agents"]
     mdps = json.loads((results / "mdp_report/summary.json").read_text())["tasks"]["cartpole_v0"]
     assert mdps["trials"]["seen"].keys() == {"real", "varied", "modelled"}

@@ -59,11 +59,12 @@ wildcard_constraints:
     agent="[a-z][a-z0-9_]*",
     expert="[a-z][a-z0-9_]*",
     client="[a-z][a-z0-9_]*",
-    network="(?!real/)[a-z][a-z0-9_]*",
+    network="(?!(real|tuned)/)[a-z][a-z0-9_]*",
     experiment="[a-z][a-z0-9_]*",
     arm="(?!real/)[a-z][a-z0-9_]*",
     trial="[a-z][a-z0-9_]*",
     baseline="[a-z][a-z0-9_]*",
+    tuning="[a-z][a-z0-9_]*",
     objective="[a-z][a-z0-9_]*",
     studied="[a-z][a-z0-9_]*",
     search="[a-z][a-z0-9_]*",
@@ -196,6 +197,17 @@ NETWORK = f"{REWARDS}/{{network}}/seed{{seed}}"  # one reward network
 STUDY = f"{REWARDS}/{{network}}/transfer/{{experiment}}"  # agents with all of a kind
 MAP = f"{REWARDS}/{{network}}/map"
 WITHOUT = f"{REWARDS}/real/{{baseline}}/{{experiment}}"  # agents without one
+TUNED = f"{REWARDS}/tuned/{{tuning}}/{{experiment}}"  # a search for their settings
+
+
+def settings_of_baseline(wildcards):
+    """The settings that a search found for agents without a network; nothing where there is none."""
+    scale, task, baseline, experiment = (
+        wildcards[w] for w in ("scale", "task", "baseline", "experiment")
+    )
+    where = reward_plan.tuned_in(PLAN, scale, task, baseline, experiment)
+    names = {"tuning": baseline, "experiment": where}
+    return [f"{TUNED}/best.json".format(scale=scale, task=task, **names)] if where else []
 
 
 def of_family(path, jobs):

@@ -39,7 +39,7 @@ rule reward_study:
 
 rule without_network:
     input:
-        unpack(job("baseline", WITHOUT)),
+        unpack(job("baseline", WITHOUT, settings=settings_of_baseline)),
     output:
         update(f"{WITHOUT}/manifest.json"),
         update(f"{WITHOUT}/curves.parquet"),
@@ -54,6 +54,26 @@ rule without_network:
         title(WITHOUT)
     shell:
         "python -m synthbench baseline --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+
+
+rule tune:
+    input:
+        unpack(job("tune", TUNED)),
+    output:
+        update(f"{TUNED}/manifest.json"),
+        update(f"{TUNED}/trials.parquet"),
+        update(f"{TUNED}/best.json"),
+        update(f"{TUNED}/importance.json"),
+    log:
+        f"work/{TUNED}/log",
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=2000,
+    message:
+        title(TUNED)
+    shell:
+        "python -m synthbench tune --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule reward_map:
@@ -85,6 +105,8 @@ rule reward_report:
                 networks=of_family(f"{STUDY}/curves.parquet", reward_plan.studies),
                 without=of_family(f"{WITHOUT}/curves.parquet", reward_plan.without),
                 maps=of_family(f"{MAP}/rewards.parquet", reward_plan.maps),
+                best=of_family(f"{TUNED}/best.json", reward_plan.tunings),
+                tried=of_family(f"{TUNED}/trials.parquet", reward_plan.tunings),
             )
         ),
     output:

@@ -2,28 +2,115 @@
 
 A model learns features of observations from which the action between two of them can be told
 (inverse), and foresees the features that an action leads to (forward). As in Ferreira et al. 2022
-its error is added to the reward of each batch that an off-policy agent learns from. The forward
-network here has plain hidden layers, where theirs has blocks with residuals.
+its error is added to the reward: of each batch that an off-policy agent learns from, of all that
+PPO collects in an iteration. The forward network here has plain hidden layers, where theirs has
+blocks with residuals.
 """
 
 import importlib
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
-from synthbench.agents import losses
+from synthbench.agents import losses, ppo
+from synthbench.agents.base import bounded
 from synthbench.agents.networks import MLP
 from synthbench.agents.off_policy import OffPolicy, Progress
 from synthbench.config import typed
-from synthbench.types import Action, EnvSpec, Hyperparameters, Observation, PRNGKey, Transition
+from synthbench.types import (
+    Action,
+    Agent,
+    Env,
+    EnvSpec,
+    Hyperparameters,
+    Observation,
+    PRNGKey,
+    Step,
+    Transition,
+)
 
 NETWORKS = ("features", "inverse", "forward")
-OWN = ("learner", "feature_size", "model_hidden")  # static settings that are not the learner's
+# Static settings that are not the learner's: of all, of a curious PPO.
+OWN, OF_PPO = ("learner", "feature_size", "model_hidden"), ("model_epochs",)
+
+
+@dataclass(frozen=True)
+class Model:
+    """What foresees an environment. Its networks are a tree, which a learner has."""
+
+    spec: EnvSpec
+    feature_size: int
+    hidden: int  # width of hidden layers
+
+    def init(self, key: PRNGKey, hyperparameters: Hyperparameters) -> tuple[PyTree, PyTree]:
+        """Networks, and the state of their optimiser."""
+        feature, pair = jnp.zeros(self.feature_size), jnp.zeros(2 * self.feature_size)
+        with_action = jnp.concatenate([feature, jnp.zeros(self._action_size)])
+        blank = (jnp.zeros(self.spec.observation_size), pair, with_action)
+        keys = jax.random.split(key, len(NETWORKS))
+        networks = {
+            name: self._network(name).init(key_network, inputs)
+            for name, key_network, inputs in zip(NETWORKS, keys, blank, strict=True)
+        }
+        return networks, self._optimiser(hyperparameters).init(networks)
+
+    def update(
+        self,
+        networks: PyTree,
+        optimiser: PyTree,
+        batch: Transition,
+        hyperparameters: Hyperparameters,
+    ) -> tuple[PyTree, PyTree, Float[Array, "*b"]]:
+        """One gradient step; also the errors of the forward network before it."""
+
+        def loss(networks: PyTree) -> tuple[Float[Array, ""], Float[Array, "*b"]]:
+            forward, inverse = self.errors(networks, batch)
+            share = hyperparameters["forward_share"]
+            return (1 - share) * inverse.mean() + share * forward.mean(), forward
+
+        gradient, error = jax.grad(loss, has_aux=True)(networks)
+        change, optimiser = self._optimiser(hyperparameters).update(gradient, optimiser)
+        return optax.apply_updates(networks, change), optimiser, error
+
+    def errors(
+        self, networks: PyTree, batch: Transition
+    ) -> tuple[Float[Array, "*b"], Float[Array, "*b"]]:
+        """Of the forward network (mean square over features), of the inverse one.
+
+        That is a cross-entropy for discrete actions, a mean square for continuous ones.
+        """
+
+        def apply(name: str, inputs: Float[Array, "*b i"]) -> Float[Array, "*b k"]:
+            return self._network(name).apply(networks[name], inputs)
+
+        before = apply("features", batch.observation)
+        after = apply("features", batch.next_observation)
+        guess = apply("inverse", jnp.concatenate([before, after], axis=-1))
+        if self.spec.discrete:
+            action = jax.nn.one_hot(batch.action, self.spec.num_actions)
+            inverse = -losses.select_action_value(jax.nn.log_softmax(guess), batch.action)
+        else:
+            action = batch.action
+            inverse = ((guess - action) ** 2).mean(-1)
+        foreseen = apply("forward", jnp.concatenate([before, action], axis=-1))
+        return ((foreseen - after) ** 2).mean(-1), inverse
+
+    def _network(self, name: str) -> MLP:
+        outputs = self._action_size if name == "inverse" else self.feature_size
+        return MLP((self.hidden, self.hidden), outputs, "leaky_relu")
+
+    def _optimiser(self, hyperparameters: Hyperparameters) -> optax.GradientTransformation:
+        return optax.adam(hyperparameters["model_learning_rate"])
+
+    @property
+    def _action_size(self) -> int:
+        return self.spec.num_actions or self.spec.action_size
 
 
 class Learner(struct.PyTreeNode):
@@ -43,68 +130,21 @@ class Curious(OffPolicy):
     """An off-policy agent that is paid for what its model gets wrong."""
 
     agent: Any  # an OffPolicy
-    feature_size: int
-    model_hidden: int  # width of hidden layers
+    model: Model
 
     def init_learner(self, key: PRNGKey, hyperparameters: Hyperparameters) -> Learner:
-        key_agent, *keys = jax.random.split(key, 1 + len(NETWORKS))
-        feature, pair = jnp.zeros(self.feature_size), jnp.zeros(2 * self.feature_size)
-        with_action = jnp.concatenate([feature, jnp.zeros(self._action_size)])
-        blank = (jnp.zeros(self.spec.observation_size), pair, with_action)
-        model = {
-            name: self._network(name).init(key_network, inputs)
-            for name, key_network, inputs in zip(NETWORKS, keys, blank, strict=True)
-        }
-        optimiser = optax.adam(hyperparameters["model_learning_rate"]).init(model)
-        return Learner(self.agent.init_learner(key_agent, hyperparameters), model, optimiser)
+        key_agent, key_model = jax.random.split(key)
+        agent = self.agent.init_learner(key_agent, hyperparameters)
+        return Learner(agent, *self.model.init(key_model, hyperparameters))
 
     def learn(
         self, learner: Learner, key: PRNGKey, batch: Transition, hyperparameters: Hyperparameters
     ) -> Learner:
         """One update of the agent, with the bonus, and one of the model."""
-
-        def loss(model: PyTree) -> tuple[Float[Array, ""], Float[Array, " b"]]:
-            forward, inverse = self.errors(model, batch)
-            share = hyperparameters["forward_share"]
-            return (1 - share) * inverse.mean() + share * forward.mean(), forward
-
-        gradient, error = jax.grad(loss, has_aux=True)(learner.model)
+        model = (learner.model, learner.optimiser)
+        *model, error = self.model.update(*model, batch, hyperparameters)
         paid = batch._replace(reward=batch.reward + hyperparameters["curiosity"] * error)
-        agent = self.agent.learn(learner.agent, key, paid, hyperparameters)
-        adam = optax.adam(hyperparameters["model_learning_rate"])
-        change, optimiser = adam.update(gradient, learner.optimiser)
-        return Learner(agent, optax.apply_updates(learner.model, change), optimiser)
-
-    def errors(
-        self, model: PyTree, batch: Transition
-    ) -> tuple[Float[Array, " b"], Float[Array, " b"]]:
-        """Of the forward network (mean square over features), of the inverse one.
-
-        That is a cross-entropy for discrete actions, a mean square for continuous ones.
-        """
-
-        def apply(name: str, inputs: Float[Array, "b i"]) -> Float[Array, "b k"]:
-            return self._network(name).apply(model[name], inputs)
-
-        before = apply("features", batch.observation)
-        after = apply("features", batch.next_observation)
-        guess = apply("inverse", jnp.concatenate([before, after], axis=-1))
-        if self.spec.discrete:
-            action = jax.nn.one_hot(batch.action, self.spec.num_actions)
-            inverse = -losses.select_action_value(jax.nn.log_softmax(guess), batch.action)
-        else:
-            action = batch.action
-            inverse = ((guess - action) ** 2).mean(-1)
-        foreseen = apply("forward", jnp.concatenate([before, action], axis=-1))
-        return ((foreseen - after) ** 2).mean(-1), inverse
-
-    def _network(self, name: str) -> MLP:
-        outputs = self._action_size if name == "inverse" else self.feature_size
-        return MLP((self.model_hidden, self.model_hidden), outputs, "leaky_relu")
-
-    @property
-    def _action_size(self) -> int:
-        return self.spec.num_actions or self.spec.action_size
+        return Learner(self.agent.learn(learner.agent, key, paid, hyperparameters), *model)
 
     # All else is as the agent does it.
 
@@ -134,16 +174,127 @@ class Curious(OffPolicy):
         return learner.replace(agent=agent)
 
 
-def make(agent: Any, spec: EnvSpec) -> Curious:
+class Paid(struct.PyTreeNode):
+    """An environment that pays for what a model gets wrong, beside its own reward."""
+
+    env: Any
+    networks: PyTree  # of the model
+    curiosity: Float[Array, ""]
+    model: Model = struct.field(pytree_node=False)
+
+    @property
+    def spec(self) -> EnvSpec:
+        return self.env.spec
+
+    def reset(self, key: PRNGKey) -> tuple[PyTree, Observation]:
+        state, observation = self.env.reset(key)
+        return (state, observation), observation
+
+    def step(self, key: PRNGKey, state: PyTree, action: Action) -> tuple[PyTree, Step]:
+        inner, before = state
+        inner, step = self.env.step(key, inner, action)
+        seen = Transition(before, action, step.reward, step.observation, *step[2:])
+        bonus = self.curiosity * self.model.errors(self.networks, seen)[0]
+        return (inner, step.observation), step._replace(reward=step.reward + bonus)
+
+
+class TrainState(struct.PyTreeNode):
+    """What an iteration of a curious PPO starts from."""
+
+    agent: ppo.TrainState
+    model: PyTree
+    optimiser: PyTree
+
+    @property
+    def params(self) -> PyTree:
+        return self.agent.params
+
+    @property
+    def step(self) -> Int[Array, ""]:
+        return self.agent.step
+
+    @property
+    def episodes(self) -> Int[Array, ""]:
+        return self.agent.episodes
+
+
+@dataclass(frozen=True)
+class CuriousPPO:
+    """PPO that is paid for what its model gets wrong, as the model is before an iteration.
+
+    The model then learns from what was collected, all of it in each update. It sees observations as
+    they are, also where the agent normalises them.
+    """
+
+    name: str
+    agent: ppo.PPO
+    model: Model
+    model_epochs: int
+
+    @property
+    def spec(self) -> EnvSpec:
+        return self.agent.spec
+
+    @property
+    def steps_per_iteration(self) -> int:
+        return self.agent.steps_per_iteration
+
+    def updates(self, num_steps: int) -> int:
+        """Those of the agent alone."""
+        return self.agent.updates(num_steps)
+
+    def init(
+        self, key: PRNGKey, env: Env, hyperparameters: Hyperparameters, num_steps: int
+    ) -> TrainState:
+        key_agent, key_model = jax.random.split(key)
+        networks, optimiser = self.model.init(key_model, hyperparameters)
+        paid = Paid(env, networks, hyperparameters["curiosity"], self.model)
+        agent = self.agent.init(key_agent, paid, hyperparameters, num_steps)
+        return TrainState(agent, networks, optimiser)
+
+    def iterate(
+        self,
+        key: PRNGKey,
+        state: TrainState,
+        env: Env,
+        hyperparameters: Hyperparameters,
+        num_steps: int,
+    ) -> tuple[TrainState, Transition]:
+        """One iteration of PPO, then some updates of the model."""
+        paid = Paid(env, state.model, hyperparameters["curiosity"], self.model)
+        agent, seen = self.agent.iterate(key, state.agent, paid, hyperparameters, num_steps)
+        within = jax.vmap(jax.vmap(partial(bounded, spec=self.spec)))
+        done = seen._replace(action=within(seen.action))
+        bonus = hyperparameters["curiosity"] * self.model.errors(state.model, done)[0]
+
+        def update(model: tuple[PyTree, PyTree], _: Any) -> tuple[tuple[PyTree, PyTree], None]:
+            networks, optimiser, _ = self.model.update(*model, done, hyperparameters)
+            return (networks, optimiser), None
+
+        begin = (state.model, state.optimiser)
+        model, _ = jax.lax.scan(update, begin, length=self.model_epochs)
+        return TrainState(agent, *model), seen._replace(reward=seen.reward - bonus)
+
+    def act(self, params: PyTree, key: PRNGKey, observation: Observation) -> Action:
+        return self.agent.act(params, key, observation)
+
+    def preferences(self, params: PyTree, observation: Observation) -> Float[Array, " k"]:
+        return self.agent.preferences(params, observation)
+
+
+def make(agent: Any, spec: EnvSpec) -> Agent:
     """A curious agent from a config section, whose `static.learner` is the module of its agent.
 
     Raises ValueError for contextual bandits, where nothing follows on an action.
     """
     if spec.bandit:
         raise ValueError(f"{agent.name}: in a contextual bandit there is nothing to be foreseen.")
-    own = {name: agent.static[name] for name in OWN}
-    theirs = {name: value for name, value in agent.static.items() if name not in OWN}
-    module = importlib.import_module(own.pop("learner"))
+    own = {name: agent.static[name] for name in (*OWN, *OF_PPO) if name in agent.static}
+    theirs = {name: value for name, value in agent.static.items() if name not in own}
+    module = importlib.import_module(own["learner"])
     learner = module.make(typed({**agent, "static": theirs}), spec)
+    model = Model(spec, own["feature_size"], own["model_hidden"])
+    if isinstance(learner, ppo.PPO):
+        return CuriousPPO(agent.name, learner, model, own["model_epochs"])
     common = {field.name: getattr(learner, field.name) for field in fields(OffPolicy)}
-    return Curious(**common, **own, agent=learner)
+    return Curious(**common, agent=learner, model=model)

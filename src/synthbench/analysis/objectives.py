@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from tabulate import tabulate
 
 from synthbench.analysis import runs, style
-from synthbench.analysis.statistics import LEVEL, SEED, difference, estimate
+from synthbench.analysis.statistics import LEVEL, SEED, difference, estimate, interquartile_mean
 from synthbench.analysis.style import styled
 from synthbench.analysis.summary import rounded
 from synthbench.io import atomic, read_table, write_json
@@ -86,20 +86,21 @@ class Search:
 
     def __init__(self, costs: pd.DataFrame, returns: np.ndarray, ppo: np.ndarray):
         self.costs = costs  # index: generation of the evaluation; columns COSTS
-        self.gaps = returns - ppo  # [evaluation, draw]: LPO less PPO
+        self.returns = returns  # [evaluation, draw], of LPO
+        self.ppo = ppo  # [draw]
 
     def first(self, draws: np.ndarray | slice = slice(None)) -> int | None:
-        """The first evaluation after the beginning in which agents earn no less than PPO's, on
-        average; None if there is none.
+        """The first evaluation after the beginning in which agents earn no less than PPO's, by
+        the interquartile mean; None if there is none.
         """
-        matched = np.flatnonzero(self.gaps[1:, draws].mean(axis=1) >= 0.0)
+        means = interquartile_mean(self.returns[1:, draws])
+        matched = np.flatnonzero(means >= interquartile_mean(self.ppo[draws]))
         return int(matched[0]) + 1 if len(matched) else None
 
     def gap(self, evaluation: int) -> Numbers:
-        """Mean difference from PPO, and the half width of its 95 % interval."""
-        gaps = self.gaps[evaluation]
-        reach = 1.96 * gaps.std(ddof=1) / np.sqrt(len(gaps))
-        return {"mean": float(gaps.mean()), "reach": float(reach)}
+        """Of agents in an evaluation: difference of interquartile means from PPO's."""
+        runs = ([self.returns[evaluation]], [self.ppo])
+        return asdict(difference(*runs, resamples=RESAMPLES))
 
     def taken(self, column: str, draws: np.ndarray | slice = slice(None)) -> float:
         """Until then; all that the search took where PPO is not matched."""
@@ -133,7 +134,7 @@ def ratio(searches: Sequence[Search], others: Sequence[Search], made: int) -> Nu
 
     def resampled(group: Sequence[Search]) -> float:
         chosen = [group[i] for i in generator.integers(len(group), size=len(group))]
-        draws = [generator.integers(s.gaps.shape[1], size=s.gaps.shape[1]) for s in chosen]
+        draws = [generator.integers(len(s.ppo), size=len(s.ppo)) for s in chosen]
         steps = [s.taken("real_steps", d) for s, d in zip(chosen, draws, strict=True)]
         return float(np.mean(steps))
 
@@ -268,11 +269,10 @@ def markdown(numbers: Numbers, plan: Plan) -> str:
         _generalisation(numbers, plan),
         "## Until it matches PPO",
         "Of each meta-training until fresh agents that learn by the mean of the search in the "
-        "task, with the settings tuned for PPO, earn on average no less than those of PPO, in an "
-        "evaluation after the beginning; less PPO: difference of means, with the half width of its "
-        f"{level}. At the beginning there is no drift. Such "
-        "evaluations are no part of the costs; seconds are those of so many generations, by the "
-        "median. Where PPO is not matched, the costs are of the whole search. Ratio: steps in the "
+        "task, with the settings tuned for PPO, earn no less than those of PPO by the "
+        "interquartile mean, in an evaluation after the beginning; less PPO: difference of "
+        f"interquartile means [{level}]. At the beginning there is no drift. Such evaluations are "
+        "no part of the costs; seconds are those of so many generations, by the median. Where PPO is not matched, the costs are of the whole search. Ratio: steps in the "
         f"task of meta-training there, over those here [{level}]; then with the steps that the "
         "environment took.",
         _costs(numbers),
@@ -313,8 +313,8 @@ def _costs(numbers: Numbers) -> str:
                     if generation is None
                     else generation,
                     **{column.replace("_", " "): f"{cell[column][seed]:,.0f}" for column in COSTS},
-                    "less PPO before": _gap(cell["gap_at_start"][seed]),
-                    "at the end": _gap(cell["gap_at_end"][seed]),
+                    "less PPO before": _interval(cell["gap_at_start"][seed], "difference"),
+                    "at the end": _interval(cell["gap_at_end"][seed], "difference"),
                     "ratio": _times(times) if times else "",
                     "with environment": f"{whole:,.2g}" if whole else "",
                 }
@@ -327,10 +327,6 @@ def _stand_in(numbers: Numbers, plan: Plan) -> str:
         return "None has a synthetic environment."
     made = numbers["environment_real_steps"]
     return f"That is `{plan['environment']}`, whose making took {made:,} steps in the task before."
-
-
-def _gap(cell: Numbers) -> str:
-    return f"{cell['mean']:+,.1f} ± {cell['reach']:,.1f}"
 
 
 def _interval(cell: Numbers, point: str) -> str:

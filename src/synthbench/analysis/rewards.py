@@ -16,7 +16,7 @@ from synthbench.analysis.figures import reward_curves, reward_map
 from synthbench.analysis.learning import PLAIN, Numbers
 from synthbench.analysis.statistics import LEVEL
 from synthbench.analysis.summary import rounded
-from synthbench.io import atomic, read_table, write_json
+from synthbench.io import atomic, read_json, read_table, write_json
 
 Tasks = Mapping[str, Mapping[str, Any]]
 
@@ -27,12 +27,18 @@ def run(
     """Write summary.json, table.md, reward_curves.png and reward_map.png into `out`.
 
     config: `scale` and `reward_tasks` ({task config name: its section, and what is planned}).
-    inputs: `progress` of the networks, curves with `networks` and `without`, `maps`.
+    inputs: `progress` of the networks, curves with `networks` and `without`, `maps`; of the
+    searches for settings of agents without a network, `best` and what was `tried`.
     """
     scale, tasks = config["scale"], config["reward_tasks"]
-    curves = read(inputs["networks"], inputs["without"])
+    curves = in_steps(read(inputs["networks"], inputs["without"]), tasks)
     progress = pd.concat([_of_network(path) for path in sorted(inputs["progress"])])
+    each = progress["task"].map(
+        {task: section["repeat_evolved"] for task, section in tasks.items()}
+    )
+    progress = progress.assign(real_steps=progress["real_steps"] * each)
     numbers = summarise(scale, tasks, curves, progress)
+    numbers["tuned"] = tuned(tasks, inputs.get("best", ()), inputs.get("tried", ()))
     write_json(out / "summary.json", numbers)
     with atomic(out / "table.md") as path:
         path.write_text(markdown(numbers, tasks), encoding="utf-8")
@@ -53,6 +59,15 @@ def read(networks: Iterable[Path], without: Iterable[Path]) -> pd.DataFrame:
         for path in sorted(without)
     ]
     return pd.concat(tables, ignore_index=True)
+
+
+def in_steps(curves: pd.DataFrame, tasks: Tasks) -> pd.DataFrame:
+    """The same with steps of the task itself, where an action is several of them."""
+    repeat = [
+        tasks[task]["repeat"][experiment]
+        for task, experiment in zip(curves["task"], curves["experiment"], strict=True)
+    ]
+    return curves.assign(step=curves["step"] * repeat)
 
 
 def _of_network(path: Path) -> pd.DataFrame:
@@ -79,6 +94,30 @@ def summarise(scale: str, tasks: Tasks, curves: pd.DataFrame, progress: pd.DataF
     return rounded(summary)
 
 
+def tuned(tasks: Tasks, best: Iterable[Path], tried: Iterable[Path]) -> Numbers:
+    """{task: {baseline/experiment: what a search for settings found, and what that took}}.
+
+    `value`: mean return over a training with the best setting.
+    """
+    found: Numbers = {}
+    for where, of in zip(sorted(best), sorted(tried), strict=True):
+        task, baseline, experiment = (where.parts[i] for i in (-5, -3, -2))
+        name, trials = f"{baseline}/{experiment}", read_table(of)
+        planned = tasks[task]["tuned"][name]
+        whole = trials[trials["budget"] == planned["steps"]].set_index("configuration")["value"]
+        settings = read_json(where)["agents"][planned["agent"]]["hyperparameters"]
+        found.setdefault(task, {})[name] = {
+            "agent": planned["agent"],
+            "found": settings,
+            "default": planned["default"],
+            "value": float(whole.max()),
+            "configurations": int(trials["configuration"].nunique()),
+            "steps": planned["steps"],
+            "real_steps": int(trials["real_steps"].sum()),
+        }
+    return found
+
+
 def markdown(numbers: Numbers, tasks: Tasks) -> str:
     """The tables, readable on their own."""
     about = numbers["about"]
@@ -98,6 +137,8 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
         for experiment, lines in experiments.items():
             agent = section["agents"][experiment]
             parts.append(f"## {section['id']}, {agent}, {experiment}")
+            if (repeat := section["repeat"][experiment]) > 1:
+                parts.append(f"An action is {repeat} steps of the task in a row, as published.")
             parts.append(_table(task, experiment, lines, section))
             below = [line for line, n in lines.items() if n.get("below_plain")]
             if below:
@@ -115,6 +156,13 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
             f"Evolved with {section['evolved_with']}; mean over networks.",
             tabulate(cost, headers="keys", tablefmt="pipe", disable_numparse=True),
         ]
+        if searches := numbers["tuned"].get(task):
+            parts += [
+                f"## {section['id']}, settings found for agents without a network",
+                "By BOHB, for the mean return over a training of as many steps as said (those of "
+                "agents), with a random seed that is not judged; at first the plan's own settings.",
+                _searches(searches),
+            ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -141,6 +189,25 @@ def _table(task: str, experiment: str, lines: Numbers, section: Mapping[str, Any
             row[f"steps until {level:g}"] = _with_interval(numbers["mean_reaches"])
             row["median agent"] = _with_interval(numbers["median_reaches"])
         rows.append({**row, "networks": numbers["networks"] or "", "agents": numbers["agents"]})
+    return tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True)
+
+
+def _searches(searches: Numbers) -> str:
+    rows = [
+        {
+            "baseline": name.partition("/")[0],
+            "agent": of["agent"],
+            "found (plan)": ", ".join(
+                f"{key} {value:.3g} ({of['default'][key]:.3g})"
+                for key, value in of["found"].items()
+            ),
+            "mean return": _short(of["value"]),
+            "configurations": of["configurations"],
+            "steps": f"{of['steps']:,}",
+            "steps of all": f"{of['real_steps']:,}",
+        }
+        for name, of in searches.items()
+    ]
     return tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True)
 
 

@@ -1,4 +1,7 @@
-"""The baseline: the same agents, with the same settings, trained in the real task itself."""
+"""The baseline: the same agents trained in the real task itself.
+
+Their settings are the same, or what a search found for them.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,11 +9,16 @@ from typing import Any
 
 from synthbench.compatibility import REAL
 from synthbench.evaluation.study import study, write
+from synthbench.meta.settings import with_settings
 from synthbench.tasks import base as tasks
 
 
 def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
-    """Study one algorithm in the real task."""
+    """Study one algorithm in the real task.
+
+    inputs: `settings`, where a search has found some.
+    """
+    config = with_settings(config, inputs.get("settings", ()))
     task, (agent,) = tasks.load(config.task), config.agents.values()
     title = f"{agent.name} in the real {config.task.name}"
     tables = study(agent, task, task, config.baseline, config.seed, title)

@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,11 @@ def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Pa
     if config.search.workers > 1:
         _side_by_side(config, checkpoint)
     work(config, checkpoint)  # alone, or what is left where another process was killed
+    return write(config, out, checkpoint)
+
+
+def write(config: Any, out: Path, checkpoint: Path) -> list[str]:
+    """What a search that has ended found."""
     journal = _journal(config, checkpoint)
     tried = list(journal.tried().values())
     write_table(out / "trials.parquet", table(tried, config))
@@ -50,23 +55,32 @@ def planned(config: Any) -> tuple[Bracket, ...]:
     return brackets(search.configurations, rungs, budget.eta, search.brackets == "full")
 
 
-def work(config: Any, directory: Path) -> None:
-    """Do what is not done and nobody else does, until all is done."""
+def meta_trainings(config: Any) -> Programs:
+    """How configurations of a meta-training are tried."""
+    judged = config.search.judged
+    return Programs(config, judged.draws, judged.episodes)
+
+
+def work(config: Any, directory: Path, trials: Callable[[Any], Any] = meta_trainings) -> None:
+    """Do what is not done and nobody else does, until all is done.
+
+    trials: of a configuration, how those that are searched for are tried.
+    """
     journal, programs = _journal(config, directory), None
     while todo := [bracket for bracket in planned(config) if not _done(journal, bracket)]:
         mine = False
         for bracket in todo:
             with claimed(directory / f"bracket{bracket.number}.lock") as alone:
                 if alone and not _done(journal, bracket):
-                    mine, judged = True, config.search.judged
-                    programs = programs or Programs(config, judged.draws, judged.episodes)
+                    mine = True
+                    programs = programs or trials(config)
                     compete(bracket, config, journal, programs, directory)
         if not mine:
             time.sleep(PATIENCE)
 
 
 def compete(
-    bracket: Bracket, config: Any, journal: Journal, programs: Programs, directory: Path
+    bracket: Bracket, config: Any, journal: Journal, programs: Any, directory: Path
 ) -> None:
     """One bracket: what is not known is computed, from where it was when that was killed."""
     random, eta = config.search.random, config.search.budget.eta
@@ -80,7 +94,8 @@ def compete(
         members = [known[one.number] for one in members]
         values = [one.values[budget] for one in members]
         best_value = f"best mean return {max(values):.1f}"
-        say(f"bracket {bracket.number}: {len(members)} after {budget} generations, {best_value}")
+        after = f"{budget:,} {programs.unit}"
+        say(f"bracket {bracket.number}: {len(members)} after {after}, {best_value}")
         last = budget == bracket.budgets[-1]
         kept = [] if last else promoted(values, eta)
         for i, one in enumerate(members):
@@ -95,7 +110,7 @@ def _try(
     below: int,
     seeds: tuple[int, ...],
     journal: Journal,
-    programs: Programs,
+    programs: Any,
     directory: Path,
 ) -> None:
     """Each with all seeds; reported as soon as it is known."""

@@ -49,6 +49,8 @@ class Programs:
     `config` has the settings of the plan, and `draws` agents, tested in so many `episodes`, judge.
     """
 
+    unit = "generations"  # of a budget
+
     def __init__(self, config: Any, draws: int, episodes: int):
         self.config, self.draws, self.episodes = config, draws, episodes
         self.trials: dict[str, tuple[Trials, int]] = {}

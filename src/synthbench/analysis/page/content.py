@@ -97,7 +97,7 @@ REPORTS = {  # input -> title, its first part, stages, and what is said of a sca
     "rewards": (
         "Reward networks",
         "What is compared",
-        ("reward_study", "reward_map", "reward_report"),
+        ("reward_study", "tune", "reward_map", "reward_report"),
         "This scale has no reward networks.",
     ),
     "insight": (
