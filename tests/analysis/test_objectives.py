@@ -144,7 +144,7 @@ def test_costs_are_those_until_ppo_is_matched_without_evaluations(numbers: Any) 
 
 def test_ppo_is_matched_by_the_interquartile_mean() -> None:
     """One agent of eight that fails does not count, two in three do."""
-    costs = pd.DataFrame(dict.fromkeys(objectives.COSTS, [0, 1, 2]), index=[0, 2, 4])
+    costs = pd.DataFrame({name: [0, 1, 2] for name in objectives.COSTS}, index=[0, 2, 4])
     ppo = np.full(8, 500.0)
     returns = np.array([[600.0] * 8, [500.0] * 2 + [0.0] * 6, [500.0] * 7 + [0.0]])
     search = objectives.Search(costs, returns, ppo)

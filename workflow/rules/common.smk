@@ -207,7 +207,9 @@ def settings_of_baseline(wildcards):
     )
     where = reward_plan.tuned_in(PLAN, scale, task, baseline, experiment)
     names = {"tuning": baseline, "experiment": where}
-    return [f"{TUNED}/best.json".format(scale=scale, task=task, **names)] if where else []
+    return (
+        [f"{TUNED}/best.json".format(scale=scale, task=task, **names)] if where else []
+    )
 
 
 def of_family(path, jobs):

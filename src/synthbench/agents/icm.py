@@ -141,10 +141,11 @@ class Curious(OffPolicy):
         self, learner: Learner, key: PRNGKey, batch: Transition, hyperparameters: Hyperparameters
     ) -> Learner:
         """One update of the agent, with the bonus, and one of the model."""
-        model = (learner.model, learner.optimiser)
-        *model, error = self.model.update(*model, batch, hyperparameters)
+        before = (learner.model, learner.optimiser)
+        networks, optimiser, error = self.model.update(*before, batch, hyperparameters)
         paid = batch._replace(reward=batch.reward + hyperparameters["curiosity"] * error)
-        return Learner(self.agent.learn(learner.agent, key, paid, hyperparameters), *model)
+        agent = self.agent.learn(learner.agent, key, paid, hyperparameters)
+        return Learner(agent, networks, optimiser)
 
     # All else is as the agent does it.
 

@@ -272,8 +272,9 @@ def markdown(numbers: Numbers, plan: Plan) -> str:
         "task, with the settings tuned for PPO, earn no less than those of PPO by the "
         "interquartile mean, in an evaluation after the beginning; less PPO: difference of "
         f"interquartile means [{level}]. At the beginning there is no drift. Such evaluations are "
-        "no part of the costs; seconds are those of so many generations, by the median. Where PPO is not matched, the costs are of the whole search. Ratio: steps in the "
-        f"task of meta-training there, over those here [{level}]; then with the steps that the "
+        "no part of the costs; seconds are those of so many generations, by the median. Where PPO "
+        "is not matched, the costs are of the whole search. Ratio: steps in the task of "
+        f"meta-training there, over those here [{level}]; then with the steps that the "
         "environment took.",
         _costs(numbers),
     ]
