@@ -188,6 +188,16 @@ def test_the_table_has_published_values_beside_ours(made: Path) -> None:
     text.blocks(table, ["q_learning"], {"Cliff": "cliff"})
 
 
+def test_the_best_of_several_networks_are_told_from_all(made: Path, numbers: Any) -> None:
+    """The better exclusive one has an agent at -12 and one at -50; additive ones all are at -12."""
+    lines = numbers["tasks"]["cliff"]["fixed"]
+    assert lines["exclusive_potential"]["by_network"] == [-31, -50]
+    assert lines["additive_potential"]["by_network"] == [-12, -12]
+    rows = [" ".join(row.split()) for row in (made / "table.md").read_text().splitlines()]
+    assert "| -31.0 |" in next(row for row in rows if row.startswith("| exclusive_potential |"))
+    assert "| 2 of 2 |" in next(row for row in rows if row.startswith("| additive_potential |"))
+
+
 def test_a_network_that_ends_below_the_plain_agent_is_named(made: Path, numbers: Any) -> None:
     lines = numbers["tasks"]["cliff"]["unseen"]
     below = [line for line, values in lines.items() if values.get("below_plain")]

@@ -73,7 +73,8 @@ def compared(curves: pd.DataFrame, level: float | None, steps: Iterable[int]) ->
 
     at: mean return at the first test at or after a step. area: mean over the training. final: at
     its end. mean_reaches: steps until the mean over agents is at `level`; median_reaches: of the
-    median agent. minus_plain, below_plain: how the end differs from the plain agent's.
+    median agent. minus_plain, below_plain: how the end differs from the plain agent's. by_network:
+    the means at the end of the agents of each network, the best first.
     """
     lines: Numbers = {}
     ends: dict[str, tuple[float, np.ndarray]] = {}
@@ -83,6 +84,9 @@ def compared(curves: pd.DataFrame, level: float | None, steps: Iterable[int]) ->
         mean, means = returns.mean(0), mean_curves(returns, chosen)
         numbers: Numbers = {
             "networks": len(sizes) if (rows["environment_seed"] >= 0).all() else 0,
+            "by_network": sorted(
+                map(float, returns[:, -1].reshape(len(sizes), -1).mean(1)), reverse=True
+            ),
             "agents": len(returns),
             "at": {
                 int(step): estimate(mean[i], means[:, i])
