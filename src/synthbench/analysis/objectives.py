@@ -154,7 +154,10 @@ def ratio(searches: Sequence[Search], others: Sequence[Search], made: int) -> Nu
 
 
 def verdict(plan: Plan, numbers: Numbers) -> Numbers:
-    """Whether the published claim holds here, in one word and one sentence."""
+    """Whether the published claim holds here, in one word and one sentence.
+
+    It does where agents are not worse, and the whole interval of the ratio reaches the target.
+    """
     real, bandit = _way(plan, "real", "real"), _way(plan, "synthetic", "real")
     if not real or not bandit:
         return {"word": "not asked", "sentence": "The plan has not both objectives to compare."}
@@ -162,7 +165,7 @@ def verdict(plan: Plan, numbers: Numbers) -> Numbers:
     times = numbers["ratios"][bandit]
     matches = cell["high"] >= 0.0
     matched = all(g is not None for g in numbers["until_matched"][bandit]["generation"])
-    cheaper = matched and times["ratio"] is not None and times["ratio"] >= TARGET
+    cheaper = matched and times["low"] is not None and times["low"] >= TARGET
     word = {0: "does not hold", 1: "holds in part", 2: "holds"}[matches + cheaper]
     less = f"{cell['difference']:+,.1f} [{cell['low']:,.1f}, {cell['high']:,.1f}]"
     return {
