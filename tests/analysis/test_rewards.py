@@ -162,6 +162,19 @@ def test_verdicts_say_what_holds(numbers: Any) -> None:
     assert not any("non-potential networks are" in claim for claim in verdicts)  # none is planned
 
 
+def test_networks_are_compared_with_a_plain_agent_that_is_tuned() -> None:
+    def area(low: float, high: float) -> dict[str, Any]:
+        return {"area": {"value": (low + high) / 2, "low": low, "high": high}}
+
+    lines = {"additive_potential": area(5, 6), "exclusive_potential": area(1, 3)}
+    judge = published._faster(("exclusive_potential", "additive_potential"), "plain_tuned")
+    assert judge(lines) is None
+    judged = judge({**lines, "plain_tuned": area(2, 4)})
+    assert judged
+    assert judged[0] == "in part"
+    assert judged[1].endswith("plain_tuned: 3 [2, 4]")
+
+
 @pytest.mark.parametrize(
     ("interval", "verdict"),
     [
