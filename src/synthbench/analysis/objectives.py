@@ -361,10 +361,13 @@ def learning(curves: pd.DataFrame, plan: Plan, scale: str) -> Figure:
         here = curves[curves["task"] == task]
         for name, line in look.items():
             _line(axes, here[here["objective"] == name], line)
-        section = plan["tasks"][task]
-        if section["solved"] is not None:
-            axes.axhline(section["solved"], color="black", ls=":", lw=0.9)
-        axes.set_title(section["id"] + (" (meta-training)" if task == plan["task"] else ""))
+        section, solved = plan["tasks"][task], plan["tasks"][task]["solved"]
+        far = solved is not None and 1.0 < 3.0 * axes.dataLim.ymax < solved
+        if solved is not None and not far:  # else it would leave no height for the lines
+            axes.axhline(solved, color="black", ls=":", lw=0.9)
+        said = " (meta-training)" if task == plan["task"] else ""
+        said += f" (solved: {solved:,.0f})" if far else ""
+        axes.set_title(section["id"] + said)
         axes.ticklabel_format(axis="x", style="sci", scilimits=(0, 0))
     for axes in panels[max(0, len(tasks) - columns) : len(tasks)]:
         axes.set_xlabel("steps in the real task")
