@@ -26,6 +26,8 @@ def look(lines: list[str]) -> dict[str, dict[str, Any]]:
     others = [name for name in lines if name.partition("_")[0] not in ("exclusive", "additive")]
     for i, name in enumerate(name for name in others if name != PLAIN):
         looks[name] = {"color": BASELINES[i % len(BASELINES)], "ls": (0, (1, 1))}
+        if name.endswith("_tuned"):
+            looks[name] = {"color": style.REAL_COLOUR, "ls": (0, (4, 1, 1, 1)), "lw": 1.0}
     for name in lines:
         place, _, kind = name.partition("_")
         if place in ("exclusive", "additive"):
@@ -44,7 +46,7 @@ def draw(curves: pd.DataFrame, tasks: Mapping[str, Mapping[str, Any]], scale: st
     planned = [x for task in tasks.values() for x in (*task["networks"], *task["baselines"])]
     lines = [line for line in dict.fromkeys(planned) if line in set(curves["line"])]
     looks = look(lines)
-    figure = style.blank(1.3 + 2.0 * len(experiments))
+    figure = style.blank(1.3 + 2.15 * len(experiments))
     panels = figure.subplots(len(experiments), len(tasks), squeeze=False, sharex="col")
     for column, (task, section) in zip(panels.T, tasks.items(), strict=True):
         for axes, experiment in zip(column, experiments, strict=True):
@@ -56,11 +58,13 @@ def draw(curves: pd.DataFrame, tasks: Mapping[str, Mapping[str, Any]], scale: st
             level = published.level(task, section["solved"])
             if level is not None:
                 axes.axhline(level, **SOLVED)
-            axes.set_title(f"{section['id']}, {section['agents'][experiment]}: {experiment}")
+            axes.set_title(f"{section['id']}\n{section['agents'][experiment]}: {experiment}")
         column[-1].set_xlabel("training steps")
     for row in panels:
         row[0].set_ylabel("return on the real task")
-    entries = {name.replace("_", " "): Line2D([], [], lw=1.6, **looks[name]) for name in lines}
+    entries = {
+        name.replace("_", " "): Line2D([], [], **{"lw": 1.6, **looks[name]}) for name in lines
+    }
     note = (
         f"Mean over agents, {LEVEL:.0%} interval that resamples networks and agents within each. "
         "Full lines: in addition to the task's reward; broken ones: in its place. Dashed level: "
@@ -78,4 +82,4 @@ def _panel(axes: Axes, rows: pd.DataFrame, looks: Mapping[str, Mapping[str, Any]
         low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
         colour = looks[str(line)]["color"]
         axes.fill_between(steps, low, high, color=colour, alpha=0.15, lw=0)
-        axes.plot(steps, returns.mean(0), lw=1.4, **looks[str(line)])
+        axes.plot(steps, returns.mean(0), **{"lw": 1.4, **looks[str(line)]})
