@@ -236,7 +236,7 @@ def run(
     cwd: Path,
     fails: bool = False,
     more: Mapping[str, str] = MORE,
-    seconds: float = 600,
+    seconds: float = 1200,  # of the whole smoke plan beside other work
 ) -> str:
     """What a program says; an assertion where it fails (or, with `fails`, where it does not)."""
     done = subprocess.run(
