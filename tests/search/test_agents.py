@@ -73,3 +73,12 @@ def test_settings_of_an_agent_that_is_not_there_are_refused(searched: Path) -> N
     job = typed({**config(), "agents": {"sarsa": section("agent", "sarsa")}})
     with pytest.raises(ValueError, match="this job has no agent q_learning"):
         baseline.run(job, {"settings": [searched / "best.json"]}, searched, searched)
+
+
+def test_configurations_that_share_a_program_have_their_own_settings() -> None:
+    trainings = agents.Trainings(config())
+    rates = [{"epsilon_start": rate, "epsilon_end": rate} for rate in (0.0, 1.0)]
+    sections = [{"agents": {"q_learning": {"hyperparameters": rate}}} for rate in rates]
+    configs = [trainings.search(each, 7, Path()) for each in sections]
+    first, second = (worth.value for _, worth in trainings.advanced(configs, 400))
+    assert first != second
