@@ -5,6 +5,7 @@ Each agent's result replaces its former one as soon as it is there; those of oth
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -28,7 +29,12 @@ class Worker:
         command = [sys.executable, "-W", "ignore", "-m", "benchmarks.worker", side]
         self.side = side
         self.process = subprocess.Popen(
-            [*command, json.dumps(about)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [*command, json.dumps(about)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            # The sides share a GPU: none may take its memory in advance.
+            env={"XLA_PYTHON_CLIENT_PREALLOCATE": "false", **os.environ},
         )
         self.about: dict[str, Any] = self._answer()
 
