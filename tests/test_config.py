@@ -92,6 +92,19 @@ def test_paper_has_the_published_budgets(task: str) -> None:
     assert max(rates) == {"discrete": 0.01, "continuous": 0.005}[kind]
 
 
+def test_the_long_evolution_of_standard_is_what_paper_plans() -> None:
+    """But for how often, and by how many agents, the search is looked at."""
+    plan = Plan.load(ROOT / "params.yaml")
+    tasks = plan.params["scales"]["standard"]["tasks"]
+    long = [t for t in tasks if "evolved_long" in tasks[t]["only"]["environments"]]
+    assert long
+    for task in long:
+        here = plan.resolve("standard", task, "evolved_long")
+        there = plan.resolve("paper", task, "bandit")
+        assert here["meta"] | {"evaluate_draws": 64} == there["meta"]
+        assert (here["synth"], here["agents"]) == (there["synth"], there["agents"])
+
+
 def goes_with(task: dict[str, Any]) -> dict[str, list[str]]:
     """Agents and synthetic environments that should be accepted, by what their files say."""
     action = task["action"]["kind"]

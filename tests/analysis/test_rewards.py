@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from synthbench.analysis import learning, published, rewards
+from synthbench.analysis.figures import reward_curves
 from synthbench.analysis.page import text
 
 STEPS = np.arange(50, 5001, 50)
@@ -223,6 +224,26 @@ def test_figures_have_something_on_them(made: Path, name: str) -> None:
     with Image.open(made / f"{name}.png") as image:
         assert image.width == 1080
         assert len(np.unique(np.asarray(image.convert("L")))) > 20
+
+
+def test_the_lowest_panel_of_a_task_says_how_many_steps() -> None:
+    """Also where a task has fewer experiments than the others."""
+    plain = [
+        curves("plain", -1, (200,)).assign(task=task, experiment=experiment, line="plain")
+        for task, experiment in [("cliff", "fixed"), ("cliff", "unseen"), ("halfcheetah", "fixed")]
+    ]
+    other = CLIFF | {"id": "halfcheetah", "agents": {"fixed": "td3"}}
+    figure = reward_curves.draw(pd.concat(plain), {"cliff": CLIFF, "halfcheetah": other}, "quick")
+    labels = [axes.get_xlabel() for axes in figure.axes[:4]]
+    assert labels == ["", "steps (thousands)", "steps (thousands)", ""]
+
+
+def test_half_cheetah_is_judged_by_what_was_claimed_of_every_task(numbers: Any) -> None:
+    lines = numbers["tasks"]["cliff"]["fixed"]
+    (found,) = published.verdicts({"halfcheetah": {"fixed": lines}})
+    assert found["claim"].startswith("networks that add to the reward make agents faster")
+    assert found["verdict"] == "holds"
+    assert published.verdicts({"pendulum": {"fixed": lines}}) == []
 
 
 def test_published_curves_are_complete() -> None:

@@ -49,17 +49,22 @@ def draw(curves: pd.DataFrame, tasks: Mapping[str, Mapping[str, Any]], scale: st
     figure = style.blank(1.3 + 2.15 * len(experiments))
     panels = figure.subplots(len(experiments), len(tasks), squeeze=False, sharex="col")
     for column, (task, section) in zip(panels.T, tasks.items(), strict=True):
+        lowest = column[0]
         for axes, experiment in zip(column, experiments, strict=True):
             rows = curves[(curves["task"] == task) & (curves["experiment"] == experiment)]
             if rows.empty:
                 axes.set_visible(False)
                 continue
+            lowest = axes
             _panel(axes, rows, looks)
             level = published.level(task, section["solved"])
             if level is not None:
                 axes.axhline(level, **SOLVED)
-            axes.set_title(f"{section['id']}\n{section['agents'][experiment]}: {experiment}")
-        column[-1].set_xlabel("training steps")
+            title = f"{section['id']}\n{section['agents'][experiment]}: {experiment}"
+            axes.set_title(title, fontsize="x-small" if len(tasks) > 3 else None)
+        lowest.set_xlabel("steps (thousands)")
+        lowest.xaxis.set_major_formatter(lambda steps, _: f"{steps / 1000:g}")
+        lowest.tick_params(labelbottom=True)
     for row in panels:
         row[0].set_ylabel("return on the real task")
     entries = {
