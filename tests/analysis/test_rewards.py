@@ -238,6 +238,13 @@ def test_the_lowest_panel_of_a_task_says_how_many_steps() -> None:
     assert labels == ["", "steps (thousands)", "steps (thousands)", ""]
 
 
+def test_baselines_of_a_task_can_be_told_apart() -> None:
+    for bonus in ("icm", "count"):
+        names = ["plain", bonus, "plain_tuned", f"{bonus}_tuned"]
+        looks = reward_curves.look(names)
+        assert len({(looks[n]["color"], looks[n]["ls"]) for n in names}) == len(names)
+
+
 def test_half_cheetah_is_judged_by_what_was_claimed_of_every_task(numbers: Any) -> None:
     lines = numbers["tasks"]["cliff"]["fixed"]
     (found,) = published.verdicts({"halfcheetah": {"fixed": lines}})

@@ -26,8 +26,9 @@ def look(lines: list[str]) -> dict[str, dict[str, Any]]:
     others = [name for name in lines if name.partition("_")[0] not in ("exclusive", "additive")]
     for i, name in enumerate(name for name in others if name != PLAIN):
         looks[name] = {"color": BASELINES[i % len(BASELINES)], "ls": (0, (1, 1))}
-        if name.endswith("_tuned"):
-            looks[name] = {"color": style.REAL_COLOUR, "ls": (0, (4, 1, 1, 1)), "lw": 1.0}
+    for name in others:  # as those that are not tuned, but for the dashes
+        if name.endswith("_tuned") and (untuned := looks.get(name.removesuffix("_tuned"))):
+            looks[name] = {"color": untuned["color"], "ls": (0, (4, 1, 1, 1))}
     for name in lines:
         place, _, kind = name.partition("_")
         if place in ("exclusive", "additive"):
