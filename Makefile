@@ -51,7 +51,7 @@ lint-workflow: setup
 	  fi; \
 	  echo "snakemake --lint: nothing but that rules name no conda environment"
 
-setup: $(INSTALLED)  ## .venv/ with snakemake, dvc, synthbench; PYTHON=python3.12 for another Python
+setup: $(INSTALLED)  ## .venv/ with snakemake, dvc, synthgym; PYTHON=python3.12 for another Python
 
 # All extras but sb3: PyTorch pins the libraries of CUDA, and would take others from JAX.
 LOCKED := cuda workflow slurm brax watch hpo benchmark dev
@@ -101,8 +101,8 @@ VERSION := import sys; print("%d.%d" % sys.version_info[:2])
 new-venv:
 	@version=$$($(PYTHON) -c '$(VERSION)' 2>/dev/null); case "$$version" in \
 	  3.11|3.12|3.13) ;; \
-	  "") echo "$(PYTHON) does not run here. SynthBench needs Python 3.11, 3.12 or 3.13; name one: make PYTHON=python3.12 ..." >&2; exit 1 ;; \
-	  *) echo "$(PYTHON) is Python $$version. SynthBench needs Python 3.11, 3.12 or 3.13; name one: make PYTHON=python3.12 ..." >&2; exit 1 ;; \
+	  "") echo "$(PYTHON) does not run here. SynthGym needs Python 3.11, 3.12 or 3.13; name one: make PYTHON=python3.12 ..." >&2; exit 1 ;; \
+	  *) echo "$(PYTHON) is Python $$version. SynthGym needs Python 3.11, 3.12 or 3.13; name one: make PYTHON=python3.12 ..." >&2; exit 1 ;; \
 	esac
 	@$(PYTHON) -m venv --clear .venv || { \
 	  echo "$(PYTHON) cannot make a virtual environment: its module venv is missing (Debian, Ubuntu: apt install python3-venv)." >&2; \

@@ -1,1 +1,1 @@
-"""How fast is SynthBench beside another library, and what limits it?"""
+"""How fast is SynthGym beside another library, and what limits it?"""

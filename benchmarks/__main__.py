@@ -16,8 +16,8 @@ from typing import Any
 from benchmarks import flops, machine, table
 from benchmarks.cases import PAIRS, Case
 from benchmarks.worker import SIDES
-from synthbench.io import atomic, read_json, write_json
-from synthbench.schema import groups
+from synthgym.core.io import atomic, read_json, write_json
+from synthgym.plan.schema import groups
 
 HERE = Path(__file__).parent
 

@@ -11,12 +11,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from synthbench.config import typed
-from synthbench.rng import root, stream
-from synthbench.schema import definition
-from synthbench.synth import env as synth
-from synthbench.synth.env import SyntheticEnv
-from synthbench.types import EnvSpec
+from synthgym.core.rng import root, stream
+from synthgym.core.settings import typed
+from synthgym.core.types import EnvSpec
+from synthgym.plan.schema import definition
+from synthgym.synth import env as synth
+from synthgym.synth.env import SyntheticEnv
 
 PAIRS = {  # what there is to choose from: name -> (agent, task)
     "ppo": ("ppo", "cartpole"),

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from benchmarks.cases import Case
-from synthbench.agents.networks import MLP, DuelingMLP
+from synthgym.agents.networks import MLP, DuelingMLP
 
 Layers = list[tuple[int, int]]  # (inputs, outputs) of each
 

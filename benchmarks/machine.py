@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("jax", "jaxlib", "flax", "gymnax", "brax", "rejax", "synthbench")
+PACKAGES = ("jax", "jaxlib", "flax", "gymnax", "brax", "rejax", "synthgym")
 
 
 def description(device: str) -> dict[str, Any]:

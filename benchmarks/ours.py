@@ -1,4 +1,4 @@
-"""SynthBench's side: a generation as `synthbench metatrain` computes it, and steps of tasks."""
+"""SynthGym's side: a generation as `synthgym metatrain` computes it, and steps of tasks."""
 
 import time
 from collections.abc import Callable
@@ -9,14 +9,14 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, PartitionSpec
 
 from benchmarks.cases import SEED, Case
-from synthbench.agents import base as agents
-from synthbench.config import typed
-from synthbench.meta import fitness
-from synthbench.parallel import devices_for
-from synthbench.rng import root, stream
-from synthbench.schema import definition
-from synthbench.tasks import base as tasks
-from synthbench.types import Action, EnvSpec, PRNGKey
+from synthgym.agents import base as agents
+from synthgym.core.parallel import devices_for
+from synthgym.core.rng import root, stream
+from synthgym.core.settings import typed
+from synthgym.core.types import Action, EnvSpec, PRNGKey
+from synthgym.meta import fitness
+from synthgym.plan.schema import definition
+from synthgym.tasks import base as tasks
 
 Run = Callable[[], dict[str, Any]]
 

@@ -24,7 +24,7 @@ from rejax.networks import DuelingQNetwork
 
 from benchmarks.cases import SEED, Case
 from benchmarks.ours import Run
-from synthbench.tasks.base import step_and_reset
+from synthgym.tasks.base import step_and_reset
 
 
 class Params(struct.PyTreeNode):

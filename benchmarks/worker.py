@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from synthbench.job import prepare_devices
+from synthgym.jobs.run import prepare_devices
 
 Run = Callable[[], dict[str, Any]]
 SIDES = ("ours", "rejax", "rejax_spread")

@@ -23,7 +23,7 @@ import os
 import time
 from pathlib import Path
 
-from synthbench.provenance import digest
+from synthgym.jobs.provenance import digest
 
 STAGE, OUTPUTS = "{stage}", {outputs}
 
@@ -130,8 +130,8 @@ class Clone:
 
     def with_fake_stages(self) -> "Clone":
         sys.path.insert(0, str(ROOT / "src"))
-        from synthbench.codehash import module_file
-        from synthbench.provenance import STAGES
+        from synthgym.jobs.codehash import module_file
+        from synthgym.jobs.provenance import STAGES
 
         for stage, outputs in OUTPUTS.items():
             original = module_file(STAGES[stage].module)

@@ -14,7 +14,7 @@ from jaxtyping import install_import_hook
 # `vmap` and `jit` rebuild a pytree with batched leaves, axes or placeholders in its fields. Their
 # annotations describe the single case: the arguments of functions are checked, fields are not.
 flax.struct.PyTreeNode.__no_type_check__ = True  # type: ignore[attr-defined]
-install_import_hook("synthbench", "typechecker.check")
+install_import_hook("synthgym", "typechecker.check")
 
 jax.config.update("jax_debug_key_reuse", True)
 

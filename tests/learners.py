@@ -11,9 +11,17 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float, Int, PyTree
 
-from synthbench.agents.base import begin, collect
-from synthbench.config import typed
-from synthbench.types import Action, Env, EnvSpec, Hyperparameters, Observation, PRNGKey, Transition
+from synthgym.agents.base import begin, collect
+from synthgym.core.settings import typed
+from synthgym.core.types import (
+    Action,
+    Env,
+    EnvSpec,
+    Hyperparameters,
+    Observation,
+    PRNGKey,
+    Transition,
+)
 
 
 class Learnt(struct.PyTreeNode):

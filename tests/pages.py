@@ -6,11 +6,11 @@ from typing import Any
 
 from PIL import Image
 
-from synthbench.analysis import experts, page, summary
-from synthbench.analysis.page.content import REPORTS
-from synthbench.config import typed
-from synthbench.io import write_json
-from synthbench.provenance import digest
+from synthgym.analysis import experts, page, summary
+from synthgym.analysis.page.content import REPORTS
+from synthgym.core.io import write_json
+from synthgym.core.settings import typed
+from synthgym.jobs.provenance import digest
 
 ROOT = Path(__file__).parents[1]
 SCALE = "quick"
@@ -52,7 +52,7 @@ def make(worlds: Iterable[Any], **changes: Any) -> tuple[dict[str, Any], dict[st
         "manifests": sorted(RESULTS.rglob("manifest.json")),
         "captions": sorted((ROOT / "workflow/report").glob("*.rst")),
         "design": [
-            ROOT / f"src/synthbench/analysis/page/page.{kind}" for kind in ("html", "css", "js")
+            ROOT / f"src/synthgym/analysis/page/page.{kind}" for kind in ("html", "css", "js")
         ],
     }
     config = {"scale": SCALE, "tasks": tasks, "expert_tasks": tasks, "choice_tasks": {}}

@@ -11,9 +11,9 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from synthbench.config import typed
-from synthbench.schema import definition
-from synthbench.types import Action, EnvSpec, Observation, PRNGKey, Step
+from synthgym.core.settings import typed
+from synthgym.core.types import Action, EnvSpec, Observation, PRNGKey, Step
+from synthgym.plan.schema import definition
 
 GAMMA = 0.8
 HORIZON = 3

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from clones import Clone, run
-from synthbench.verbs.configuration import markdown
+from synthgym.verbs.configuration import markdown
 
 ROOT = Path(__file__).parents[1]
 NAME = "Synthetic-CartPole-v1"
@@ -114,11 +114,11 @@ def test_the_script_for_stable_baselines_does_well_in_the_real_task(tmp_path: Pa
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A copy of this repository, with the task, plan and agent of the tutorial."""
     made = Clone.of_working_tree(tmp_path_factory.mktemp("clone"))
-    conf = made.path / "src/synthbench/conf"
+    conf = made.path / "src/synthgym/conf"
     (conf / "task/my_pendulum.yaml").write_text(code("yaml", "name: my_pendulum"))
     made.edit("params.yaml", "^scales:\n", f"scales:\n  {code('yaml', 'mine:')}")
     (conf / "agent/idle.yaml").write_text(code("yaml", "name: idle"))
-    module = made.path / "src/synthbench/agents/idle.py"
+    module = made.path / "src/synthgym/agents/idle.py"
     module.write_text(code("python", "class Idle"))
     return made
 
@@ -140,7 +140,7 @@ def test_an_environment_for_an_own_task_is_made_as_written(clone: Clone) -> None
         said = inside(clone, *words)
     assert "outputs/my-zoo: 1 environments of scale mine" in said
     file = "outputs/my-zoo/Synthetic-Pendulum-v1/evolved/environment.safetensors"
-    assert "in order" in inside(clone, "synthbench", "zoo", "verify", file)
+    assert "in order" in inside(clone, "synthgym", "zoo", "verify", file)
 
 
 @pytest.mark.slow
@@ -152,12 +152,12 @@ def test_the_agent_of_the_tutorial_runs_as_written(clone: Clone) -> None:
 
 
 def test_the_experiment_of_the_tutorial_runs_as_written(clone: Clone, tmp_path: Path) -> None:
-    module = clone.path / "src/synthbench/evaluation/size.py"
+    module = clone.path / "src/synthgym/evaluation/size.py"
     module.write_text(code("python", "size.json"))
     text = (ROOT / "docs" / "tutorial.md").read_text()
     (stage,) = re.findall(r"`(\"size\": Stage\(.*?,)`", text)
-    clone.edit("src/synthbench/provenance.py", r"^STAGES = \{\n", f"STAGES = {{\n    {stage}\n")
-    main = "src/synthbench/__main__.py"
+    clone.edit("src/synthgym/jobs/provenance.py", r"^STAGES = \{\n", f"STAGES = {{\n    {stage}\n")
+    main = "src/synthgym/__main__.py"
     for table, line in (
         ("STAGES", '"size": "count the numbers"'),
         ("OPTIONS", '"size": ["task", "environment"]'),
@@ -168,6 +168,6 @@ def test_the_experiment_of_the_tutorial_runs_as_written(clone: Clone, tmp_path: 
     file = ROOT / "zoo" / NAME / "evolved" / "environment.safetensors"
     job = ("--scale", "smoke", "--task", "cartpole", "--environment", "bandit_ppo")
     inside(
-        clone, "synthbench", "size", *job, "--out", "outputs/size", "--input", f"environment={file}"
+        clone, "synthgym", "size", *job, "--out", "outputs/size", "--input", f"environment={file}"
     )
     assert (clone.path / "outputs/size/size.json").read_text() == '{\n "numbers": 549\n}\n'

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from synthbench.schema import definition, groups
+from synthgym.plan.schema import definition, groups
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -84,7 +84,7 @@ def test_every_declared_dependency_is_locked() -> None:
         re.split(r"[\[<>=; ]", requirement)[0].lower()
         for requirement in [*PROJECT["dependencies"], *(r for extra in extras for r in extra)]
     }
-    assert declared - locked == {"synthbench"}
+    assert declared - locked == {"synthgym"}
 
 
 def test_no_address_of_a_package_index() -> None:
@@ -108,10 +108,10 @@ def test_make_targets_in_documents_exist(document: str) -> None:
     assert {target for line in named for target in line} <= make_targets()
 
 
-def test_verbs_of_synthbench_in_readme_exist() -> None:
-    verbs = {line.split()[1] for line in shell_lines("README.md") if line.startswith("synthbench ")}
+def test_verbs_of_synthgym_in_readme_exist() -> None:
+    verbs = {line.split()[1] for line in shell_lines("README.md") if line.startswith("synthgym ")}
     shown = subprocess.run(
-        [sys.executable, "-m", "synthbench", "--help"], check=True, capture_output=True, text=True
+        [sys.executable, "-m", "synthgym", "--help"], check=True, capture_output=True, text=True
     ).stdout
     known = set(re.findall(r"^    (\w+)", shown, flags=re.MULTILINE))
     assert {"metatrain", "check"} <= verbs
@@ -152,7 +152,7 @@ def test_versions_agree() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     changes = re.findall(r"^## \[(\d[^\]]*)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert citation["version"] == PROJECT["version"] == changes[0]
-    assert importlib.metadata.version("synthbench") == PROJECT["version"]
+    assert importlib.metadata.version("synthgym") == PROJECT["version"]
 
 
 def declared(requirements: list[str]) -> set[str]:
@@ -178,7 +178,7 @@ def imported_by() -> dict[str, set[str]]:
 def importers(packages: set[str]) -> dict[str, set[str]]:
     """Modules in src that import from outside these packages: what they import."""
     providers = importlib.metadata.packages_distributions()
-    known = {*packages, "synthbench"}
+    known = {*packages, "synthgym"}
     found = {}
     for module, names in imported_by().items():
         tops = {name.partition(".")[0] for name in names} - sys.stdlib_module_names
@@ -199,7 +199,7 @@ def test_every_imported_package_is_declared() -> None:
 def test_all_but_the_module_that_needs_an_extra_works_without() -> None:
     """So it is imported by the name in a config file or of a stage, and by its own package only."""
     needing = importers(declared(PROJECT["dependencies"]))
-    own = "synthbench.search."
+    own = "synthgym.search."
     asked = {
         name
         for module, names in imported_by().items()
@@ -222,8 +222,8 @@ def test_expert_returns_of_tasks_are_those_of_the_committed_table() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["analysis.summary", "analysis.figures", "analysis.page", "config", "provenance"]
+    "module", ["analysis.summary", "analysis.figures", "analysis.page", "plan.plan", "jobs.run"]
 )
 def test_starts_without_jax(module: str) -> None:
-    code = f"import sys, synthbench.{module}; sys.exit('jax' in sys.modules)"
+    code = f"import sys, synthgym.{module}; sys.exit('jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -11,11 +11,11 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 
-import synthbench  # noqa: F401  registers
+import synthgym  # noqa: F401  registers
 from probes import section
-from synthbench import zoo
-from synthbench.adapters import gymnasium_env, pictures
-from synthbench.synth import env as synth
+from synthgym import zoo
+from synthgym.adapters import gymnasium_env, pictures
+from synthgym.synth import env as synth
 
 CARTPOLE, PENDULUM = "Synthetic-CartPole-v1", "Synthetic-Pendulum-v1"
 # Recommendations of the checker, which the real tasks get as well.
@@ -163,5 +163,5 @@ def test_without_pygame_everything_but_pictures_works(monkeypatch: pytest.Monkey
         importlib.util, "find_spec", lambda name: without.get(name, name) and find(name)
     )
     assert gymnasium.make(CARTPOLE).unwrapped.metadata["render_modes"] == []
-    with pytest.raises(ValueError, match=r"needs pygame, .*pip install 'synthbench\[watch\]'"):
+    with pytest.raises(ValueError, match=r"needs pygame, .*pip install 'synthgym\[watch\]'"):
         gymnasium.make(CARTPOLE, render_mode="rgb_array")

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from probes import section
-from synthbench import zoo
-from synthbench.adapters import gymnax_env
-from synthbench.synth import env as synth
-from synthbench.synth.env import SyntheticEnv
+from synthgym import zoo
+from synthgym.adapters import gymnax_env
+from synthgym.synth import env as synth
+from synthgym.synth.env import SyntheticEnv
 
 NAMES = ["Synthetic-CartPole-v1", "Synthetic-Pendulum-v1"]
 

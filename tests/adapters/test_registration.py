@@ -7,8 +7,8 @@ import gymnasium
 import gymnax
 import pytest
 
-from synthbench import zoo
-from synthbench.adapters import registration
+from synthgym import zoo
+from synthgym.adapters import registration
 
 NAME = "Synthetic-CartPole-v1"
 
@@ -23,11 +23,11 @@ def runs(script: str) -> str:
 
 def test_importing_the_package_imports_none_of_the_libraries() -> None:
     heavy = {"jax", "flax", "gymnax", "gymnasium", "numpy", "pandas"}
-    shown = runs(f"import sys, synthbench; print(sorted({heavy} & set(sys.modules)))")
+    shown = runs(f"import sys, synthgym; print(sorted({heavy} & set(sys.modules)))")
     assert shown == "[]\n"
 
 
-BOTH = ["gymnax, gymnasium, synthbench", "synthbench, gymnax, gymnasium"]
+BOTH = ["gymnax, gymnasium, synthgym", "synthgym, gymnax, gymnasium"]
 
 
 @pytest.mark.parametrize("order", BOTH)
@@ -39,13 +39,13 @@ def test_each_library_makes_it_in_one_line(order: str) -> None:
 def test_gymnasium_needs_no_import_where_the_name_says_whose_it_is() -> None:
     shown = runs(
         "import gymnasium as g; "
-        f"print(g.make('synthbench:{NAME}').spec.id, g.make_vec('synthbench:{NAME}', 3).num_envs)"
+        f"print(g.make('synthgym:{NAME}').spec.id, g.make_vec('synthgym:{NAME}', 3).num_envs)"
     )
     assert shown == f"{NAME} 3\n"
 
 
 def test_looking_for_a_library_uses_nothing_up_and_loaders_stay_their_own() -> None:
-    script = "import synthbench, importlib.util as u; u.find_spec('gymnax'); import gymnax"
+    script = "import synthgym, importlib.util as u; u.find_spec('gymnax'); import gymnax"
     known = f"'{NAME}' in gymnax.registered_envs, 'exec_module' in vars(gymnax.__loader__)"
     assert runs(f"{script}; print({known})") == "True False\n"
 
@@ -67,6 +67,6 @@ def test_a_damaged_zoo_does_not_break_the_libraries(monkeypatch: pytest.MonkeyPa
     def damaged() -> list[str]:
         raise ValueError("index.json is not the index of a zoo.")
 
-    monkeypatch.setattr("synthbench.zoo.folders.names", damaged)
+    monkeypatch.setattr("synthgym.zoo.folders.names", damaged)
     with pytest.warns(UserWarning, match=r"not registered: index\.json is not the index"):
         registration.with_gymnasium()

@@ -9,10 +9,10 @@ import optax
 import pytest
 
 from probes import PROBES, defaults, section, tiny
-from synthbench.agents import base
-from synthbench.rng import stream
-from synthbench.synth import env as synth
-from synthbench.types import Agent, Env
+from synthgym.agents import base
+from synthgym.core.rng import stream
+from synthgym.core.types import Agent, Env
+from synthgym.synth import env as synth
 
 ENV = PROBES["action by observation"]
 STEPS = 256

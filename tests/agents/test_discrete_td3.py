@@ -9,9 +9,9 @@ import pytest
 import scipy.stats
 
 from probes import GAMMA, HORIZON, PROBES, TARGET, defaults, stacked, table, tiny
-from synthbench.agents import base, discrete_td3
-from synthbench.agents.off_policy import Progress
-from synthbench.types import Transition
+from synthgym.agents import base, discrete_td3
+from synthgym.agents.off_policy import Progress
+from synthgym.core.types import Transition
 
 ENV = PROBES["action by observation"]
 SEEN = jnp.array([0.5])

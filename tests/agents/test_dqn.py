@@ -8,8 +8,8 @@ import pytest
 import scipy.stats
 
 from probes import PROBES, TARGET, defaults, section, spec, table, tiny
-from synthbench.agents import base, dqn
-from synthbench.synth import env as synth
+from synthgym.agents import base, dqn
+from synthgym.synth import env as synth
 
 ENV = PROBES["action by observation"]
 

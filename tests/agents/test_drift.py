@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probes import PROBES, defaults, section, tiny
-from synthbench.agents import base, drift, losses, ppo
+from synthgym.agents import base, drift, losses, ppo
 
 CLIP = jnp.float32(0.2)
 RATIOS = jnp.array([0.3, 0.79, 0.81, 1.0, 1.19, 1.21, 3.0])

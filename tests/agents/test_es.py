@@ -10,8 +10,8 @@ from flax import struct
 from jax.flatten_util import ravel_pytree
 
 from probes import PROBES, TARGET, defaults, section, spec
-from synthbench.agents import base, es
-from synthbench.types import EnvSpec, Step
+from synthgym.agents import base, es
+from synthgym.core.types import EnvSpec, Step
 
 POPULATION, ROLLOUTS = 6, 4
 ENV = PROBES["action by observation"]

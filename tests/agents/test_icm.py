@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from probes import defaults, section
-from synthbench.agents import base as agents
-from synthbench.agents.icm import Paid
-from synthbench.tasks import base as tasks
-from synthbench.types import EnvSpec, Transition
+from synthgym.agents import base as agents
+from synthgym.agents.icm import Paid
+from synthgym.core.types import EnvSpec, Transition
+from synthgym.tasks import base as tasks
 
 SPECS = {
     "ddqn_icm": EnvSpec(2, 3, 0, -1.0, 1.0, 10),

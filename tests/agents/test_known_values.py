@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from probes import GAMMA, HORIZON, PROBES, defaults, stacked, tiny
-from synthbench.agents import base
+from synthgym.agents import base
 
 # What follows a state is worth nothing after termination, and after truncation what it would be
 # without the time limit. `truncated`: v = 1 + gamma v. `terminated` looks the same at each of its

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from synthbench.agents import losses
+from synthgym.agents import losses
 
 HALF = jnp.float32(0.5)
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from synthbench.agents.networks import MLP, DuelingMLP, orthogonal
+from synthgym.agents.networks import MLP, DuelingMLP, orthogonal
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (4, 64), (64, 3), (64, 1)])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from probes import PROBES, defaults, tiny
-from synthbench.agents import base, normalisation
+from synthgym.agents import base, normalisation
 
 
 def test_statistics_of_parts_are_those_of_the_whole() -> None:

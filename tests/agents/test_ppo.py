@@ -10,8 +10,8 @@ import pytest
 import scipy.stats
 
 from probes import PROBES, TARGET, defaults, tiny
-from synthbench.agents import base, losses, ppo
-from synthbench.types import EnvSpec
+from synthgym.agents import base, losses, ppo
+from synthgym.core.types import EnvSpec
 
 BANDIT = PROBES["action by observation"].replace(spec=EnvSpec(1, 2, 0, -1.0, 1.0, 1))
 

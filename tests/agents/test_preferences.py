@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from probes import PROBES, defaults, hold, section
-from synthbench.agents import base
-from synthbench.schema import definition, groups
-from synthbench.tasks.base import load
+from synthgym.agents import base
+from synthgym.plan.schema import definition, groups
+from synthgym.tasks.base import load
 
 PAIRS = [(name, kind) for name in groups("agent") for kind in definition("agent", name)["actions"]]
 

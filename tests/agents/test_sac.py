@@ -21,8 +21,8 @@ from probes import (
     table,
     tiny,
 )
-from synthbench.agents import base, sac
-from synthbench.types import EnvSpec, Transition
+from synthgym.agents import base, sac
+from synthgym.core.types import EnvSpec, Transition
 
 BANDIT = table(
     (-1.0, 0.3, 1.0), ((1.0, -1.0), (0.5, 0.0), (-1.0, 2.0)), start=(0.5, 0.3, 0.2), horizon=1

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from probes import defaults, section
-from synthbench.agents import base
-from synthbench.tasks import base as tasks
-from synthbench.tasks.rollout import episode_returns
+from synthgym.agents import base
+from synthgym.tasks import base as tasks
+from synthgym.tasks.rollout import episode_returns
 
 SEEDS = 10
 EPISODES = 100

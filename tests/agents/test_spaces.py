@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from probes import section
-from synthbench.agents import spaces
+from synthgym.agents import spaces
 
 COUNT = 2000
 PPO = section("agent", "ppo")

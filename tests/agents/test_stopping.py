@@ -9,9 +9,9 @@ import pytest
 
 from learners import section
 from probes import table
-from synthbench.agents import base, stopping
-from synthbench.agents.stopping import Stop
-from synthbench.types import Transition
+from synthgym.agents import base, stopping
+from synthgym.agents.stopping import Stop
+from synthgym.core.types import Transition
 
 
 def seen(rule: Stop, rewards: Any, ends: Any) -> stopping.Episodes:

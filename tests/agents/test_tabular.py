@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from probes import GAMMA, PROBES, Table, defaults, section, stacked, table
-from synthbench.agents import base
-from synthbench.agents.tabular import Tabular
-from synthbench.tasks import base as tasks
-from synthbench.tasks.rollout import episode_returns
-from synthbench.types import EnvSpec
+from synthgym.agents import base
+from synthgym.agents.tabular import Tabular
+from synthgym.core.types import EnvSpec
+from synthgym.tasks import base as tasks
+from synthgym.tasks.rollout import episode_returns
 
 
 def one_hot(probe: Table, horizon: int | None = None) -> Table:

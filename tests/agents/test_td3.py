@@ -9,9 +9,9 @@ import pytest
 import scipy.stats
 
 from probes import GAMMA, HORIZON, PROBES, TARGET, Target, defaults, hold, stacked, tiny
-from synthbench.agents import base, td3
-from synthbench.agents.off_policy import Progress
-from synthbench.types import EnvSpec, Transition
+from synthgym.agents import base, td3
+from synthgym.agents.off_policy import Progress
+from synthgym.core.types import EnvSpec, Transition
 
 HOLD = hold(terminates=False)  # actions in [-3, 1]
 WIDE = Target(EnvSpec(1, 0, 1, -3.0, 1.0, 1))  # a bandit

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthbench.analysis import files
+from synthgym.analysis import files
 
 CARTPOLE = {
     "name": "cartpole",

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from synthbench.analysis import choices
+from synthgym.analysis import choices
 
 CARTPOLE = {"id": "CartPole-v1", "solved": 475.0}
 LEVELS = {

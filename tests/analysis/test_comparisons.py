@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from synthbench.analysis import comparisons
+from synthgym.analysis import comparisons
 
 TASK = {
     "name": "cartpole",

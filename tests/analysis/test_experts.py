@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from synthbench.analysis import experts
-from synthbench.io import read_json
+from synthgym.analysis import experts
+from synthgym.core.io import read_json
 
 TASKS: dict[str, Any] = {
     "cartpole": {

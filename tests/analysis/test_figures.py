@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from synthbench.analysis import figures, files, runs, style, summary
-from synthbench.analysis.figures import rollout
-from synthbench.analysis.statistics import estimate
+from synthgym.analysis import figures, files, runs, style, summary
+from synthgym.analysis.figures import rollout
+from synthgym.analysis.statistics import estimate
 
 NAMES = ["meta_training", "returns", "effort", "behaviour", "reward_surface"]
 LAYOUTS = [

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from synthbench.analysis import insight
-from synthbench.analysis.page import text
+from synthgym.analysis import insight
+from synthgym.analysis.page import text
 
 CARTPOLE: dict[str, Any] = {
     "id": "CartPole-v1",

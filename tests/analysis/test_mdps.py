@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from synthbench.analysis import mdps
-from synthbench.analysis.page import text
+from synthgym.analysis import mdps
+from synthgym.analysis.page import text
 
 CARTPOLE: dict[str, Any] = {
     "id": "CartPole-v0",

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from synthbench.analysis import objectives
+from synthgym.analysis import objectives
 
 CARTPOLE = {"id": "CartPole-v1", "solved": 475.0}
 PENDULUM = {"id": "Pendulum-v1", "solved": None}

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 import pages
-from synthbench.analysis import choices
-from synthbench.analysis.page import origins, text
-from synthbench.io import read_json, write_json
-from synthbench.provenance import STAGES, digest
+from synthgym.analysis import choices
+from synthgym.analysis.page import origins, text
+from synthgym.core.io import read_json, write_json
+from synthgym.jobs.provenance import STAGES, digest
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
 

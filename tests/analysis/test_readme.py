@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from synthbench.analysis import readme, summary
+from synthgym.analysis import readme, summary
 
 ROOT = Path(__file__).parents[2]
 TEXT = f"# Title\n\nbefore\n\n{readme.BEGIN}\nold\n{readme.END}\n\nafter\n"
@@ -51,9 +51,9 @@ def test_the_readme_shows_the_results_in_the_repository() -> None:
     if scale:
         path = f"results/{scale[1]}/summary.json"
         summary_of_scale = git("show", f":{path}") or (ROOT / path).read_text()
-        assert shown == readme.block(json.loads(summary_of_scale)), "run: synthbench readme"
+        assert shown == readme.block(json.loads(summary_of_scale)), "run: synthgym readme"
     else:
-        assert git("ls-files", "results/*/summary.json") == "", "run: synthbench readme"
+        assert git("ls-files", "results/*/summary.json") == "", "run: synthgym readme"
 
 
 def git(*words: str) -> str:

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from synthbench.analysis import learning, published, rewards
-from synthbench.analysis.figures import reward_curves
-from synthbench.analysis.page import text
+from synthgym.analysis import learning, published, rewards
+from synthgym.analysis.figures import reward_curves
+from synthgym.analysis.page import text
 
 STEPS = np.arange(50, 5001, 50)
 CLIFF: dict[str, Any] = {

@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from synthbench.analysis import files, runs
+from synthgym.analysis import files, runs
 
 
 def curve(environment: str, steps: list[int], returns: list[float], draw: int = 0) -> pd.DataFrame:

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from synthbench.analysis import searches
-from synthbench.analysis.figures import search as figure
+from synthgym.analysis import searches
+from synthgym.analysis.figures import search as figure
 
 SPACE = {
     "meta.sigma": {"log_uniform": [0.01, 1.0]},

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from synthbench.analysis import report, runs, summary
-from synthbench.analysis.statistics import estimate
+from synthgym.analysis import report, runs, summary
+from synthgym.analysis.statistics import estimate
 
 FLAT = {"environment_seed": 0, "agent": "ppo", "hp_learning_rate": 0.1}
 

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from synthbench.analysis import statistics, transfer, transfer_text
-from synthbench.analysis.page import text
-from synthbench.analysis.steps import RESAMPLES, Line, line, ratio
-from synthbench.io import read_json
+from synthgym.analysis import statistics, transfer, transfer_text
+from synthgym.analysis.page import text
+from synthgym.analysis.steps import RESAMPLES, Line, line, ratio
+from synthgym.core.io import read_json
 
 FIGURES = ["transfer_profiles.png", "transfer_improvement.png", "transfer_efficiency.png"]
 REFERENCE = {"cartpole": {"random": 20.0, "expert": 500.0}, "acrobot": {"random": -500.0}}

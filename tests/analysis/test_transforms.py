@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthbench.analysis import style, transforms
+from synthgym.analysis import style, transforms
 
 TASK = {
     "id": "EmptyRoom22",

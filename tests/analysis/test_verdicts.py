@@ -2,7 +2,7 @@
 
 import pytest
 
-from synthbench.analysis import verdicts
+from synthgym.analysis import verdicts
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import pytest
 
 import learners
 from probes import section
-from synthbench import checkpoint
-from synthbench.config import typed
-from synthbench.synth import env as synth
+from synthgym.core import checkpoint
+from synthgym.core.settings import typed
+from synthgym.synth import env as synth
 
 STUDY = {
     "steps": 64,

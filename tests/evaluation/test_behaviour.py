@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthbench.analysis import files, style
-from synthbench.analysis.figures import reward_surface
-from synthbench.config import typed
-from synthbench.evaluation import behaviour
-from synthbench.io import write_table
-from synthbench.synth import env as synth
+from synthgym.analysis import files, style
+from synthgym.analysis.figures import reward_surface
+from synthgym.core.io import write_table
+from synthgym.core.settings import typed
+from synthgym.evaluation import behaviour
+from synthgym.synth import env as synth
 
 SOURCES = ["synthetic_training", "real_test", "synthetic_on_real"]
 
@@ -61,7 +61,7 @@ def test_the_answer_is_the_environments_to_the_state_and_action(recorded: Any) -
 
 
 def test_only_what_happened_is_sampled_and_nothing_twice() -> None:
-    from synthbench.types import Transition
+    from synthgym.core.types import Transition
 
     happened = np.array([[True, True, False], [True, False, False]])
     numbers: Any = np.arange(6.0).reshape(2, 3)

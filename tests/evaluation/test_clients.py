@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthbench.adapters.gymnasium_env import GymnasiumEnv
-from synthbench.evaluation import clients
+from synthgym.adapters.gymnasium_env import GymnasiumEnv
+from synthgym.evaluation import clients
 
 HERE = importlib.util.find_spec("stable_baselines3") is not None
 SETTINGS = {"agent": "sb3_ppo", "draws": 2, "steps": 7, "episodes": 3}
@@ -89,7 +89,7 @@ LIBRARY.common = SimpleNamespace(
 
 def job(trained: Any, **changes: Any) -> tuple[Any, Path]:
     """A job of the stage, and its environment."""
-    from synthbench.config import typed
+    from synthgym.core.settings import typed
 
     config, path = trained
     return typed({**config, "clients": {**SETTINGS, **changes}}), path
@@ -159,7 +159,7 @@ def test_without_the_library_a_sentence_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "stable_baselines3", None)  # as if it were not installed
     config, path = job(trained)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'synthbench\[sb3\]'\.$"):
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'synthgym\[sb3\]'\.$"):
         clients.run(config, {"environment": [path]}, tmp_path, tmp_path)
     assert list(tmp_path.iterdir()) == []
 

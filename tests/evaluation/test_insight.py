@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from probes import section
-from synthbench.config import typed
-from synthbench.evaluation import insight
-from synthbench.synth import env as synth
+from synthgym.core.settings import typed
+from synthgym.evaluation import insight
+from synthgym.synth import env as synth
 
 STATES = np.random.default_rng(0).normal(size=(400, 2)).astype(np.float32)
 NAMES = ("first", "second")

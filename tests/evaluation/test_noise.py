@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthbench.config import typed
-from synthbench.evaluation.noise import Noisy, Trial, run
-from synthbench.synth import env as synth
+from synthgym.core.settings import typed
+from synthgym.evaluation.noise import Noisy, Trial, run
+from synthgym.synth import env as synth
 
 NOISE = {"intensities": [0.0, 2.0], "agents": 3, "steps": 64, "episodes": 3}
 

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import pandas as pd
 
 from probes import task_section, tiny
-from synthbench import checkpoint
-from synthbench.agents import drift
-from synthbench.config import typed
-from synthbench.evaluation import objectives
+from synthgym.agents import drift
+from synthgym.core import checkpoint
+from synthgym.core.settings import typed
+from synthgym.evaluation import objectives
 
 JUDGE = {
     "draws": 4,

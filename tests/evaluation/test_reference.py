@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from probes import PROBES, section
-from synthbench.evaluation.reference import mean_and_error, random_returns
-from synthbench.tasks import base
-from synthbench.tasks.rollout import uniform_action
-from synthbench.types import EnvSpec
+from synthgym.core.types import EnvSpec
+from synthgym.evaluation.reference import mean_and_error, random_returns
+from synthgym.tasks import base
+from synthgym.tasks.rollout import uniform_action
 
 CLASSIC = [
     *("cartpole", "cartpole_v0", "acrobot", "mountain_car", "mountain_car_continuous"),

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthbench.evaluation import rollout
-from synthbench.synth import env as synth
-from synthbench.types import Transition
+from synthgym.core.types import Transition
+from synthgym.evaluation import rollout
+from synthgym.synth import env as synth
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import pytest
 
 import learners
 from probes import PROBES, table
-from synthbench.config import typed
-from synthbench.evaluation import baseline, expert, study, transfer
+from synthgym.core.settings import typed
+from synthgym.evaluation import baseline, expert, study, transfer
 
 LEARNER = learners.section("learner", "extra")
 ENV = PROBES["action by observation"]

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from probes import section
-from synthbench.config import typed
-from synthbench.meta import curriculum
+from synthgym.core.settings import typed
+from synthgym.meta import curriculum
 
 GENERATIONS = 20
 

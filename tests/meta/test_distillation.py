@@ -13,12 +13,12 @@ from jax.flatten_util import ravel_pytree
 
 import learners
 from probes import section
-from synthbench import checkpoint as files
-from synthbench.config import typed
-from synthbench.evaluation import choices
-from synthbench.meta import distillation, evolve, teacher
-from synthbench.meta.search import Search
-from synthbench.synth import env as synth
+from synthgym.core import checkpoint as files
+from synthgym.core.settings import typed
+from synthgym.evaluation import choices
+from synthgym.meta import distillation, evolve, teacher
+from synthgym.meta.search import Search
+from synthgym.synth import env as synth
 
 TEACHER = learners.section("learner", "extra")
 FILES = ["environment.safetensors", "progress.parquet", "evaluations.parquet"]

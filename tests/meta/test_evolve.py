@@ -17,11 +17,11 @@ import yaml
 
 import learners
 from probes import free_address, section, task_section, tiny
-from synthbench import checkpoint
-from synthbench.config import typed
-from synthbench.meta import evolve
-from synthbench.meta.progress import EVALUATIONS, PROGRESS, table
-from synthbench.meta.search import Log, Search, Trials
+from synthgym.core import checkpoint
+from synthgym.core.settings import typed
+from synthgym.meta import evolve
+from synthgym.meta.progress import EVALUATIONS, PROGRESS, table
+from synthgym.meta.search import Log, Search, Trials
 
 FIXED = (
     *("stage", "generation", "agent", "fitness_mean", "fitness_std", "fitness_min", "fitness_max"),
@@ -179,7 +179,7 @@ def test_searches_of_which_all_fit_at_once_are_tried_at_once(
     few = {"generations": 3, "population": 8}
     seeds = [typed({**config(**few), "seed": seed}) for seed in (0, 7, 8)]
     apart = gone(None, tmp_path / "apart", *seeds)
-    monkeypatch.setenv("SYNTHBENCH_CHUNK", "100")
+    monkeypatch.setenv("SYNTHGYM_CHUNK", "100")
     once = gone(None, tmp_path / "once", *seeds)
     for one, other in zip(apart, once, strict=True):
         columns = ["fitness_mean", "fitness_min", "fitness_max", "real_steps"]
@@ -196,7 +196,7 @@ def test_a_checkpoint_that_is_damaged_or_of_another_search_is_refused(tmp_path: 
     with pytest.raises(ValueError, match="best_solution has shape"):
         Search(other, path).resume()
     path.write_bytes(path.read_bytes()[:-10])
-    with pytest.raises(ValueError, match="not a file that SynthBench wrote"):
+    with pytest.raises(ValueError, match="not a file that SynthGym wrote"):
         search.resume()
 
 
@@ -351,7 +351,7 @@ def command(directory: Path, out: str, *words: str, threads: int = 2) -> "subpro
         [
             sys.executable,
             "-m",
-            "synthbench",
+            "synthgym",
             "metatrain",
             "--threads",
             str(threads),

@@ -9,12 +9,12 @@ import pytest
 from jax.sharding import Mesh
 
 from probes import defaults, section, tiny
-from synthbench.agents import base as agents
-from synthbench.meta import fitness
-from synthbench.parallel import devices_for
-from synthbench.synth import env as synth
-from synthbench.tasks import base as tasks
-from synthbench.types import Transition
+from synthgym.agents import base as agents
+from synthgym.core.parallel import devices_for
+from synthgym.core.types import Transition
+from synthgym.meta import fitness
+from synthgym.synth import env as synth
+from synthgym.tasks import base as tasks
 
 POPULATION = 6
 TASK = section("task", "cartpole", horizon=30)

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from probes import section, tiny
-from synthbench import checkpoint
-from synthbench.config import typed
-from synthbench.meta import model
+from synthgym.core import checkpoint
+from synthgym.core.settings import typed
+from synthgym.meta import model
 
 
 def job(**changes: Any) -> Any:
@@ -54,7 +54,7 @@ def test_what_it_took_is_said(made: Path) -> None:
 
 
 def test_all_networks_are_fitted(made: Path) -> None:
-    from synthbench.synth import env as synth
+    from synthgym.synth import env as synth
 
     config = job()
     env = synth.load(made / "environment.safetensors", config.synth, config.task)

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 from probes import section, task_section, tiny
-from synthbench import checkpoint
-from synthbench.agents import drift
-from synthbench.config import typed
-from synthbench.meta import evolve, objectives
-from synthbench.synth import env as synth
+from synthgym.agents import drift
+from synthgym.core import checkpoint
+from synthgym.core.settings import typed
+from synthgym.meta import evolve, objectives
+from synthgym.synth import env as synth
 
 POPULATION, STEPS, EPISODES, DRAWS = 4, 64, 5, 3
 WORTH = 7.0  # of every action in the synthetic environment

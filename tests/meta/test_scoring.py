@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from probes import defaults, section
-from synthbench.agents import base as agents
-from synthbench.config import typed
-from synthbench.meta import evolve, scoring
-from synthbench.meta.search import Search, Trials
-from synthbench.rng import stream
-from synthbench.tasks import base as tasks
+from synthgym.agents import base as agents
+from synthgym.core.rng import stream
+from synthgym.core.settings import typed
+from synthgym.meta import evolve, scoring
+from synthgym.meta.search import Search, Trials
+from synthgym.tasks import base as tasks
 
 CLIFF = section("task", "cliff")
 

@@ -8,12 +8,12 @@ import jax
 import pytest
 
 from probes import section, task_section
-from synthbench import checkpoint
-from synthbench.config import typed
-from synthbench.job import Begun
-from synthbench.meta import evolve
-from synthbench.meta.settings import with_settings
-from synthbench.schema import ConfigError
+from synthgym.core import checkpoint
+from synthgym.core.settings import typed
+from synthgym.jobs.run import Begun
+from synthgym.meta import evolve
+from synthgym.meta.settings import with_settings
+from synthgym.plan.schema import ConfigError
 
 
 def config() -> Any:

@@ -9,8 +9,8 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from probes import section
-from synthbench import schema
-from synthbench.meta.strategies import STRATEGIES, TRANSFORMS
+from synthgym.meta.strategies import STRATEGIES, TRANSFORMS
+from synthgym.plan import schema
 
 THETA = {"a": jnp.array([1.0, -2.0]), "b": jnp.array([[0.5]])}
 GOAL = jnp.array([3.0, 0.0, -1.0])

@@ -9,10 +9,10 @@ import pytest
 
 import learners
 from probes import section
-from synthbench.config import typed
-from synthbench.meta import students
-from synthbench.synth import env as synth
-from synthbench.tasks import base as tasks
+from synthgym.core.settings import typed
+from synthgym.meta import students
+from synthgym.synth import env as synth
+from synthgym.tasks import base as tasks
 
 HORIZON = 10
 

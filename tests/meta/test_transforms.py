@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from probes import section
-from synthbench.config import typed
-from synthbench.meta import evolve, transforms
-from synthbench.meta.search import Search, Trials
+from synthgym.core.settings import typed
+from synthgym.meta import evolve, transforms
+from synthgym.meta.search import Search, Trials
 
 GENERATIONS, PLACES = 3, 3  # fewer places than searches: they take turns
 PLAN: dict[str, list[Any]] = {

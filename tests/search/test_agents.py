@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from probes import section
-from synthbench.config import typed
-from synthbench.evaluation import baseline
-from synthbench.io import read_json
-from synthbench.search import agents
+from synthgym.core.io import read_json
+from synthgym.core.settings import typed
+from synthgym.evaluation import baseline
+from synthgym.search import agents
 
 SPACE: dict[str, Any] = {"agents.q_learning.hyperparameters.epsilon_end": {"choice": [0.0, 1.0]}}
 

@@ -16,13 +16,13 @@ import pytest
 
 import learners
 from probes import section, task_section
-from synthbench import checkpoint
-from synthbench.config import typed
-from synthbench.io import read_json, write_json
-from synthbench.meta import evolve
-from synthbench.meta.search import Search, Trials
-from synthbench.search import comparison, hyperparameters, rungs
-from synthbench.search.journal import Journal
+from synthgym.core import checkpoint
+from synthgym.core.io import read_json, write_json
+from synthgym.core.settings import typed
+from synthgym.meta import evolve
+from synthgym.meta.search import Search, Trials
+from synthgym.search import comparison, hyperparameters, rungs
+from synthgym.search.journal import Journal
 
 ROOT = Path(__file__).parents[2]
 SPACE: dict[str, Any] = {
@@ -232,7 +232,7 @@ def test_the_best_is_compared_with_the_plan_at_the_whole_budget(
 def worker(directory: Path) -> "subprocess.Popen[bytes]":
     paths = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
     fast = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "XLA_FLAGS": "", "PYTHONPATH": paths}
-    command = [sys.executable, "-m", "synthbench.search.worker", str(directory), "1"]
+    command = [sys.executable, "-m", "synthgym.search.worker", str(directory), "1"]
     return subprocess.Popen(command, env={**os.environ, **fast})
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from synthbench.search import journal
-from synthbench.search.journal import Journal, claimed, importances
+from synthgym.search import journal
+from synthgym.search.journal import Journal, claimed, importances
 
 SPACE: dict[str, Any] = {
     "meta.sigma": {"log_uniform": [0.01, 1.0]},

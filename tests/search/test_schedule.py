@@ -2,7 +2,7 @@
 
 import pytest
 
-from synthbench.search.schedule import brackets, budgets, promoted
+from synthgym.search.schedule import brackets, budgets, promoted
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from probes import PROBES, hold, section, table
-from synthbench.schema import REWARDS
-from synthbench.synth import distil
-from synthbench.synth import env as synth
-from synthbench.types import EnvSpec, Transition
+from synthgym.core.types import EnvSpec, Transition
+from synthgym.plan.schema import REWARDS
+from synthgym.synth import distil
+from synthgym.synth import env as synth
 
 FIT = distil.Fit(steps=600, batch_size=64, learning_rate=0.01)
 DISCRETE, CONTINUOUS = EnvSpec(1, 3, 0, -1.0, 1.0, 1), EnvSpec(1, 0, 2, -1.0, 3.0, 1)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from probes import section
-from synthbench import checkpoint
-from synthbench.synth import env as synth
-from synthbench.synth.env import SyntheticEnv
-from synthbench.types import EnvSpec
+from synthgym.core import checkpoint
+from synthgym.core.types import EnvSpec
+from synthgym.synth import env as synth
+from synthgym.synth.env import SyntheticEnv
 
 CARTPOLE, PENDULUM = section("task", "cartpole"), section("task", "pendulum")
 BANDIT, MDP = section("synth", "bandit"), section("synth", "mdp", horizon=4)

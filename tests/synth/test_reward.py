@@ -12,12 +12,12 @@ from flax import struct
 from jaxtyping import Array, Float, PyTree
 
 from probes import defaults, section, task_section
-from synthbench import checkpoint
-from synthbench.agents import base as agents
-from synthbench.schema import REWARD_KINDS
-from synthbench.synth import reward
-from synthbench.tasks import base as tasks
-from synthbench.types import Action, EnvSpec, Observation, PRNGKey, Step
+from synthgym.agents import base as agents
+from synthgym.core import checkpoint
+from synthgym.core.types import Action, EnvSpec, Observation, PRNGKey, Step
+from synthgym.plan.schema import REWARD_KINDS
+from synthgym.synth import reward
+from synthgym.tasks import base as tasks
 
 CLIFF = section("task", "cliff")
 GAMMA = 0.8

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from probes import PROBES, Place, section
-from synthbench.tasks import base
-from synthbench.types import EnvSpec
+from synthgym.core.types import EnvSpec
+from synthgym.tasks import base
 
 
 def test_the_spec_says_what_the_section_says() -> None:

@@ -13,8 +13,8 @@ import pytest
 
 import probes
 from probes import section
-from synthbench.tasks import base, brax
-from synthbench.types import EnvSpec, Step
+from synthgym.core.types import EnvSpec, Step
+from synthgym.tasks import base, brax
 
 TASKS = ["hopper", "halfcheetah", "walker2d", "swimmer", "humanoidstandup", "ant", "reacher"]
 ENDING = ["hopper", "walker2d", "ant"]  # with random actions they soon fall, or jump too high
@@ -148,7 +148,7 @@ def test_a_fall_is_termination_and_never_truncation_too(monkeypatch: pytest.Monk
 PROGRAM = """
 import jax, sys
 from probes import section
-from synthbench.tasks import base
+from synthgym.tasks import base
 for name in sys.argv[1:]:
     task = base.load(section("task", name))
     state, _ = jax.eval_shape(task.reset, jax.random.key(0))
@@ -183,7 +183,7 @@ def test_without_brax_a_sentence_says_what_to_install(monkeypatch: pytest.Monkey
     for module in [name for name in sys.modules if name.split(".")[0] == "brax"]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "brax", None)
-    sentence = r"conf/task/hopper.yaml needs Brax, .*: pip install 'synthbench\[brax\]'"
+    sentence = r"conf/task/hopper.yaml needs Brax, .*: pip install 'synthgym\[brax\]'"
     with pytest.raises(ModuleNotFoundError, match=sentence):
         base.load(section("task", "hopper"))
 

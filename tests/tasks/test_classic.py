@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from probes import section
-from synthbench.tasks import base
-from synthbench.types import Step
+from synthgym.core.types import Step
+from synthgym.tasks import base
 
 COUNT = 1000
 RNG = np.random.default_rng(0)
@@ -206,7 +206,7 @@ def test_other_bounds_of_actions_are_refused() -> None:
 
 def test_a_task_may_be_made_while_jax_is_tracing() -> None:
     """What is kept of it must not belong to the trace."""
-    from synthbench.tasks import classic
+    from synthgym.tasks import classic
 
     classic._gymnax.cache_clear()
     first: Callable[[Any], Any] = jax.jit(

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from probes import section
-from synthbench.tasks import base
-from synthbench.tasks.cliff import Place
+from synthgym.tasks import base
+from synthgym.tasks.cliff import Place
 
 RIGHT, LEFT, DOWN, UP = range(4)
 START, GOAL = (3, 0), (3, 11)

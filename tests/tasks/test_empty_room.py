@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from probes import section
-from synthbench.tasks import base
-from synthbench.tasks.grid import Place
+from synthgym.tasks import base
+from synthgym.tasks.grid import Place
 
 RIGHT, LEFT, DOWN, UP = range(4)
 TASK = base.load(section("task", "empty_room"))

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from probes import section, task_section
-from synthbench.tasks import base
-from synthbench.types import EnvSpec, Informed
+from synthgym.core.types import EnvSpec, Informed
+from synthgym.tasks import base
 
-CLASSIC = "synthbench.tasks.classic"
+CLASSIC = "synthgym.tasks.classic"
 
 
 def repeated(probe: str, repeat: int) -> Any:
     """A probe that is at its horizon after three steps."""
     options = {"of": "probes", "repeat": repeat}
-    changes = {"id": probe, "horizon": 3, "module": "synthbench.tasks.repeat"}
+    changes = {"id": probe, "horizon": 3, "module": "synthgym.tasks.repeat"}
     return base.load(task_section(**changes, options=options))
 
 
@@ -46,7 +46,7 @@ def test_once_is_the_task_itself() -> None:
 
 def test_two_steps_of_a_car_are_one() -> None:
     options = {"of": CLASSIC, "repeat": 2}
-    changes = {"module": "synthbench.tasks.repeat", "options": options}
+    changes = {"module": "synthgym.tasks.repeat", "options": options}
     twice = base.load(section("task", "mountain_car_continuous", **changes))
     task = base.load(section("task", "mountain_car_continuous"))
     assert twice.spec == EnvSpec(2, 0, 1, -1.0, 1.0, 500)  # of 999 steps
@@ -75,6 +75,6 @@ def test_it_says_of_a_state_what_the_task_does() -> None:
     ],
 )
 def test_nonsense_is_refused(options: dict[str, Any], complaint: str) -> None:
-    changes = {"module": "synthbench.tasks.repeat", "options": options}
+    changes = {"module": "synthgym.tasks.repeat", "options": options}
     with pytest.raises(ValueError, match=complaint):
         base.load(section("task", "cartpole", **changes))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from probes import PROBES, section
-from synthbench.tasks import base
-from synthbench.tasks.rollout import episode_returns, episodes
+from synthgym.tasks import base
+from synthgym.tasks.rollout import episode_returns, episodes
 
 EPISODES = 6
 SEED = 3

@@ -7,11 +7,12 @@ import jax
 import pandas as pd
 import pytest
 
-from synthbench import checkpoint
-from synthbench.config import Plan, typed
-from synthbench.io import write_json, write_table
-from synthbench.provenance import STAGES, pick, sha256
-from synthbench.synth import env as synth
+from synthgym.core import checkpoint
+from synthgym.core.io import write_json, write_table
+from synthgym.core.settings import typed
+from synthgym.jobs.provenance import STAGES, pick, sha256
+from synthgym.plan.plan import Plan
+from synthgym.synth import env as synth
 
 SCALE = "smoke"
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from synthbench.analysis.statistics import estimate
-from synthbench.config import Plan
-from synthbench.io import read_json
-from synthbench.verbs.collect import collect, index
-from synthbench.zoo import folders, guard
+from synthgym.analysis.statistics import estimate
+from synthgym.core.io import read_json
+from synthgym.plan.plan import Plan
+from synthgym.verbs.collect import collect, index
+from synthgym.zoo import folders, guard
 
 SCALE = "smoke"
 

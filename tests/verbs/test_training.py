@@ -15,14 +15,14 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageSequence
 
 from probes import section
-from synthbench import checkpoint
-from synthbench.__main__ import main
-from synthbench.agents import base as agents
-from synthbench.analysis.statistics import estimate
-from synthbench.rng import root, stream
-from synthbench.tasks import base as tasks
-from synthbench.tasks.rollout import episode_returns, uniform_action
-from synthbench.verbs import commands, drawing, training
+from synthgym.__main__ import main
+from synthgym.agents import base as agents
+from synthgym.analysis.statistics import estimate
+from synthgym.core import checkpoint
+from synthgym.core.rng import root, stream
+from synthgym.tasks import base as tasks
+from synthgym.tasks.rollout import episode_returns, uniform_action
+from synthgym.verbs import commands, drawing, training
 
 NAME = "Synthetic-CartPole-v1"
 

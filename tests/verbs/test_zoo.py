@@ -1,4 +1,4 @@
-"""What `synthbench zoo` shows, and with which status it ends."""
+"""What `synthgym zoo` shows, and with which status it ends."""
 
 import json
 from pathlib import Path
@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from synthbench import zoo
-from synthbench.__main__ import main
-from synthbench.zoo import folders
+from synthgym import zoo
+from synthgym.__main__ import main
+from synthgym.zoo import folders
 
 NAME = "Synthetic-CartPole-v1"
 

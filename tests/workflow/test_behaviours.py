@@ -191,13 +191,13 @@ def test_kill_9_of_snakemake_alone_then_its_orphans_are_waited_for(used: Copy) -
 
 
 def test_a_comment_makes_nothing_run_again(fresh: Clone) -> None:
-    fresh.edit("src/synthbench/meta/evolve.py", "^    given = .*", r"\g<0>  # a comment")
-    fresh.edit("src/synthbench/agents/dqn.py", r'\A"""', '"""Documented. ')
+    fresh.edit("src/synthgym/meta/evolve.py", "^    given = .*", r"\g<0>  # a comment")
+    fresh.edit("src/synthgym/agents/dqn.py", r'\A"""', '"""Documented. ')
     assert fresh.planned() == set()
 
 
 def test_code_of_an_agent_makes_its_jobs_run_again(fresh: Clone) -> None:
-    with (fresh.path / "src/synthbench/agents/dqn.py").open("a") as file:
+    with (fresh.path / "src/synthgym/agents/dqn.py").open("a") as file:
         file.write("\nchanged = True\n")
     in_cartpole = {job for job in CARTPOLE if job.endswith("dqn")}
     of_ddqn = MDPS - INSIGHT | SEARCH
@@ -205,7 +205,7 @@ def test_code_of_an_agent_makes_its_jobs_run_again(fresh: Clone) -> None:
 
 
 def test_code_of_a_stage_makes_it_run_again(fresh: Clone) -> None:
-    with (fresh.path / "src/synthbench/evaluation/transfer.py").open("a") as file:
+    with (fresh.path / "src/synthgym/evaluation/transfer.py").open("a") as file:
         file.write("\nchanged = True\n")
     transfers = {job for job in ACROBOT | CARTPOLE if "/transfer/" in job}
     assert fresh.planned() == transfers | REPORT
@@ -225,7 +225,7 @@ def test_agents_of_another_library_are_left_out_where_it_is_not(fresh: Clone) ->
 
 def test_nonsense_is_refused_in_a_sentence_before_the_first_job(fresh: Clone) -> None:
     fresh.edit_acrobot("meta: {popsize: 6}")
-    for program in (["snakemake", "-n"], ["synthbench", "check"]):
+    for program in (["snakemake", "-n"], ["synthgym", "check"]):
         said = run(*program, cwd=fresh.path, fails=True)
         assert f"scales.{SCALE}.tasks.acrobot.meta.popsize: unknown setting" in said
         assert "Traceback" not in said
@@ -312,7 +312,7 @@ def test_results_of_another_version_are_never_stale_never_redone(used: Copy) -> 
 
 @pytest.mark.slow
 def test_a_new_task_appears_in_both_tools(fresh: Clone) -> None:
-    conf = fresh.path / "src/synthbench/conf/task"
+    conf = fresh.path / "src/synthgym/conf/task"
     acrobot = (conf / "acrobot.yaml").read_text()
     (conf / "new.yaml").write_text(acrobot.replace("name: acrobot", "name: new"))
     task = r"^      acrobot:\n((?:        .*\n)+?        task: {horizon: 100}\n)"
@@ -386,9 +386,9 @@ def test_forced_jobs_compute_again(used: Copy) -> None:
 @pytest.mark.slow
 def test_code_known_to_be_harmless_can_be_accepted(used: Copy) -> None:
     clone = used()
-    with (clone.path / "src/synthbench/io.py").open("a") as file:
+    with (clone.path / "src/synthgym/core/io.py").open("a") as file:
         file.write("\nchanged = True\n")
-    with (clone.path / "src/synthbench/meta/evolve.py").open("a") as file:
+    with (clone.path / "src/synthgym/meta/evolve.py").open("a") as file:
         file.write("\nchanged = True\n")
     assert clone.planned() >= {job for job in ACROBOT | CARTPOLE if job.endswith("metatrain")}
     clone.snakemake("-n", "--config", "accept_code=true")

@@ -105,7 +105,7 @@ def test_a_fresh_clone_has_nothing_to_do_until_one_number_is_edited(fresh: Clone
 
 
 def test_a_comment_in_meta_training_changes_nothing(fresh: Clone) -> None:
-    with (fresh.path / "src/synthbench/meta/evolve.py").open("a") as file:
+    with (fresh.path / "src/synthgym/meta/evolve.py").open("a") as file:
         file.write("# a comment\n")
     assert fresh.planned() == set()
 
@@ -122,7 +122,7 @@ def test_a_stage_by_hand_writes_where_it_is_told(smoke: Clone, tmp_path: Path) -
     words = ["--task", "cartpole", "--agent", "dqn", "--out", str(tmp_path / "try")]
     settings = ["seed=3", "baseline.draws=1", "agents.dqn.hyperparameters.gamma=0.5"]
     environment = {**FAST, "PYTHONPATH": str(smoke.path / "src"), "NPROC": "1"}
-    run("synthbench", "baseline", *words, *settings, cwd=smoke.path, more=environment)
+    run("synthgym", "baseline", *words, *settings, cwd=smoke.path, more=environment)
     config = json.loads((tmp_path / "try/manifest.json").read_text())["config"]
     assert (config["seed"], config["baseline"]["draws"]) == (3, 1)
     assert config["agents"]["dqn"]["hyperparameters"]["gamma"] == 0.5
@@ -130,7 +130,7 @@ def test_a_stage_by_hand_writes_where_it_is_told(smoke: Clone, tmp_path: Path) -
 
 def test_a_failing_stage_fails_the_workflow(smoke: Clone, tmp_path: Path) -> None:
     clone = smoke.copy(tmp_path / "copy")
-    clone.edit("src/synthbench/analysis/summary.py", "^def run", "def not_run")
+    clone.edit("src/synthgym/analysis/summary.py", "^def run", "def not_run")
     said = run("snakemake", "--cores", "2", cwd=clone.path, fails=True)
     assert "Error in rule summary" in said
     assert os.path.getsize(clone.path / f"work/results/{SCALE}/log")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from synthbench import zoo
-from synthbench.zoo import folders
+from synthgym import zoo
+from synthgym.zoo import folders
 
 NAME = "Synthetic-CartPole-v1"
 
@@ -43,7 +43,7 @@ def test_the_version_that_came_along_needs_no_fetching(cache: Path) -> None:
     [
         ("Synthetic-CartPole-v7", None, None, "do you mean Synthetic-CartPole-v1"),
         (NAME, "evolvd", None, "no variant is named evolvd"),
-        (NAME, None, "v8", "`synthbench zoo pull Synthetic-CartPole-v1 --rev v8"),
+        (NAME, None, "v8", "`synthgym zoo pull Synthetic-CartPole-v1 --rev v8"),
         (NAME, None, "../../etc", "cannot be a version"),
         (NAME, None, "..", "cannot be a version"),
     ],

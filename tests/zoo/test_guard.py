@@ -13,10 +13,11 @@ import pytest
 
 import damage
 from probes import section
-from synthbench import checkpoint, zoo
-from synthbench.__main__ import main
-from synthbench.synth import env as synth
-from synthbench.zoo import bounded, folders, guard, legacy
+from synthgym import zoo
+from synthgym.__main__ import main
+from synthgym.core import checkpoint
+from synthgym.synth import env as synth
+from synthgym.zoo import bounded, folders, guard, legacy
 
 NAME = "Synthetic-CartPole-v1"
 GOOD = folders.file(NAME)
@@ -118,7 +119,7 @@ def test_memory_is_bounded(damaged: list[Path], tmp_path: Path) -> None:
     script = """
 import resource, sys
 from pathlib import Path
-from synthbench.zoo import guard, legacy
+from synthgym.zoo import guard, legacy
 def tried(path):
     for read in (guard.environment, legacy.read):
         try:

@@ -13,10 +13,10 @@ from flax.core import FrozenDict
 
 import damage
 from probes import section
-from synthbench import zoo
-from synthbench.__main__ import main
-from synthbench.synth import env as synth
-from synthbench.zoo import legacy
+from synthgym import zoo
+from synthgym.__main__ import main
+from synthgym.synth import env as synth
+from synthgym.zoo import legacy
 
 THEIRS = {ours: theirs for theirs, ours in legacy.HEADS.items()}
 

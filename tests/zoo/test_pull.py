@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from synthbench import zoo
-from synthbench.__main__ import main
-from synthbench.zoo import folders
+from synthgym import zoo
+from synthgym.__main__ import main
+from synthgym.zoo import folders
 
 NAME = "Synthetic-CartPole-v1"
 
@@ -108,4 +108,4 @@ def test_without_dvc_it_says_what_to_install(
     absent: Any = None
     monkeypatch.setitem(sys.modules, "dvc.api", absent)
     assert pull(repository, "v9") == 2
-    assert "pip install 'synthbench[workflow]'" in capsys.readouterr().err
+    assert "pip install 'synthgym[workflow]'" in capsys.readouterr().err

@@ -22,7 +22,7 @@ CAPTIONS = (
     "comparisons",
     "workflow",
 )
-DESIGN = "src/synthbench/analysis/page/page"
+DESIGN = "src/synthgym/analysis/page/page"
 
 
 rule figures:
@@ -78,7 +78,7 @@ rule figures:
     message:
         title(FIGURES)
     shell:
-        "python -m synthbench figures --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym figures --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule summary:
@@ -111,7 +111,7 @@ rule summary:
     message:
         title("results/{scale}")
     shell:
-        "python -m synthbench summary --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym summary --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule page:
@@ -136,4 +136,4 @@ rule page:
     message:
         title(PAGE)
     shell:
-        "python -m synthbench page --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym page --spec {input.spec} 2>&1 | tee {log}"

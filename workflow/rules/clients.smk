@@ -13,7 +13,7 @@ rule clients:
     message:
         title(CLIENT)
     shell:
-        "python -m synthbench clients --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym clients --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule client_baseline:
@@ -31,7 +31,7 @@ rule client_baseline:
     message:
         title(REAL_CLIENT)
     shell:
-        "python -m synthbench client_baseline --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym client_baseline --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule all_clients:

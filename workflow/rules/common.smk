@@ -16,23 +16,23 @@ shell.prefix(
     f"export PYTHONPATH='{ROOT}/src' PATH='{Path(sys.executable).parent}':\"$PATH\"; "
 )
 
-from synthbench import (
+from synthgym.plan import (
     comparison_plan,
     mdp_plan,
     reward_plan,
     search_plan,
     transform_plan,
 )
-from synthbench.config import Plan
-from synthbench.io import read_json, write_json
-from synthbench.provenance import Provenance
-from synthbench.schema import ConfigError
+from synthgym.plan.plan import Plan
+from synthgym.core.io import read_json, write_json
+from synthgym.jobs.provenance import Provenance
+from synthgym.plan.schema import ConfigError
 
 # Where there is a GPU, one job at a time has all of them, or with `--resources gpu=4` each of four jobs its own;
 # without one they share the cores. The profile for SLURM asks itself.
 GPU = int(shutil.which("nvidia-smi") is not None)
 if (slots := workflow.global_resources.get("gpu")) and (slots.value or 1) > 1:
-    os.environ.update(SYNTHBENCH_GPU_SLOTS=str(slots.value))
+    os.environ.update(SYNTHGYM_GPU_SLOTS=str(slots.value))
 SB3 = importlib.util.find_spec("stable_baselines3") is not None  # an extra
 RUN = "results/{scale}/tasks/{task}/{environment}/seed{seed}"  # all that belongs to one synthetic environment
 TEACHER = "results/{scale}/tasks/{task}/teacher/seed{seed}"  # an agent to distil from

@@ -15,7 +15,7 @@ rule comparison_environment:
     message:
         title(f"{COMPARED}/metatrain")
     shell:
-        "python -m synthbench metatrain --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym metatrain --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule comparison_study:
@@ -34,7 +34,7 @@ rule comparison_study:
     message:
         title(COMPARISON_STUDY)
     shell:
-        "python -m synthbench comparison_study --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym comparison_study --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule comparison_real:
@@ -53,7 +53,7 @@ rule comparison_real:
     message:
         title(COMPARISON_REAL)
     shell:
-        "python -m synthbench baseline --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym baseline --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule comparison_report:
@@ -102,7 +102,7 @@ rule comparison_report:
     message:
         title("results/{scale}/comparison_report")
     shell:
-        "python -m synthbench comparison_report --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym comparison_report --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule all_comparisons:

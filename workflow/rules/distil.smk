@@ -15,7 +15,7 @@ rule teacher:
     message:
         title(TEACHER)
     shell:
-        "python -m synthbench teacher --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym teacher --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule distil:
@@ -42,7 +42,7 @@ rule distil:
     message:
         title(f"{RUN}/distil")
     shell:
-        "python -m synthbench distil --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym distil --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule choices:
@@ -60,7 +60,7 @@ rule choices:
     message:
         title(CHOICES)
     shell:
-        "python -m synthbench choices --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym choices --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule choice_report:
@@ -90,7 +90,7 @@ rule choice_report:
     message:
         title("results/{scale}/choice_report")
     shell:
-        "python -m synthbench choice_report --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym choice_report --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule all_choices:

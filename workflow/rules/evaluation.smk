@@ -20,7 +20,7 @@ rule transfer:
     message:
         title(f"{RUN}/transfer/{{agent}}")
     shell:
-        "python -m synthbench transfer --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym transfer --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule baseline:
@@ -39,7 +39,7 @@ rule baseline:
     message:
         title(REAL)
     shell:
-        "python -m synthbench baseline --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym baseline --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule behaviour:
@@ -64,7 +64,7 @@ rule behaviour:
     message:
         title(f"{RUN}/behaviour")
     shell:
-        "python -m synthbench behaviour --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym behaviour --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule rollout:
@@ -88,4 +88,4 @@ rule rollout:
     message:
         title(f"{RUN}/rollout/{{agent}}")
     shell:
-        "python -m synthbench rollout --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym rollout --threads {threads} --spec {input.spec} 2>&1 | tee {log}"

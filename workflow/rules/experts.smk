@@ -17,7 +17,7 @@ rule expert:
     message:
         title(EXPERT)
     shell:
-        "python -m synthbench expert --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym expert --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule experts:
@@ -52,7 +52,7 @@ rule experts:
     message:
         title("results/{scale}/expert_report")
     shell:
-        "python -m synthbench experts --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym experts --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule all_experts:

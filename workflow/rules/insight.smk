@@ -16,7 +16,7 @@ rule insight:
     message:
         title(INSIGHT)
     shell:
-        "python -m synthbench insight --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym insight --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule insight_report:
@@ -53,7 +53,7 @@ rule insight_report:
     message:
         title("results/{scale}/insight_report")
     shell:
-        "python -m synthbench insight_report --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym insight_report --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule all_insight:

@@ -15,7 +15,7 @@ rule mdp:
     message:
         title(f"{MDP}/metatrain")
     shell:
-        "python -m synthbench metatrain --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym metatrain --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule mdp_model:
@@ -34,7 +34,7 @@ rule mdp_model:
     message:
         title(f"{MDP}/model")
     shell:
-        "python -m synthbench model --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym model --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule mdp_study:
@@ -53,7 +53,7 @@ rule mdp_study:
     message:
         title(MDP_STUDY)
     shell:
-        "python -m synthbench mdp_study --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym mdp_study --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule mdp_real:
@@ -72,7 +72,7 @@ rule mdp_real:
     message:
         title(MDP_REAL)
     shell:
-        "python -m synthbench baseline --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym baseline --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule mdp_behaviour:
@@ -91,7 +91,7 @@ rule mdp_behaviour:
     message:
         title(f"{ARM}/behaviour")
     shell:
-        "python -m synthbench behaviour --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym behaviour --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule mdp_noise:
@@ -109,7 +109,7 @@ rule mdp_noise:
     message:
         title(f"{ARM}/noise")
     shell:
-        "python -m synthbench noise --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym noise --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule mdp_report:
@@ -179,7 +179,7 @@ rule mdp_report:
     message:
         title("results/{scale}/mdp_report")
     shell:
-        "python -m synthbench mdp_report --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym mdp_report --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule all_mdps:

@@ -12,7 +12,7 @@ rule metatrain_together:
     message:
         title(TOGETHER)
     shell:
-        "python -m synthbench metatrain --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym metatrain --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule metatrain:
@@ -32,4 +32,4 @@ rule metatrain:
     message:
         title(f"{RUN}/metatrain")
     shell:
-        "python -m synthbench metatrain --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym metatrain --threads {threads} --spec {input.spec} 2>&1 | tee {log}"

@@ -22,7 +22,7 @@ rule objective:
     message:
         title(f"{OBJECTIVE}/seed{{seed}}")
     shell:
-        "python -m synthbench objective --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym objective --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule judge:
@@ -47,7 +47,7 @@ rule judge:
     message:
         title(f"{OBJECTIVE}/judged/{{task}}")
     shell:
-        "python -m synthbench judge --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym judge --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule objective_report:
@@ -91,7 +91,7 @@ rule objective_report:
     message:
         title("results/{scale}/objective_report")
     shell:
-        "python -m synthbench objective_report --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym objective_report --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule all_objectives:

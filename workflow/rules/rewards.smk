@@ -15,7 +15,7 @@ rule reward_network:
     message:
         title(f"{NETWORK}/metatrain")
     shell:
-        "python -m synthbench metatrain --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym metatrain --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule reward_study:
@@ -34,7 +34,7 @@ rule reward_study:
     message:
         title(STUDY)
     shell:
-        "python -m synthbench reward_study --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym reward_study --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule without_network:
@@ -53,7 +53,7 @@ rule without_network:
     message:
         title(WITHOUT)
     shell:
-        "python -m synthbench baseline --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym baseline --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule tune:
@@ -73,7 +73,7 @@ rule tune:
     message:
         title(TUNED)
     shell:
-        "python -m synthbench tune --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym tune --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule reward_map:
@@ -90,7 +90,7 @@ rule reward_map:
     message:
         title(MAP)
     shell:
-        "python -m synthbench reward_map --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym reward_map --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule reward_report:
@@ -137,7 +137,7 @@ rule reward_report:
     message:
         title("results/{scale}/reward_report")
     shell:
-        "python -m synthbench reward_report --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym reward_report --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule all_rewards:

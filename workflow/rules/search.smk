@@ -15,7 +15,7 @@ rule search:
     message:
         title(SEARCH)
     shell:
-        "python -m synthbench search --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym search --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule search_comparison:
@@ -39,7 +39,7 @@ rule search_comparison:
     message:
         title(f"{SEARCH}/comparison")
     shell:
-        "python -m synthbench search_comparison --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym search_comparison --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule search_report:
@@ -76,7 +76,7 @@ rule search_report:
     message:
         title("results/{scale}/search_report")
     shell:
-        "python -m synthbench search_report --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym search_report --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule all_search:

@@ -43,7 +43,7 @@ rule transfer_report:
     message:
         title("results/{scale}/transfer_report")
     shell:
-        "python -m synthbench transfer_report --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym transfer_report --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule all_transfer:

@@ -13,7 +13,7 @@ rule transform_study:
     message:
         title(TRANSFORMS)
     shell:
-        "python -m synthbench transform_study --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym transform_study --threads {threads} --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule transform_report:
@@ -47,7 +47,7 @@ rule transform_report:
     message:
         title("results/{scale}/transform_report")
     shell:
-        "python -m synthbench transform_report --spec {input.spec} 2>&1 | tee {log}"
+        "python -m synthgym transform_report --spec {input.spec} 2>&1 | tee {log}"
 
 
 rule all_transforms:

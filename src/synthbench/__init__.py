@@ -1,5 +1,0 @@
-"""SynthBench."""
-
-from synthbench.adapters.registration import announce
-
-announce()

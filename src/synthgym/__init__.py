@@ -1,0 +1,5 @@
+"""SynthGym."""
+
+from synthgym.adapters.registration import announce
+
+announce()

@@ -1,0 +1,91 @@
+"""How fast do agents learn, with which reward? Learning curves on the real task."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from synthgym.analysis import learning, published, style
+from synthgym.analysis.figures.common import SOLVED, below
+from synthgym.analysis.learning import PLAIN
+from synthgym.analysis.statistics import LEVEL
+from synthgym.analysis.style import styled
+
+BASELINES = ("#999999", "#bbbbbb", "#cccccc")  # but for the plain agent
+
+
+def look(lines: list[str]) -> dict[str, dict[str, Any]]:
+    """Of each line: coloured for networks, dashed where they replace the reward; grey without."""
+    kinds = ("potential", "non_potential", "weighted_info", "potential_info", "non_potential_info")
+    colours = dict(zip(kinds, style.LINES, strict=False))
+    looks: dict[str, dict[str, Any]] = {PLAIN: {"color": style.REAL_COLOUR, "ls": "-"}}
+    others = [name for name in lines if name.partition("_")[0] not in ("exclusive", "additive")]
+    for i, name in enumerate(name for name in others if name != PLAIN):
+        looks[name] = {"color": BASELINES[i % len(BASELINES)], "ls": (0, (1, 1))}
+    for name in others:  # as those that are not tuned, but for the dashes
+        if name.endswith("_tuned") and (untuned := looks.get(name.removesuffix("_tuned"))):
+            looks[name] = {"color": untuned["color"], "ls": (0, (4, 1, 1, 1))}
+    for name in lines:
+        place, _, kind = name.partition("_")
+        if place in ("exclusive", "additive"):
+            dashes = (0, (4, 1.5)) if place == "exclusive" else "-"
+            looks[name] = {
+                "color": colours[kind.replace("weighted_info", "weighted")],
+                "ls": dashes,
+            }
+    return looks
+
+
+@styled
+def draw(curves: pd.DataFrame, tasks: Mapping[str, Mapping[str, Any]], scale: str) -> Figure:
+    """Mean return over training steps: a row per experiment, a column per task."""
+    experiments = list(dict.fromkeys(name for task in tasks.values() for name in task["agents"]))
+    planned = [x for task in tasks.values() for x in (*task["networks"], *task["baselines"])]
+    lines = [line for line in dict.fromkeys(planned) if line in set(curves["line"])]
+    looks = look(lines)
+    figure = style.blank(1.3 + 2.15 * len(experiments))
+    panels = figure.subplots(len(experiments), len(tasks), squeeze=False, sharex="col")
+    for column, (task, section) in zip(panels.T, tasks.items(), strict=True):
+        lowest = column[0]
+        for axes, experiment in zip(column, experiments, strict=True):
+            rows = curves[(curves["task"] == task) & (curves["experiment"] == experiment)]
+            if rows.empty:
+                axes.set_visible(False)
+                continue
+            lowest = axes
+            _panel(axes, rows, looks)
+            level = published.level(task, section["solved"])
+            if level is not None:
+                axes.axhline(level, **SOLVED)
+            title = f"{section['id']}\n{section['agents'][experiment]}: {experiment}"
+            axes.set_title(title, fontsize="x-small" if len(tasks) > 3 else None)
+        lowest.set_xlabel("steps (thousands)")
+        lowest.xaxis.set_major_formatter(lambda steps, _: f"{steps / 1000:g}")
+        lowest.tick_params(labelbottom=True)
+    for row in panels:
+        row[0].set_ylabel("return on the real task")
+    entries = {
+        name.replace("_", " "): Line2D([], [], **{"lw": 1.6, **looks[name]}) for name in lines
+    }
+    note = (
+        f"Mean over agents, {LEVEL:.0%} interval that resamples networks and agents within each. "
+        "Full lines: in addition to the task's reward; broken ones: in its place. Dashed level: "
+        "the task is solved, or the best there is."
+    )
+    below(figure, entries, [note])
+    figure.suptitle(f"Reward networks, scale “{scale}”: learning curves", x=0.01, ha="left")
+    return figure
+
+
+def _panel(axes: Axes, rows: pd.DataFrame, looks: Mapping[str, Mapping[str, Any]]) -> None:
+    for line, mine in rows.groupby("line", sort=False):
+        steps, returns, sizes = learning.matrix(mine)
+        means = learning.mean_curves(returns, learning.resampled(sizes, resamples=500))
+        low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+        colour = looks[str(line)]["color"]
+        axes.fill_between(steps, low, high, color=colour, alpha=0.15, lw=0)
+        axes.plot(steps, returns.mean(0), **{"lw": 1.4, **looks[str(line)]})

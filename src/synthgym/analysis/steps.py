@@ -1,0 +1,86 @@
+"""How many steps for the same return? Learning curves in an environment and in the task.
+
+As in Liesen et al. 2024, who show it for hopper; intervals resample environment seeds, and agents
+within each.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from synthgym.analysis import learning, runs
+from synthgym.analysis.learning import NEVER, Numbers, first_at
+from synthgym.analysis.statistics import bounds, hierarchical, interquartile_mean
+
+RESAMPLES = 1_000
+TUNED = "tuned"  # where agents are trained: in the task, with settings tuned for it
+
+
+@dataclass(frozen=True)
+class Line:
+    """A learning curve: interquartile means of returns on the task, by steps of training."""
+
+    steps: np.ndarray  # (T,)
+    iqm: np.ndarray  # (T,)
+    samples: np.ndarray  # (RESAMPLES, T)
+    agents: int
+
+    @property
+    def band(self) -> tuple[np.ndarray, np.ndarray]:
+        return bounds(self.samples)
+
+
+def line(rows: pd.DataFrame, generator: np.random.Generator) -> Line:
+    """The learning curve of agents of one algorithm in one place.
+
+    Evaluations are counted, not steps: agents that stopped early stay where they are. Raises
+    ValueError where agents were not tested equally often.
+    """
+    rows = rows.sort_values("step")
+    rows = rows.assign(evaluation=rows.groupby(runs.RUN).cumcount())
+    table = rows.pivot(
+        index=["environment_seed", "draw"], columns="evaluation", values="return_"
+    ).sort_index()
+    seeds = rows["environment_seed"].nunique()
+    if table.isna().to_numpy().any() or len(table) % seeds:
+        raise ValueError("Agents of one line were tested unequally often: make them again.")
+    returns = table.to_numpy(float)
+    chosen = hierarchical((seeds, 1, len(table) // seeds), generator, RESAMPLES)
+    return Line(
+        steps=rows.groupby("evaluation")["step"].median().to_numpy(),
+        iqm=np.asarray(interquartile_mean(returns, axis=0)),
+        samples=np.asarray(interquartile_mean(returns[chosen.reshape(RESAMPLES, -1)], axis=1)),
+        agents=len(returns),
+    )
+
+
+def ratio(synthetic: Line, real: Line) -> Numbers:
+    """How many times the steps in the environment agents need in the task for the same return.
+
+    That is what agents trained in the environment have in the end; steps there are those until they
+    first have it. {value, low, high, bound, fewer, steps, real_steps}: `bound` is `≥` where agents
+    in the task do not get there as long as they are trained (then that long is meant), `≤` where
+    they are there when they are first tested. `high` is None where it has no bound. `fewer`: the
+    interval has no ratio of 1 or less in it.
+    """
+    last = float(real.steps[-1])
+
+    def steps(iqm: np.ndarray, reals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        aim = iqm[..., -1:]
+        return first_at(synthetic.steps, iqm, aim), first_at(real.steps, reals, aim)
+
+    there, in_task = (float(x) for x in steps(synthetic.iqm, real.iqm))
+    theres, in_tasks = steps(synthetic.samples, real.samples)
+    value = min(in_task, last) / there
+    # Where it is not known how long it takes, low is that of the least that it can take.
+    least = learning.estimate(value, np.minimum(in_tasks, last) / theres)
+    known = learning.estimate(value, in_tasks / theres)
+    return {
+        **least,
+        "high": known["high"],
+        "bound": "≥" if in_task == NEVER else "≤" if in_task == real.steps[0] else "",
+        "fewer": known["low"] is None or known["low"] > 1,
+        "steps": there,
+        "real_steps": min(in_task, last),
+    }

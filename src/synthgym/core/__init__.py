@@ -1,0 +1,1 @@
+"""Ground floor: types, random keys, files, checkpoints, devices."""

@@ -1,0 +1,68 @@
+"""What does an agent do in the real task after training in a synthetic environment? One episode.
+
+To be looked at: one agent, with the settings of its conf/agent/ file. How well agents do is
+measured by `transfer`.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pandas as pd
+
+from synthgym.agents import base as agents
+from synthgym.agents import spaces
+from synthgym.core.io import write_table
+from synthgym.core.rng import root, stream
+from synthgym.core.types import Transition
+from synthgym.synth import env as synth
+from synthgym.tasks import base as tasks
+from synthgym.tasks.rollout import episodes
+
+
+def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
+    """Write rollout.parquet: a row per step of the episode and quantity."""
+    (path,) = inputs["environment"]
+    env = synth.load(path, config.synth, config.task)
+    (agent,) = config.agents.values()
+    table = in_rows(record(config, env, agent), config.task.observation_names)
+    write_table(out / "rollout.parquet", table.assign(agent=agent.name))
+    return ["rollout.parquet"]
+
+
+def record(config: Any, env: Any, agent_config: Any) -> Transition:
+    """One real episode, [step, ...], of an agent trained in `env` for `transfer.steps`."""
+    task, agent = tasks.load(config.task), agents.load(agent_config, env.spec)
+    key = stream(root(config.seed), f"rollout {agent.name}")
+    drawn = spaces.draw(stream(key, "hyperparameters"), agent_config, 1, "default")
+    hyperparameters = {name: values[0] for name, values in drawn.items()}
+
+    @jax.jit
+    def train_and_test(key):
+        key_train, key_test = stream(key, "train"), stream(key, "test")
+        params, _ = agents.train(agent, env, hyperparameters, key_train, config.transfer.steps)
+        return episodes(key_test, task, partial(agent.act, params), 1)
+
+    transitions, happened = train_and_test(key)
+    kept = np.asarray(happened[0])
+    return jax.tree.map(lambda x: np.asarray(x[0])[kept], transitions)
+
+
+def in_rows(episode: Transition, names: Sequence[str]) -> pd.DataFrame:
+    """Columns step, kind, quantity, value: what was observed, done and earned at each step."""
+    actions = episode.action.reshape(len(episode.reward), -1)
+    columns = {("observation", name): episode.observation[:, i] for i, name in enumerate(names)}
+    several = actions.shape[1] > 1
+    for i, action in enumerate(actions.T):
+        columns["action", f"action {i}" if several else "action"] = action
+    columns["reward", "reward"] = episode.reward
+    parts = [
+        {"step": np.arange(len(values)), "kind": kind, "quantity": quantity, "value": values}
+        for (kind, quantity), values in columns.items()
+    ]
+    return pd.concat(
+        [pd.DataFrame(part).astype({"value": float}) for part in parts], ignore_index=True
+    )

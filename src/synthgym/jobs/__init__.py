@@ -1,0 +1,1 @@
+"""How jobs run: manifests, fingerprints of code, locks, checkpoints, progress."""

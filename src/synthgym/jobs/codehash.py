@@ -1,0 +1,108 @@
+"""What code is behind a stage? Its module, and every module of this package that it imports.
+
+Comments, docstrings and blank lines do not count, nor does the package's own `__init__.py`: it
+tells other libraries of the trained environments, and no stage depends on that.
+"""
+
+import ast
+import hashlib
+import io
+import re
+import tokenize
+from functools import cache
+from pathlib import Path
+
+SRC = Path(__file__).parents[2]
+PACKAGE = "synthgym"
+# Plumbing: what it decides is in the manifest anyway, or is only shown.
+NEUTRAL = tuple(f"{PACKAGE}.{name}" for name in ("__main__", "plan", "jobs"))
+
+
+def neutral(name: str) -> bool:
+    """Whether a module, or the package that it is in, does not count."""
+    return any(name == known or name.startswith(f"{known}.") for known in NEUTRAL)
+
+
+def module_file(name: str) -> Path | None:
+    """The file of a module; None if there is no such module."""
+    base = SRC.joinpath(*name.split("."))
+    return next((p for p in (base.with_suffix(".py"), base / "__init__.py") if p.exists()), None)
+
+
+@cache
+def fingerprint(*modules: str) -> str:
+    """16 hex digits for these modules and all that they import, also inside functions."""
+    seen: set[str] = set()
+    todo = [module for module in modules if module_file(module)]
+    while todo:
+        name = todo.pop()
+        if name and name not in seen and not neutral(name):
+            seen.add(name)
+            todo += imports(name)
+    return hashlib.sha256("\0".join(f"{m}\0{code(m)}" for m in sorted(seen)).encode()).hexdigest()[
+        :16
+    ]
+
+
+@cache
+def imports(name: str) -> frozenset[str]:
+    """The modules of this package that a module imports, and the packages that hold it."""
+    if name == PACKAGE:
+        return frozenset()
+    path = module_file(name)
+    assert path, name
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    found = {name.rpartition(".")[0]}
+    for node in ast.walk(ast.parse(path.read_text(), path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parts = package.split(".")
+                base = ".".join(parts[: len(parts) - node.level + 1] + ([base] if base else []))
+            found |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+    return frozenset(m for m in found if m.split(".")[0] == PACKAGE and module_file(m))
+
+
+@cache
+def code(name: str) -> str:
+    """The lines that matter; found by position, so the same for every version of Python."""
+    if name == PACKAGE:
+        return ""
+    path = module_file(name)
+    assert path, name
+    text = path.read_text()
+    lines = text.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column].rstrip()
+    docstrings: set[int] = set()
+    strings: set[int] = set()
+    for node in ast.walk(ast.parse(text, path)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            docstrings |= _docstring(node, lines)
+        elif isinstance(node, ast.Constant | ast.JoinedStr) and node.end_lineno:
+            strings |= set(range(node.lineno, node.end_lineno))  # blank lines within a string count
+    return "\n".join(
+        line
+        for number, line in enumerate(lines)
+        if number not in docstrings
+        and (line.strip() or number in strings)
+        and not re.match("__version__ *=", line)
+    )
+
+
+def _docstring(
+    node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, lines: list[str]
+) -> set[int]:
+    """The lines of a docstring that has lines of its own."""
+    if ast.get_docstring(node, clean=False) is None:
+        return set()
+    first, second = [*node.body, None][:2]
+    assert first
+    assert first.end_lineno
+    alone = not lines[first.lineno - 1][: first.col_offset].strip()
+    alone &= second is None or second.lineno > first.end_lineno
+    return set(range(first.lineno - 1, first.end_lineno)) if alone else set()

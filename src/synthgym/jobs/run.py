@@ -1,0 +1,275 @@
+"""Runs one job: alone, only if there is something to compute, and so that a killed one can go on.
+
+What is here is plumbing: it does not count as code of a stage (codehash.NEUTRAL).
+"""
+
+import fcntl
+import importlib
+import importlib.metadata
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, Any, NamedTuple, cast
+
+from synthgym.core.io import read_json, write_json
+from synthgym.core.settings import typed
+from synthgym.jobs.provenance import STAGES, digest, sha256, stage_code
+
+GPU_SLOTS = "SYNTHGYM_GPU_SLOTS"  # environment variable: so many jobs at a time, each with a GPU
+_HELD: list[IO[str]] = []  # locks that live as long as the process
+LIBRARIES = ("jax", "jaxlib", "flax", "optax", "evosax", "gymnax", "numpy")
+# where they were imported
+CLIENTS = {"stable_baselines3": "stable-baselines3", "torch": "torch", "optuna": "optuna"}
+Say = Callable[[str], None]
+Run = Callable[[Any, Mapping[str, list[Path]], Path, Path], list[str]]  # -> files in `out`
+RunTogether = Callable[[Sequence["Begun"]], list[list[str]]]
+
+
+class Begun(NamedTuple):
+    """What a stage is given: its configuration, its inputs by name, where its outputs go, and a
+    directory whose content a killed run finds again."""
+
+    config: Any
+    inputs: Mapping[str, list[Path]]
+    out: Path
+    checkpoint: Path
+
+
+def execute(spec: Mapping[str, Any], run: Run | None = None, say: Say = print) -> None:
+    """Do what a spec says: {stage, config, out, files, upstream, forced}.
+
+    Outputs and `manifest.json` go to `out`; lock and checkpoints to work/<out>/. `run` is the
+    stage's own unless given. Nothing is computed if configuration, code, inputs and outputs are
+    those of the manifest.
+    """
+    execute_together([spec], (lambda jobs: [run(*job) for job in jobs]) if run else None, say)
+
+
+def execute_together(
+    specs: Sequence[Mapping[str, Any]],
+    run: RunTogether | None = None,
+    say: Say = print,
+    follows: bool = False,
+) -> None:
+    """The same for several jobs of one stage: those that have to be done go on side by side.
+
+    A process that `follows` computes as the first of several does, and keeps nothing. Raises
+    ValueError where the stage does one job at a time.
+    """
+    with ExitStack() as while_it_runs:
+        if follows:
+            aside = while_it_runs.enter_context(TemporaryDirectory())
+            _follow(specs, run, Path(aside))
+            return
+        for spec in sorted(specs, key=lambda spec: str(spec["out"])):  # in one order: no deadlock
+            while_it_runs.enter_context(_alone(work_directory(spec["out"]), say))
+        manifests = [_to_be(spec) for spec in specs]
+        todo = [
+            (spec, manifest)
+            for spec, manifest in zip(specs, manifests, strict=True)
+            if not _nothing_to_do(spec, manifest, say)
+        ]
+        if not todo:
+            return
+        jobs = [_begin(spec, manifest) for spec, manifest in todo]
+        start = time.monotonic()
+        written = (run or _stage(todo[0][0]["stage"], len(todo)))(jobs)
+        seconds = time.monotonic() - start
+        for (spec, manifest), job, names in zip(todo, jobs, written, strict=True):
+            manifest["outputs"] = {name: sha256(job.out / name) for name in sorted(names)}
+            manifest |= {"upstream": spec["upstream"], "versions": versions(), "device": device()}
+            write_json(job.out / "manifest.json", manifest)
+            if spec["forced"]:
+                _obeyed(spec["out"]).write_text(spec.get("outdated", ""))
+            for finished in job.checkpoint.parent.glob("checkpoint-*"):
+                shutil.rmtree(finished)
+            say(f"{job.out}: done in {seconds:.0f} s")
+
+
+def _stage(name: str, jobs: int) -> RunTogether:
+    """What does a stage's jobs."""
+    module = importlib.import_module(STAGES[name].module)
+    if together := getattr(module, "run_together", None):
+        return cast(RunTogether, together)
+    if jobs > 1:
+        raise ValueError(f"{name} does one job at a time: give one --spec.")
+    return lambda begun: [module.run(*job) for job in begun]
+
+
+def _to_be(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The beginning of the manifest, by which it is seen whether anything changed."""
+    return {
+        "stage": spec["stage"],
+        "config": spec["config"],
+        "code": stage_code(spec["stage"], spec["config"]),  # as it is now
+        "inputs": {path: sha256(path) for paths in spec["files"].values() for path in paths},
+    }
+
+
+def _nothing_to_do(spec: Mapping[str, Any], manifest: Mapping[str, Any], say: Say) -> bool:
+    if not (old := _done(spec, manifest)):
+        return False
+    out = Path(spec["out"])
+    say(f"{out}: nothing to compute; configuration, code and inputs are the same")
+    write_json(out / "manifest.json", {**old, "upstream": spec["upstream"]})
+    return True
+
+
+def _done(spec: Mapping[str, Any], manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The manifest of what is there, if that is what the job would make."""
+    out = Path(spec["out"])
+    old: dict[str, Any] | None = read_json(out / "manifest.json")
+    if not old or not _same(out, old, manifest):
+        return None
+    if spec["forced"]:
+        order, obeyed = spec.get("outdated"), _obeyed(spec["out"])
+        if not order or not obeyed.exists() or obeyed.read_text() != order:
+            return None
+    return old
+
+
+def _obeyed(out: str) -> Path:
+    """The last order to compute in any case that was obeyed; no result, so not in the manifest."""
+    return work_directory(out) / "forced"
+
+
+def _begin(spec: Mapping[str, Any], manifest: Mapping[str, Any]) -> Begun:
+    out = Path(spec["out"])
+    _clear(out, read_json(out / "manifest.json"))
+    return _begun(spec, manifest, out)
+
+
+def _begun(spec: Mapping[str, Any], manifest: Mapping[str, Any], out: Path) -> Begun:
+    checkpoint = work_directory(spec["out"]) / f"checkpoint-{digest(manifest)}"
+    checkpoint.mkdir(parents=True, exist_ok=True)
+    inputs = {name: [Path(path) for path in paths] for name, paths in spec["files"].items()}
+    return Begun(typed(spec["config"]), inputs, out, checkpoint)
+
+
+def _follow(specs: Sequence[Mapping[str, Any]], run: RunTogether | None, aside: Path) -> None:
+    """Compute what the first process does, unless it finds that there is nothing to do."""
+    manifests = [_to_be(spec) for spec in specs]
+    todo = [
+        _begun(spec, manifest, aside / str(i))
+        for i, (spec, manifest) in enumerate(zip(specs, manifests, strict=True))
+        if not _done(spec, manifest)
+    ]
+    for job in todo:
+        job.out.mkdir()
+    if todo:
+        (run or _stage(specs[0]["stage"], len(todo)))(todo)
+
+
+def work_directory(out: str) -> Path:
+    """Where a job keeps what is no result."""
+    return Path("work", out.lstrip("/"))
+
+
+def versions() -> dict[str, str]:
+    """For information only: they are never compared."""
+    import platform
+
+    known = {"python": platform.python_version()}
+    for name in (*LIBRARIES, *(name for module, name in CLIENTS.items() if module in sys.modules)):
+        try:
+            known[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            known[name] = "not installed"
+    return known
+
+
+def device() -> str | None:
+    """What computes, as jax calls it: "2 x cpu", "1 x NVIDIA H200"; None where jax was not used."""
+    jax = sys.modules.get("jax")
+    return f"{jax.device_count()} x {jax.devices()[0].device_kind}" if jax else None
+
+
+def prepare_devices(threads: int | None = None) -> None:
+    """Give jax that many cores, each a device, and a cache for programs. Before it is imported."""
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    threads = threads or int(os.environ.get("NPROC", 0)) or cores
+    os.environ["NPROC"] = str(threads)  # the size of XLA's thread pool
+    flags = {"xla_force_host_platform_device_count": threads}
+    if "avx512f" in _cpu():
+        # XLA takes vectors half as long unless told, from times when long ones slowed the clock
+        # down. A generation of PPO takes a tenth less time so (AMD EPYC, family 26).
+        flags["xla_cpu_prefer_vector_width"] = 512
+    users = os.environ.get("XLA_FLAGS", "")
+    ours = [f"--{name}={value}" for name, value in flags.items() if name not in users]
+    os.environ["XLA_FLAGS"] = " ".join([users, *ours]).strip()
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path("work/jax-cache").absolute()))
+
+
+def take_gpu(patience: float = 0.5) -> int | None:
+    """One of several GPUs of this machine, for this process alone; its slot, or None.
+
+    `GPU_SLOTS` says how many there are to share; waits for one that is free. Before jax is
+    imported. The lock goes with the process, so that no crash keeps a GPU.
+    """
+    slots = int(os.environ.get(GPU_SLOTS, 1))
+    if slots < 2:
+        return None
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    Path("work").mkdir(exist_ok=True)
+    locks = [open(f"work/gpu{slot}.lock", "w") for slot in range(slots)]  # noqa: SIM115
+    while True:
+        for slot, lock in enumerate(locks):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            _HELD.append(lock)
+            own = visible[slot] if len(visible) > slot and visible[slot] else str(slot)
+            os.environ["CUDA_VISIBLE_DEVICES"] = own
+            return slot
+        time.sleep(patience)
+
+
+def _cpu() -> str:
+    """What Linux says of the processor; nothing elsewhere."""
+    path = Path("/proc/cpuinfo")
+    return path.read_text() if path.exists() else ""
+
+
+@contextmanager
+def _alone(work: Path, say: Say) -> Iterator[None]:
+    """Hold the job's lock; it goes with the process, so that no crash leaves it."""
+    work.mkdir(parents=True, exist_ok=True)
+    with open(work / "lock", "a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # e.g. the orphan of a killed workflow
+            lock.seek(0)
+            say(f"waiting for process {lock.read().strip()}, which does this job already")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
+def _same(out: Path, old: Mapping[str, Any], manifest: Mapping[str, Any]) -> bool:
+    return all(old.get(k) == v for k, v in manifest.items()) and all(
+        (out / name).exists() and sha256(out / name) == checksum
+        for name, checksum in old["outputs"].items()
+    )
+
+
+def _clear(out: Path, old: Mapping[str, Any] | None) -> None:
+    """Remove what an earlier run left, and only that: other jobs may have their directory in `out`.
+
+    The manifest goes first: without it nothing counts as a result, whenever this is interrupted.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "manifest.json").unlink(missing_ok=True)
+    for name in (old or {}).get("outputs", {}):
+        (out / name).unlink(missing_ok=True)
+    for unfinished in out.glob(".?*.?*"):  # what atomic writers leave when they are killed
+        unfinished.unlink()

@@ -1,0 +1,120 @@
+"""Distillation: an environment from a teacher's policy, in the place of meta-training."""
+
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from jaxtyping import Array, Float
+
+from synthgym.core import checkpoint as files
+from synthgym.core.io import read_table, write_table
+from synthgym.core.rng import root, stream
+from synthgym.core.types import PRNGKey, Transition
+from synthgym.jobs.display import say
+from synthgym.jobs.run import device
+from synthgym.meta import students
+from synthgym.meta import teacher as teachers
+from synthgym.meta.progress import EVALUATIONS, PROGRESS, cost, row, table
+from synthgym.synth import distil
+from synthgym.synth import env as synth
+from synthgym.synth.env import SyntheticEnv
+from synthgym.tasks import base as tasks
+
+CONTEXTS = 4096  # that a generator network of contexts is fitted to
+
+
+def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
+    """Write environment.safetensors, and what it took, from a teacher's policy."""
+    (policy,), (progress,) = inputs["policy"], inputs["progress"]
+    (section,) = config.teacher.agents.values()
+    teacher = teachers.load(policy, config.task, section)
+    say(f"teacher earns {teacher.return_:.1f}")
+    env, rows = made(config, teacher)
+    rows = [*read_table(progress).to_dict("records"), *rows]
+    write_table(out / "progress.parquet", table(rows, PROGRESS))
+    write_table(out / "evaluations.parquet", table([], EVALUATIONS).astype({"agent": str}))
+    about = {"kind": "synthetic environment", "config": config, "cost": cost(rows)}
+    files.save(out / "environment.safetensors", env.theta, about)
+    return ["environment.safetensors", "progress.parquet", "evaluations.parquet"]
+
+
+def made(config: Any, teacher: teachers.Teacher) -> tuple[SyntheticEnv, list[dict[str, Any]]]:
+    """The environment, after all rounds of students; and rows of progress.parquet, one a round."""
+    begun, task = time.monotonic(), tasks.load(config.task)
+    seen = visits(config, teacher)
+    env, took = _fitted(config, teacher, seen, seen.observation, real_steps=len(seen.reward))
+    rows, met = [{**took, "seconds": time.monotonic() - begun}], [np.asarray(seen.observation)]
+    settings = config.distil.get("students")
+    for number in range(settings.rounds if settings else 0):
+        begun, key = time.monotonic(), jax.random.fold_in(_key(config, "round"), number)
+        taught = students.taught(settings, env, task, stream(key, "students"))
+        say(f"students of round {number + 1}/{settings.rounds} earn {taught.return_:.1f}")
+        met.append(taught.states)
+        states = students.in_equal_parts(stream(key, "states"), met)
+        spent = {"real_steps": len(taught.states), "synthetic_steps": taught.synthetic_steps}
+        env, took = _fitted(config, teacher, seen, states, **spent, updates=taught.updates)
+        rows.append({**took, "seconds": time.monotonic() - begun})
+    return env, rows
+
+
+def _fitted(
+    config: Any, teacher: teachers.Teacher, seen: Transition, states: Any, **spent: int
+) -> tuple[SyntheticEnv, dict[str, Any]]:
+    """The environment of a round, and its row of progress.parquet, with what was `spent` before."""
+    env, errors = environment(config, teacher, seen, states)
+    say("error of each network: " + ", ".join(f"{head} {x:.3f}" for head, x in errors.items()))
+    updates = spent.pop("updates", 0) + len(errors) * config.distil.fit_steps
+    took = row("distil", float("nan"), spent.pop("real_steps"), updates, **spent)
+    took["device"] = device()
+    return env, took | {f"error_{head}": error for head, error in errors.items()}
+
+
+def visits(config: Any, teacher: teachers.Teacher) -> Transition:
+    """What the teacher meets in the real task, [step], with some of its actions at random."""
+    return distil.visit(
+        _key(config, "visit"),
+        tasks.load(config.task),
+        partial(teacher.agent.act, teacher.params),
+        config.distil.episodes,
+        config.distil.exploration,
+    )
+
+
+def environment(
+    config: Any, teacher: teachers.Teacher, seen: Transition, states: Any = None
+) -> tuple[SyntheticEnv, dict[str, float]]:
+    """A bandit of the teacher's preferences, or an MDP of what it met; and each network's error.
+
+    `states`: of the real task, among which the contexts of a bandit are, if not those it met.
+    """
+    settings, env = config.distil, synth.make(config.synth, config.task)
+    fit = distil.Fit(settings.fit_steps, settings.fit_batch_size, settings.fit_learning_rate)
+    if env.spec.bandit:
+        visited = jnp.asarray(seen.observation if states is None else states)
+        count = env.initial_states or CONTEXTS
+        key, share = _key(config, "contexts"), settings.indifferent
+        contexts = distil.contexts(key, visited, count, settings.noise, share)
+        preferences = partial(teacher.agent.preferences, teacher.params)
+        where = partial(distil.outside, visited)
+        return distil.bandit(
+            _key(config, "bandit"), env, contexts, preferences, settings.reward, fit, where
+        )
+    return distil.mdp(_key(config, "mdp"), env, seen, _first(config, env, seen), fit)
+
+
+def _first(config: Any, env: SyntheticEnv, seen: Transition) -> Float[Array, "K o"]:
+    """States in which the episodes began, so many as the table is to have."""
+    ended = pd.Series(seen.terminated | seen.truncated)
+    first = jnp.asarray(seen.observation)[ended.shift(fill_value=True).to_numpy()]
+    count = env.initial_states or len(first)
+    return distil.contexts(_key(config, "contexts"), first, count, noise=0.0)
+
+
+def _key(config: Any, name: str) -> PRNGKey:
+    return stream(stream(root(config.seed), "distil"), name)

@@ -1,0 +1,68 @@
+"""Students: agents trained in a distilled bandit, who show where in the real task they get.
+
+The teacher then says what to do there, and the bandit is distilled anew: dataset aggregation
+(DAgger, Ross et al. 2011), which Liesen et al. 2024 name as online behavioural cloning, without
+numbers.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from synthgym.agents import base as agents
+from synthgym.agents import spaces
+from synthgym.core import parallel
+from synthgym.core.rng import stream
+from synthgym.core.types import Env, PRNGKey
+from synthgym.synth.env import SyntheticEnv
+from synthgym.tasks.rollout import episodes
+
+States = Float[np.ndarray, "_ o"]  # each source has its own number of them
+
+
+class Class(NamedTuple):
+    """What a round of students saw, and what it took."""
+
+    states: States  # of the real task, in which they came to act
+    return_: float  # mean over students and their episodes
+    synthetic_steps: int  # of all their trainings
+    updates: int
+
+
+def taught(settings: Any, env: SyntheticEnv, task: Env, key: PRNGKey) -> Class:
+    """Train students in `env`, each with settings of its own; let each act in the real task.
+
+    settings: the section `distil.students`.
+    """
+    (section,) = settings.agents.values()
+    agent, count = agents.load(section, env.spec), settings.number
+    drawn = spaces.draw(stream(key, "hyperparameters"), section, count, "sampled")
+    keys = jax.random.split(stream(key, "students"), count)
+
+    def one(student: Any) -> Any:
+        hyperparameters, key = student
+        key_train, key_act = stream(key, "train"), stream(key, "act")
+        params, _ = agents.train(agent, env, hyperparameters, key_train, settings.steps)
+        policy = partial(agent.act, params)
+        met, happened = episodes(key_act, task, policy, settings.episodes)
+        return met.observation, met.reward, happened
+
+    first = jax.tree.map(lambda x: x[0], drawn)
+    sizes = agents.footprint(agent, env, first, settings.steps)
+    chunk = parallel.chunk(*sizes, count=count)  # at a time
+    run = jax.jit(lambda students: jax.lax.map(one, students, batch_size=chunk))
+    observation, reward, happened = map(np.asarray, run((drawn, keys)))
+    steps = agents.iterations(agent, settings.steps) * agent.steps_per_iteration
+    earned = reward.sum(-1, where=happened).mean()
+    return Class(observation[happened], float(earned), count * steps, count * agent.updates(steps))
+
+
+def in_equal_parts(key: PRNGKey, sources: Sequence[States]) -> States:
+    """As many states of each source as the largest one has, drawn with replacement."""
+    size, keys = max(map(len, sources)), jax.random.split(key, len(sources))
+    rows = [jax.random.randint(k, (size,), 0, len(x)) for k, x in zip(keys, sources, strict=True)]
+    return np.concatenate([x[np.asarray(i)] for x, i in zip(sources, rows, strict=True)])

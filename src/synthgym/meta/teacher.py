@@ -1,0 +1,177 @@
+"""Teachers: agents trained in the real task; the best is kept for others to distil from."""
+
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from jaxtyping import Array, Float, Int, PyTree
+
+from synthgym.agents import base as agents
+from synthgym.core import checkpoint as files
+from synthgym.core.io import write_table
+from synthgym.core.rng import root, stream
+from synthgym.core.types import Agent, PRNGKey
+from synthgym.jobs.display import Work, say
+from synthgym.meta.progress import PROGRESS, row, table
+from synthgym.tasks import base as tasks
+from synthgym.tasks.rollout import episode_returns
+
+PARTS = 20  # of a training run, after each of which there is news
+CHECKPOINT_SECONDS = 30.0  # of training that a killed run may lose, and the part it was in
+
+
+class Teacher(NamedTuple):
+    """An agent that knows the task."""
+
+    agent: Agent
+    params: PyTree
+    return_: float  # mean over test episodes, real task
+
+
+def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
+    """Train as many as are to be tried; write the policy of the best, what all cost and it earns.
+
+    Goes on from where a killed run was.
+    """
+    school = School(config, checkpoint)
+    params, rows = school.best()
+    returns, lengths = school.test(stream(school.key, "test"), params)
+    about = {"kind": "policy", "config": config, "return_": float(returns.mean())}
+    files.save(out / "policy.safetensors", params, about)
+    write_table(out / "progress.parquet", table(rows, PROGRESS))
+    columns = {"agent": school.agent.name, "seed": config.seed}
+    columns |= {"return_": returns, "length": lengths}
+    write_table(out / "episodes.parquet", pd.DataFrame(columns))
+    return ["policy.safetensors", "progress.parquet", "episodes.parquet"]
+
+
+def trained(config: Any, checkpoint: Path) -> Teacher:
+    """The same teacher, not written."""
+    school = School(config, checkpoint)
+    params, _ = school.best()
+    returns, _ = school.test(stream(school.key, "test"), params)
+    return Teacher(school.agent, params, float(returns.mean()))
+
+
+def load(path: Path, task: Any, section: Any) -> Teacher:
+    """A teacher from its file; `section`: the config section of its algorithm.
+
+    Raises ValueError where the file does not fit.
+    """
+    env = tasks.load(task)
+    agent = agents.load(section, env.spec)
+    settings = _settings(section)
+    like = jax.eval_shape(
+        lambda: agent.init(jax.random.key(0), env, settings, agent.steps_per_iteration).params
+    )
+    params, about = files.load(path, like)
+    return Teacher(agent, params, about["return_"])
+
+
+class School:
+    """Trains and tests candidates, which differ in nothing but their random numbers."""
+
+    def __init__(self, config: Any, checkpoint: Path):
+        self.config, self.checkpoint = config, checkpoint
+        (section,) = config.teacher.agents.values()
+        self.task = tasks.load(config.task)
+        self.agent = agents.load(section, self.task.spec)
+        self.settings = _settings(section)
+        self.key = stream(root(config.seed), "teacher")
+        iterations = agents.iterations(self.agent, config.teacher.steps)
+        self.total = iterations * self.agent.steps_per_iteration
+        self._init = jax.jit(self._begin)
+        self._part = jax.jit(self._go_on)
+        self._test = jax.jit(self._episodes)
+
+    def best(self) -> tuple[PyTree, list[dict[str, Any]]]:
+        """The parameters of the candidate with the largest mean return; a row of cost for each.
+
+        The episodes by which it is chosen are part of the cost, where there is a choice. What it
+        earns is for others to find out: the largest of several means is no fair estimate.
+        """
+        tried = [self._candidate(i) for i in range(self.config.teacher.candidates)]
+        rows = [row for _, row in tried]
+        chosen = int(np.argmax([row["fitness_mean"] for row in rows]))
+        if len(rows) > 1:
+            earned = ", ".join(f"{row['fitness_mean']:.1f}" for row in rows)
+            say(f"candidates earn {earned}: number {chosen + 1} teaches")
+        return tried[chosen][0], rows
+
+    def test(self, key: PRNGKey, params: PyTree) -> tuple[np.ndarray, np.ndarray]:
+        """Returns and lengths of test episodes in the real task."""
+        returns, lengths = self._test(key, params)
+        return np.asarray(returns), np.asarray(lengths)
+
+    def _candidate(self, number: int) -> tuple[PyTree, dict[str, Any]]:
+        key = jax.random.fold_in(self.key, number)
+        path = self.checkpoint / f"candidate{number}.safetensors"
+        if path.exists():
+            like = jax.eval_shape(self._init, key).params
+            return files.load(path, like)
+        params, seconds = self._train(number, key)
+        returns, lengths = self.test(stream(key, "choice"), params)
+        tested = int(lengths.sum()) if self.config.teacher.candidates > 1 else 0
+        updates = self.agent.updates(self.total)
+        cost = row("teacher", seconds, self.total + tested, updates, **_fitness(returns))
+        files.save(path, params, cost)
+        return params, cost
+
+    def _train(self, number: int, key: PRNGKey) -> tuple[PyTree, float]:
+        """Parameters, as `agents.base.train` gives them, and the seconds that took; with news."""
+        path = self.checkpoint / "training.safetensors"
+        begun = saved = time.monotonic()
+        state, begin = self._init(key), 0
+        if path.exists():
+            found, about = files.load(path, state)
+            if about["candidate"] == number:
+                state, begin, begun = found, about["iteration"], begun - about["seconds"]
+                say(f"going on from iteration {begin} ({path})")
+        indices = np.arange(self.total // self.agent.steps_per_iteration)
+        size = -(-len(indices) // PARTS)
+        with Work(self._title(number), self.total, "step", already=int(state.step)) as work:
+            for first in range(begin, len(indices), size):
+                state = self._part(key, state, jnp.asarray(indices[first : first + size]))
+                work.done(int(state.step), f"{int(state.episodes):,} episodes")
+                if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                    saved = time.monotonic()
+                    where = {"candidate": number, "iteration": first + size}
+                    files.save(path, state, {**where, "seconds": saved - begun})
+        return state.params, time.monotonic() - begun
+
+    def _begin(self, key: PRNGKey) -> Any:
+        return self.agent.init(stream(key, "init"), self.task, self.settings, self.total)
+
+    def _go_on(self, key: PRNGKey, state: Any, indices: Int[Array, " n"]) -> Any:
+        key_loop = stream(key, "loop")
+
+        def iterate(state: Any, i: Any) -> tuple[Any, None]:
+            key = jax.random.fold_in(key_loop, i)
+            return self.agent.iterate(key, state, self.task, self.settings, self.total)[0], None
+
+        return jax.lax.scan(iterate, state, indices)[0]
+
+    def _episodes(self, key: PRNGKey, params: PyTree) -> Any:
+        policy = partial(self.agent.act, params)
+        return episode_returns(key, self.task, policy, self.config.teacher.episodes)
+
+    def _title(self, number: int) -> str:
+        c = self.config
+        of = f" {number + 1}/{c.teacher.candidates}" if c.teacher.candidates > 1 else ""
+        return f"teacher {self.agent.name}{of}, {c.task.name} seed {c.seed}"
+
+
+def _settings(section: Any) -> dict[str, Float[Array, ""]]:
+    return {name: jnp.float32(value) for name, value in section.hyperparameters.items()}
+
+
+def _fitness(returns: Any) -> dict[str, float]:
+    return {
+        f"fitness_{name}": float(getattr(returns, name)()) for name in ("mean", "std", "min", "max")
+    }

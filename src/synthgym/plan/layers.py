@@ -1,0 +1,104 @@
+"""How do layers of settings become one? Each overrides what is set before it."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from synthgym.plan.schema import SEARCHES, definition
+
+Values = dict[str, Any]
+Layers = list[tuple[str, Values]]  # (place, sections of the configuration), in order of precedence
+
+
+def numbers(value: Any) -> Any:
+    """Numbers such as 1e-3, which Snakemake's YAML 1.1 takes for words, unlike Hydra and DVC."""
+    if isinstance(value, Mapping):
+        return {str(key): numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [numbers(item) for item in value]
+    if isinstance(value, str) and re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+", value):
+        return float(value)
+    return value
+
+
+def expanded(layer: Values) -> Values:
+    """`synth: bandit` is short for `synth: {name: bandit}`, and `meta` likewise.
+
+    The search of a hyperparameter replaces one of other kind.
+    """
+    layer = dict(layer)
+    for group in ("synth", "meta"):
+        if isinstance(layer.get(group), str):
+            layer[group] = {"name": layer[group]}
+    for name, agent in (layer.get("agents") or {}).items():
+        nothing = dict.fromkeys(SEARCHES)
+        search = {key: {**nothing, **(how or {})} for key, how in agent.get("search", {}).items()}
+        layer["agents"] = {
+            **layer["agents"],
+            name: {**agent, **({"search": search} if search else {})},
+        }
+    return layer
+
+
+# of an environment: how often it is made, by whom, and with whose settings
+PLANNED = ("seeds", "seeds_per_job", "search")
+
+
+def settings_of(values: Any) -> Any:
+    """An environment of a plan without what is no setting of a job."""
+    if not isinstance(values, Mapping):
+        return values
+    return {name: value for name, value in values.items() if name not in PLANNED}
+
+
+def merged(old: Any, new: Any) -> Any:
+    """Mappings merged in all depths; whatever else, the new one."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return {**old, **{key: merged(old.get(key), value) for key, value in new.items()}}
+    return new
+
+
+def plain(composed: Any, absent: set[str]) -> Values:
+    """What Hydra composed, as plain dictionaries, without the sections that are `absent`."""
+    return {
+        str(name): OmegaConf.to_container(part, resolve=True, throw_on_missing=True)
+        if OmegaConf.is_config(part)
+        else part
+        for name, part in composed.items_ex(resolve=True)
+        if name not in absent
+    }
+
+
+def tidy_agents(agents: Values) -> None:
+    """Numbers of the type of their default (1 -> 1.0); no trace of searches that were replaced."""
+    for name, agent in agents.items():
+        for key, default in definition("agent", name)["hyperparameters"].items():
+            value = agent["hyperparameters"][key]
+            if (
+                isinstance(default, float)
+                and isinstance(value, int)
+                and not isinstance(value, bool)
+            ):
+                agent["hyperparameters"][key] = float(value)
+        kept = {
+            key: {kind: values for kind, values in (how or {}).items() if values is not None}
+            for key, how in agent["search"].items()
+        }
+        agent["search"] = {key: how for key, how in kept.items() if how}
+        if not agent["shapes"]:  # nothing depends on that there could be some
+            del agent["shapes"]
+        if agent["static"].get("optimiser") == "adam":  # nor that there are others
+            del agent["static"]["optimiser"]
+
+
+def where_set(layers: Layers, *path: str) -> str:
+    """Where a setting was made: in the last layer that has it, or else in conf/."""
+    for place, layer in reversed(layers):
+        found: Any = layer
+        for name in path:
+            found = found.get(name) if isinstance(found, dict) else None
+        if found is not None:
+            return ".".join([place, *path])
+    return ".".join(["conf", *path])

@@ -1,0 +1,102 @@
+"""Classic-control tasks from gymnax (Lange 2022), whose dynamics are Gymnasium's."""
+
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+import gymnax
+import jax
+import jax.numpy as jnp
+from flax import struct
+from gymnax.environments.classic_control.cartpole import CartPole
+from gymnax.environments.classic_control.continuous_mountain_car import ContinuousMountainCar
+from gymnax.environments.spaces import Discrete
+from jaxtyping import PyTree
+
+from synthgym.core.types import Action, EnvSpec, Observation, PRNGKey, Step
+from synthgym.tasks.base import check, spec_of
+
+
+class WalledMountainCar(ContinuousMountainCar):
+    """MountainCarContinuous-v0 as in Gymnasium: the left wall stops the car.
+
+    gymnax 1.0.1 looks for the goal where it should look for that wall, so a car that drives
+    against it keeps its speed, and needs longer to swing up.
+    """
+
+    def step_env(
+        self, key: PRNGKey, state: Any, action: Any, params: Any
+    ) -> tuple[Any, Any, Any, Any, dict[Any, Any]]:
+        force = jnp.clip(action, params.min_action, params.max_action).reshape(())
+        velocity = state.velocity + force * params.power
+        velocity = velocity - params.gravity * jnp.cos(3 * state.position)
+        velocity = jnp.clip(velocity, -params.max_speed, params.max_speed)
+        position = state.position + velocity
+        position = jnp.clip(position, params.min_position, params.max_position)
+        at_wall = (position <= params.min_position) & (velocity < 0)
+        velocity = jnp.where(at_wall, 0.0, velocity)
+        state = state.replace(position=position, velocity=velocity, time=state.time + 1)
+        terminated = self.is_terminated(state, params)
+        reward = 100.0 * terminated - 0.1 * jnp.sum(jnp.square(action))
+        return self.get_obs(state), state, reward, terminated, {}
+
+
+# What gymnax does not have, or has otherwise than Gymnasium.
+OURS: Mapping[str, type] = MappingProxyType(
+    {
+        "CartPole-v0": CartPole,  # v1 with another horizon, which conf/task/cartpole_v0.yaml says
+        "MountainCarContinuous-v0": WalledMountainCar,
+    }
+)
+
+
+class GymnaxTask(struct.PyTreeNode):
+    """A gymnax environment as an `Env`. Has no leaves: everything about a real task is fixed."""
+
+    spec: EnvSpec = struct.field(pytree_node=False)
+    id: str = struct.field(pytree_node=False)
+
+    def reset(self, key: PRNGKey) -> tuple[PyTree, Observation]:
+        env, params = _gymnax(self.id, self.spec.horizon)
+        observation, state = env.reset_env(key, params)
+        return state, observation.astype(jnp.float32)
+
+    def step(self, key: PRNGKey, state: PyTree, action: Action) -> tuple[PyTree, Step]:
+        env, params = _gymnax(self.id, self.spec.horizon)
+        observation, state, reward, terminated, _ = env.step_env(key, state, action, params)
+        terminated = jnp.asarray(terminated, bool)
+        truncated = env.is_truncated(state, params) & ~terminated
+        reward = jnp.asarray(reward, jnp.float32).reshape(())
+        return state, Step(observation.astype(jnp.float32), reward, terminated, truncated)
+
+
+def make(task: Any) -> GymnaxTask:
+    """The task of a config section.
+
+    Raises ValueError where the section contradicts the environment.
+    """
+    env, params = _gymnax(task.id, int(task.horizon))
+    space = env.action_space(params)
+    discrete = isinstance(space, Discrete)
+    true = {
+        "observation_size": env.observation_space(params).shape[0],
+        "num_states": 0,
+        "action.kind": "discrete" if discrete else "continuous",
+        "action.size": env.num_actions,
+    }
+    if not discrete:
+        true |= {"action.low": float(space.low), "action.high": float(space.high)}
+    check(task, true)
+    return GymnaxTask(spec=spec_of(task), id=task.id)
+
+
+@cache
+def _gymnax(name: str, horizon: int) -> tuple[Any, Any]:
+    with jax.ensure_compile_time_eval():  # what is kept must not belong to a trace
+        if name in OURS:
+            env = OURS[name]()
+            params = env.default_params
+        else:
+            env, params = gymnax.make(name)
+    return env, params.replace(max_steps_in_episode=horizon)

@@ -1,0 +1,187 @@
+"""From results to a zoo: which trained environments are published, and what is said of each?
+
+Nothing is chosen by the numbers that are published: of each environment of the plan, it is the one
+of the first seed.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from synthgym.analysis import files, runs
+from synthgym.analysis.files import REAL
+from synthgym.analysis.statistics import LEVEL, estimate
+from synthgym.analysis.summary import rounded
+from synthgym.core.io import atomic, read_json, read_table, write_json
+from synthgym.jobs.provenance import sha256
+from synthgym.plan.plan import Plan
+from synthgym.plan.schema import definition
+from synthgym.zoo import guard
+from synthgym.zoo.folders import CARD, ENVIRONMENT, INDEX
+
+LICENCE = "Apache-2.0"
+# Which of a task's environments is meant where none is named: the first by these words. A bandit is
+# all that an agent needs, and distilling takes the fewest steps in the real task.
+ORDER = ("distilled", "distilled+evolved", "evolved")
+Card = dict[str, Any]
+
+
+def collect(plan: Plan, scale: str, results: Path, folder: Path, version: str) -> list[Card]:
+    """Write the zoo of a scale to `folder`; what was there of an earlier one goes.
+
+    results: the directory with those of the scale. Returns the cards. Raises ValueError where a
+    result is not there, or its file is not the environment that its manifest says.
+    """
+    cards = [
+        _publish(plan, scale, task, environment, results, folder, version)
+        for task in plan.tasks(scale)
+        for environment in plan.environments(scale, task)
+    ]
+    old = read_json(folder / INDEX) or {}
+    names = index(cards)
+    for name, entry in old.get("environments", {}).items():
+        for variant in set(entry["variants"]) - set(names.get(name, {}).get("variants", [])):
+            shutil.rmtree(folder / name / variant, ignore_errors=True)
+        if name not in names:
+            shutil.rmtree(folder / name, ignore_errors=True)
+    write_json(folder / INDEX, {"version": version, "scale": scale, "environments": names})
+    return cards
+
+
+def index(cards: Sequence[Card]) -> dict[str, Any]:
+    """{name: {"default": variant, "variants": [...]}}, the variants in the order of the plan."""
+    by_name: dict[str, list[Card]] = {}
+    for card in cards:
+        by_name.setdefault(card["name"], []).append(card)
+
+    def rank(card: Card) -> tuple[bool, int]:
+        return card["config"]["synth"]["horizon"] > 1, ORDER.index(card["made"])
+
+    return {
+        name: {
+            "default": min(there, key=rank)["variant"],
+            "variants": [card["variant"] for card in there],
+        }
+        for name, there in by_name.items()
+    }
+
+
+def _publish(
+    plan: Plan, scale: str, task: str, environment: str, results: Path, folder: Path, version: str
+) -> Card:
+    seed = plan.seeds(scale, environment)[0]
+    run = results / "tasks" / task / environment / f"seed{seed}"
+    made = run / ("distil" if plan.distilled(scale, environment) else "metatrain")
+    manifest = _json(made / "manifest.json")
+    source, config = made / ENVIRONMENT, manifest["config"]
+    env = guard.described(config, str(made / "manifest.json"))
+    guard.fit(guard.read_arrays(source), guard.shapes(env), str(source))
+    if (digest := sha256(source)) != manifest["outputs"][ENVIRONMENT]:
+        raise ValueError(f"{source} is not the file that its manifest says; run `snakemake`.")
+    card = {
+        "name": f"Synthetic-{config['task']['id']}",
+        "variant": environment,
+        "version": version,
+        "licence": LICENCE,
+        "bytes": source.stat().st_size,
+        "sha256": digest,
+        "scale": scale,
+        "seed": seed,
+        "command": f"snakemake {source} --cores all --config scale={scale}",
+        "code": manifest["code"],
+        "versions": manifest["versions"],
+        "config": config,
+        "task": about_task(task, config["task"]),
+        **origin(files.read("progress", [made / "progress.parquet"])),
+    }
+    agents = plan.agents(scale, task)
+    card |= worth(card["seen"], agents, run / "transfer", _json(results / "summary.json"))
+    card["limits"] = limits(card)
+    target = folder / card["name"] / environment
+    target.mkdir(parents=True, exist_ok=True)
+    with atomic(target / ENVIRONMENT) as path:
+        shutil.copyfile(source, path)  # not a link, as into the cache of DVC
+    write_json(target / CARD, card)
+    return card
+
+
+def origin(progress: pd.DataFrame) -> Card:
+    """How it was made, with which agents, and what that took.
+
+    `seconds` on the machine that did it."""
+    (made,), (seen,) = runs.made(progress).values(), runs.meta_agents(progress).values()
+    counts = ["real_steps", "synthetic_steps", "updates"]
+    cost: Card = {name: int(progress[name].sum()) for name in counts}
+    cost |= {"seconds": float(progress["seconds"].sum())}
+    cost |= {"generations": int(progress["generation"].max())}
+    return {"made": made, "seen": seen, "cost": rounded(cost)}
+
+
+def about_task(name: str, section: Mapping[str, Any]) -> Card:
+    """The real task that it was made for, in words that need no plan."""
+    known = definition("task", name)
+    return {
+        **{key: section[key] for key in ("name", "id", "action", "horizon", "options")},
+        **{key: known[key] for key in ("observation_names", "solved", "reference")},
+    }
+
+
+def worth(
+    seen: Sequence[str], agents: Sequence[str], transfer: Path, summary: Mapping[str, Any]
+) -> Card:
+    """Return on the real task of agents that were trained in this environment only.
+
+    `all_seeds`: in this and the environments of the other seeds; `real`: in the real task, for as
+    many steps.
+    """
+    judged = {agent: _judged(transfer / agent, agent not in seen) for agent in agents}
+    task, environment = transfer.parts[-4:-2]
+    return {
+        "transfer": rounded(judged),
+        "all_seeds": summary["transfer"][task][environment],
+        "real": summary["real_at_equal_steps"][task].get(REAL, {}),
+    }
+
+
+def _judged(directory: Path, unseen: bool) -> Card:
+    ends = runs.finished(read_table(directory / "curves.parquet"))
+    episodes = read_table(directory / "episodes.parquet").groupby(runs.RUN).size()
+    return {
+        **asdict(estimate(ends["return_"])),
+        "level": LEVEL,
+        "steps": int(ends["step"].median()),
+        "settings": len(ends.filter(regex="^hp_").drop_duplicates()),
+        "test_episodes": int(episodes.min()),
+        "unseen": unseen,
+    }
+
+
+def limits(card: Card) -> list[str]:
+    """What not to expect of it, in sentences."""
+    agents, solved = sorted(card["transfer"]), card["task"]["solved"]
+    said = [
+        f"Judged with {', '.join(agents)} only.",
+        "Intervals are over agents in this one environment; another seed gives another one.",
+    ]
+    short = [a for a in agents if solved is not None and card["transfer"][a]["iqm"] < solved]
+    if short:
+        said.append(f"By interquartile mean {', '.join(short)} do not solve {card['task']['id']}.")
+    if card["config"]["synth"]["horizon"] == 1:
+        said.append(
+            "A contextual bandit: every episode has one step, so discounts and whatever else is "
+            "about the future have no effect, and returns in it are no returns of the task."
+        )
+    if backend := card["task"]["options"].get("backend"):
+        said.append(f"Made for Brax's backend {backend}; other physics are another task.")
+    return said
+
+
+def _json(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] | None = read_json(path)
+    if content is None:
+        raise ValueError(f"{path} is not there; `snakemake` makes it, or `dvc pull` fetches it.")
+    return content

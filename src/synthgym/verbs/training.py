@@ -1,0 +1,151 @@
+"""`synthgym train` and `compare`: agents in a trained environment, judged on the real task."""
+
+import argparse
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import pandas as pd
+from jaxtyping import Array, Float, PyTree
+
+from synthgym import zoo
+from synthgym.agents import base as agents
+from synthgym.agents import defaults
+from synthgym.analysis.statistics import Estimate, estimate
+from synthgym.core import checkpoint
+from synthgym.core.parallel import devices_for, spread
+from synthgym.core.rng import root, stream
+from synthgym.core.settings import typed
+from synthgym.core.types import Env, PRNGKey
+from synthgym.evaluation.study import study
+from synthgym.jobs.display import say
+from synthgym.plan.schema import check_known, definition, groups
+from synthgym.plan.validate import check_pair
+from synthgym.synth.env import SyntheticEnv
+from synthgym.tasks import base as tasks
+from synthgym.tasks.rollout import episode_returns
+from synthgym.verbs import drawing
+
+
+class Setup(NamedTuple):
+    """What is trained, where, and judged on what."""
+
+    env: SyntheticEnv
+    task: Env
+    section: Any  # of the agent
+    card: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        return f"{self.section.name} in {self.card['name']} ({self.card['variant']})"
+
+
+def train_(arguments: argparse.Namespace) -> None:
+    """Train agents, say what they earn on the real task, save and film the first of them."""
+    setup, out = load(arguments), directory(arguments)
+    params, returns = train(
+        setup, arguments.agents, arguments.steps, arguments.episodes, arguments.seed
+    )
+    earned = estimate(returns.mean(-1))
+    say(f"{setup.title}, {arguments.steps:,} steps:")
+    say(f"  return on {setup.card['task']['id']}: {in_words(earned)}")
+    if (solved := setup.card["task"]["solved"]) is not None:
+        say(f"  the task counts as solved from {solved}")
+    first = jax.tree.map(lambda x: x[0], params)
+    about = {
+        "kind": "policy",
+        "agent": setup.section,
+        "environment": {key: setup.card[key] for key in ("name", "variant", "version", "sha256")},
+        "steps": arguments.steps,
+        "seed": arguments.seed,
+        "return_": float(returns[0].mean()),
+    }
+    checkpoint.save(out / "policy.safetensors", first, about)
+    say(f"{out / 'policy.safetensors'}: the first agent, {returns[0].mean():.1f}")
+    agent, _ = defaults.make(setup.section.name, setup.task.spec)
+    key = stream(root(arguments.seed), "film")
+    task_id = setup.card["task"]["id"]
+    say(drawing.film(key, setup.task, partial(agent.act, first), task_id, out / "episode.gif"))
+
+
+def compare_(arguments: argparse.Namespace) -> None:
+    """Train the same agents in the environment and in the real task, and draw both curves."""
+    setup, out = load(arguments), directory(arguments)
+    curves = compare(setup, arguments)
+    for where, rows in curves.groupby("environment", sort=False):
+        ends = rows[rows["step"] == rows["step"].max()]
+        say(f"trained in the {where}: {in_words(estimate(ends['return_']))}")
+    path = out / "comparison.png"
+    drawing.learning_curves(curves, setup.title, setup.card["task"], path)
+    say(f"{path}: return on the real task over steps of training")
+
+
+def train(
+    setup: Setup, count: int, steps: int, episodes: int, seed: int
+) -> tuple[PyTree, np.ndarray]:
+    """Parameters of `count` agents with default settings, and their returns, [agent, episode]."""
+    agent, settings = defaults.make(setup.section.name, setup.env.spec)
+    keys = jax.random.split(stream(root(seed), f"train {agent.name}"), count)
+
+    def one(key: PRNGKey) -> tuple[PyTree, Float[Array, " E"]]:
+        params, _ = agents.train(agent, setup.env, settings, stream(key, "train"), steps)
+        policy = partial(agent.act, params)
+        returns, _ = episode_returns(stream(key, "judge"), setup.task, policy, episodes)
+        return params, returns
+
+    begun = time.monotonic()
+    program = spread(jax.vmap(one), devices_for(count), (True,)).lower(keys).compile()
+    compiled = time.monotonic()
+    params, returns = jax.block_until_ready(program(keys))
+    seconds = f"compiled in {compiled - begun:.1f} s"
+    say(f"{seconds}; {count} agents trained and judged in {time.monotonic() - compiled:.1f} s")
+    return params, np.asarray(returns)
+
+
+def compare(setup: Setup, arguments: argparse.Namespace) -> pd.DataFrame:
+    """Curves of the same agents in both: the columns of curves.parquet, and `environment`."""
+    settings = typed(
+        {
+            "draws": arguments.agents,
+            "steps": arguments.steps,
+            "episodes": arguments.episodes,
+            "evaluations": arguments.evaluations,
+            "hyperparameters": "default",
+            "stop": "never",
+            "solved": None,
+        }
+    )
+    tables = []
+    places: dict[str, Env] = {"synthetic environment": setup.env, "real task": setup.task}
+    for name, env in places.items():
+        title = f"{setup.section.name} in the {name}"
+        table, _ = study(setup.section, env, setup.task, settings, arguments.seed, title)
+        tables.append(table.assign(environment=name))
+    return pd.concat(tables, ignore_index=True)
+
+
+def load(arguments: argparse.Namespace) -> Setup:
+    """What the command line names. Raises ValueError where there is no such thing."""
+    card = zoo.card(arguments.env, arguments.variant, arguments.version)
+    name, task = arguments.agent, card["task"]["name"]
+    check_known(name, groups("agent"), "agent", "--agent", "conf/agent")
+    check_known(task, groups("task"), "task", arguments.env, "conf/task")
+    section = definition("task", task)
+    check_pair(name, section, "--agent")
+    env = zoo.load(arguments.env, arguments.variant, arguments.version)
+    return Setup(env, tasks.load(typed(section)), typed(definition("agent", name)), card)
+
+
+def directory(arguments: argparse.Namespace) -> Path:
+    """Where the results go."""
+    chosen: Path | None = arguments.out
+    return chosen or Path("outputs", f"{arguments.env}-{arguments.agent}")
+
+
+def in_words(returns: Estimate) -> str:
+    """A return with its interval."""
+    low, high = returns.low, returns.high
+    return f"{returns.iqm:.1f} [{low:.1f}, {high:.1f}] (IQM, 95 % interval, n = {returns.n} agents)"

@@ -1,0 +1,43 @@
+"""Trained environments by name: `zoo.names()`, `zoo.load(name)`, `zoo.card(name)`.
+
+They come with the package, a few kilobytes each, with a card that says what each was trained for
+and what it is worth. Other versions are fetched by `synthgym zoo pull`.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from synthgym.zoo import folders
+from synthgym.zoo.folders import names, variants
+
+if TYPE_CHECKING:
+    from synthgym.synth.env import SyntheticEnv
+
+__all__ = ["card", "load", "names", "variants"]
+
+
+def load(
+    name: str | Path, variant: str | None = None, version: str | None = None
+) -> "SyntheticEnv":
+    """The environment of that name, as an `Env`; or, given a Path, that of a file with its card.
+
+    variant: how it was made, of `variants(name)`; the default one unless given.
+    version: as it is here, or as `synthgym zoo pull` fetched it; the one here unless given.
+
+    Nothing in a file is executed. Raises ValueError, in a sentence, where there is no such
+    environment, or its file is damaged, foreign, or not the one that its card describes.
+    """
+    from synthgym.zoo import guard
+
+    file = name if isinstance(name, Path) else folders.file(name, variant, version)
+    return guard.environment(file)
+
+
+def card(name: str, variant: str | None = None, version: str | None = None) -> dict[str, Any]:
+    """What is known of an environment: task, cost, agents seen, measured transfer, limits, ...
+
+    Arguments and errors as those of `load`.
+    """
+    from synthgym.zoo import guard
+
+    return guard.read_card(folders.file(name, variant, version).parent / folders.CARD)

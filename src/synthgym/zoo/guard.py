@@ -1,0 +1,134 @@
+"""Is a file the environment that its card describes?
+
+From the outside in: sizes, header, names, shapes, values, checksum. Each step reads no more than
+the one before allows, so memory is bounded; nothing in a file is executed, and the modules that it
+names are not imported.
+"""
+
+import itertools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from synthgym.core import checkpoint
+from synthgym.core.io import write_json
+from synthgym.core.settings import typed
+from synthgym.jobs.provenance import sha256
+from synthgym.plan.schema import Synth, Task, check, short
+from synthgym.synth import env as synth
+from synthgym.synth.env import SyntheticEnv
+from synthgym.zoo.bounded import LARGEST, LARGEST_TEXT, content, parsed, read_json
+from synthgym.zoo.folders import CARD
+
+SECTIONS: Mapping[str, tuple[type, tuple[str, ...]]] = {  # of a card's config, and what each needs
+    "synth": (Synth, ("name", "horizon", "initial_states", "hidden", "activation")),
+    "task": (Task, ("name", "id", "observation_size", "num_states", "action", "horizon")),
+}
+ACTION = ("kind", "size", "low", "high")
+MOST_LAYERS = 64
+LONGEST = 2**31 - 1  # steps, which are counted in 32 bits
+
+
+def environment(path: Path) -> SyntheticEnv:
+    """The environment in a file that has its card beside it.
+
+    Raises ValueError, in a sentence, where the file is not what the card describes.
+    """
+    card = read_card(path.parent / CARD)
+    env = described(card["config"], str(path.parent / CARD))
+    arrays = read_arrays(path)
+    fit(arrays, shapes(env), str(path))
+    if (found := sha256(path)) != card["sha256"]:
+        raise ValueError(f"{path} has the SHA-256 {found[:16]}..., not that of its card.")
+    return env.replace(theta=checkpoint.nested(arrays))
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """A card; raises ValueError where the file is none."""
+    card = read_json(path)
+    words = ("name", "variant", "version", "sha256")
+    if not isinstance(card, dict) or not all(isinstance(card.get(word), str) for word in words):
+        raise ValueError(f"{path} is not the card of an environment.")
+    if not isinstance(card.get("config"), dict):
+        raise ValueError(f"{path}: config must be a mapping, not {short(card.get('config'))}.")
+    return card
+
+
+def described(config: Mapping[str, Any], where: str) -> SyntheticEnv:
+    """The environment, without parameters, of config sections from anywhere.
+
+    Raises ValueError where a section is not what it must be.
+    """
+    try:
+        for name, (kind, needed) in SECTIONS.items():
+            check(config.get(name), kind, f"{where}: config.{name}", complete=needed)
+        action, horizon = config["task"]["action"], config["synth"]["horizon"]
+        if lacking := [name for name in ACTION if name not in action]:
+            raise ValueError(f"{where}: config.task.action lacks {', '.join(lacking)}.")
+        if horizon > LONGEST:
+            raise ValueError(f"{where}: config.synth.horizon must be at most {LONGEST:,} steps.")
+        if len(config["synth"]["hidden"]) > MOST_LAYERS:
+            raise ValueError(f"{where}: config.synth.hidden has more than {MOST_LAYERS} layers.")
+        return synth.make(typed(config["synth"]), typed(config["task"]))
+    except RecursionError:
+        raise ValueError(f"{where} is nested too deeply to be read.") from None
+    except OverflowError:
+        raise ValueError(f"{where}: a number in config is too large.") from None
+
+
+def shapes(env: SyntheticEnv) -> dict[str, tuple[int, ...]]:
+    """Of every array that an environment has: "reward/Dense_0/kernel" -> (inputs, units), ..."""
+    expected: dict[str, tuple[int, ...]] = {}
+    for head, (inputs, outputs) in synth.heads(env).items():
+        if head == "initial_state" and env.initial_states:
+            expected[f"{head}/table"] = (env.initial_states, outputs)
+            continue
+        widths = [inputs, *env.hidden, outputs]
+        for i, shape in enumerate(itertools.pairwise(widths)):
+            expected[f"{head}/Dense_{i}/kernel"] = shape
+            expected[f"{head}/Dense_{i}/bias"] = shape[1:]
+    return expected
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a file, by name; its header's length is checked before the rest is read.
+
+    Raises ValueError where the file is damaged or of another kind.
+    """
+    begin = content(path, LARGEST, begin=8)
+    header, size = int.from_bytes(begin, "little"), path.stat().st_size
+    if len(begin) < 8 or header > min(size - 8, LARGEST_TEXT):
+        raise ValueError(f"{path} is no safetensors file, or is cut off: {size:,} bytes.")
+    parsed(content(path, LARGEST, begin=8 + header)[8:], f"the header of {path}")
+    try:
+        return checkpoint.read(path)[0]
+    except RecursionError:
+        raise ValueError(f"{path}: what it says of itself is nested too deeply.") from None
+    except ValueError as error:
+        raise ValueError(f"{' '.join(str(error).split()).rstrip('.')}.") from None
+
+
+def fit(
+    arrays: Mapping[str, np.ndarray], expected: Mapping[str, tuple[int, ...]], where: str
+) -> None:
+    """Refuse other arrays than expected, of another shape or type, or with values not finite."""
+    if missing := sorted(arrays.keys() ^ expected.keys()):
+        raise ValueError(f"{where}: other arrays than expected: {short(missing[:3])}.")
+    for name, shape in expected.items():
+        array = arrays[name]
+        if (array.shape, array.dtype) != (shape, np.dtype(np.float32)):
+            found = f"{array.shape} {array.dtype}"
+            raise ValueError(f"{where}: {name} is {found}, not {shape} float32.")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{where}: {name} has values that are not finite.")
+
+
+def write(
+    path: Path, theta: Mapping[str, Any], about: dict[str, Any], card: dict[str, Any]
+) -> None:
+    """Write an environment, and beside it its card, with size and SHA-256."""
+    checkpoint.save(path, theta, about)
+    card = {**card, "bytes": path.stat().st_size, "sha256": sha256(path)}
+    write_json(path.parent / CARD, card)

@@ -1,0 +1,266 @@
+"""The published pickles of synthetic-gymnax (Liesen et al. 2024), which no current JAX can load.
+
+Read without Python's unpickler: a pickle is a program for a machine with a stack, and this machine
+knows the instructions for numbers, texts, bytes, tuples, dictionaries and arrays. There is none
+that calls or imports anything, so nothing in a file is executed. What an instruction names is a
+word here, and the few words that make an array or a dictionary are known.
+"""
+
+import math
+import pickletools
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from synthgym.plan.schema import short
+from synthgym.zoo.bounded import content
+
+LARGEST = 16 * 2**20  # bytes of a pickle; the largest that was published has 98 thousand
+MOST_ARRAYS = 1000  # a small pickle may name the same one again and again
+HEADS: Mapping[str, str] = MappingProxyType(  # synthetic-gymnax's name of a network -> ours
+    {
+        "initial_state": "initial_state",
+        "reward": "reward",
+        "next_state_delta": "transition",
+        "done": "done",
+    }
+)
+
+
+class Named(NamedTuple):
+    """What a pickle would import: only its name is ever used."""
+
+    module: str
+    name: str
+
+
+class Numbers:
+    """The type of an array's numbers, such as "f4", to which the order of bytes is added."""
+
+    def __init__(self, code: str):
+        self.code = code
+
+
+class Box:
+    """An array, before and after its content is set: as a pickle has it, in that order."""
+
+    array: np.ndarray | None = None
+
+
+class Mark:
+    """Where the items of a tuple or dictionary begin on the stack."""
+
+
+def read(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a published checkpoint, by our names: "reward/Dense_0/kernel".
+
+    Raises ValueError, in a sentence, where the file is no such checkpoint.
+    """
+    blob = content(path, LARGEST)
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of odd escapes in texts that are refused
+            tree = _Machine().run(blob)
+    except (ValueError, IndexError, KeyError, TypeError, StopIteration) as error:
+        raise ValueError(f"{path} is no checkpoint of synthetic-gymnax: {error}.") from None
+    params = tree.get("params") if isinstance(tree, dict) else None
+    if not isinstance(params, dict) or not params.keys() <= HEADS.keys():
+        raise ValueError(f"{path} is no checkpoint of synthetic-gymnax: no networks in it.")
+    arrays = {}
+    for head, layers in params.items():
+        for layer, values in _items(layers, f"{path}: {head}"):
+            for name, value in _items(values, f"{path}: {head}/{layer}"):
+                if not isinstance(value, Box) or value.array is None:
+                    raise ValueError(f"{path}: {head}/{layer}/{name} is no array.")
+                arrays[f"{HEADS[head]}/{layer}/{name}"] = value.array
+                if len(arrays) > MOST_ARRAYS:
+                    raise ValueError(f"{path} has more than {MOST_ARRAYS} arrays.")
+    return arrays
+
+
+def hidden(arrays: Mapping[str, np.ndarray], path: Path) -> list[int]:
+    """Widths of the hidden layers, which all networks share. Raises ValueError."""
+    layers = [name for name in arrays if name.startswith("reward/") and name.endswith("/kernel")]
+    kernels = [arrays.get(f"reward/Dense_{i}/kernel") for i in range(len(layers))]
+    if not kernels or any(kernel is None or kernel.ndim != 2 for kernel in kernels):
+        raise ValueError(f"{path}: the reward network is not made of dense layers.")
+    return [int(kernel.shape[1]) for kernel in kernels[:-1] if kernel is not None]
+
+
+class _Machine:
+    """Runs the instructions that it knows, and refuses the first other one."""
+
+    def __init__(self) -> None:
+        self.stack: list[Any] = []
+        self.memo: dict[int, Any] = {}
+
+    def run(self, blob: bytes) -> Any:
+        for opcode, argument, _ in pickletools.genops(blob):
+            if opcode.name == "STOP":
+                (result,) = self.stack
+                return result
+            if opcode.name in CONSTANTS:
+                self.stack.append(CONSTANTS[opcode.name])
+            elif opcode.name in LITERALS:
+                self.stack.append(argument)
+            elif opcode.name in INSTRUCTIONS:
+                INSTRUCTIONS[opcode.name](self, argument)
+            elif opcode.name not in IGNORED:
+                raise ValueError(f"its instruction {opcode.name} is not for plain arrays")
+        raise ValueError("it has no end")
+
+    def name(self, argument: str) -> None:
+        module, name = argument.split(" ")
+        self.stack.append(Named(module, name))
+
+    def named(self, _: Any) -> None:
+        name, module = self.stack.pop(), self.stack.pop()
+        self.stack.append(Named(str(module), str(name)))
+
+    def remember(self, _: Any) -> None:
+        self.memo[len(self.memo)] = self.stack[-1]
+
+    def remember_as(self, number: int) -> None:
+        self.memo[number] = self.stack[-1]
+
+    def recall(self, number: int) -> None:
+        self.stack.append(self.memo[number])
+
+    def dictionary(self, _: Any) -> None:
+        self.stack.append({})
+
+    def mark(self, _: Any) -> None:
+        self.stack.append(Mark)
+
+    def since_mark(self) -> list[Any]:
+        place = next(i for i in reversed(range(len(self.stack))) if self.stack[i] is Mark)
+        items = self.stack[place + 1 :]
+        del self.stack[place:]
+        return items
+
+    def tuple_since_mark(self, _: Any) -> None:
+        self.stack.append(tuple(self.since_mark()))
+
+    def set_item(self, _: Any) -> None:
+        value, key = self.stack.pop(), self.stack.pop()
+        _settable(self.stack[-1])[_text(key)] = value
+
+    def set_items(self, _: Any) -> None:
+        items = self.since_mark()
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            _settable(self.stack[-1])[_text(key)] = value
+
+    def make(self, _: Any) -> None:
+        arguments, what = self.stack.pop(), self.stack.pop()
+        if what not in MAKERS:
+            raise ValueError(f"it wants {short(what)}, which makes no array or dictionary")
+        self.stack.append(MAKERS[what](*arguments))
+
+    def fill(self, _: Any) -> None:
+        state = self.stack.pop()
+        _fill(self.stack[-1], state)
+
+
+def _tuple_of(count: int) -> Callable[[_Machine, Any], None]:
+    def instruction(machine: _Machine, _: Any) -> None:
+        if len(machine.stack) < count:
+            raise ValueError("a tuple has too few items")
+        items = machine.stack[-count:]
+        del machine.stack[-count:]
+        machine.stack.append(tuple(items))
+
+    return instruction
+
+
+def _fill(what: Any, state: Any) -> None:
+    """Set a type's order of bytes, or an array: (version, shape, type, Fortran's order, bytes)."""
+    if isinstance(what, Numbers):
+        what.code = f"{state[1]}{what.code}"
+        return
+    if not isinstance(what, Box):
+        raise ValueError("it fills what is no array")
+    _, shape, numbers, fortran, blob = state
+    if not isinstance(numbers, Numbers) or numbers.code != "<f4":
+        raise ValueError("it has numbers that are not floating point ones of 32 bits")
+    if not all(isinstance(n, int) and n >= 0 for n in shape) or 4 * math.prod(shape) != len(blob):
+        raise ValueError("it has an array of another size than it says")
+    what.array = np.frombuffer(blob, "<f4").reshape(shape, order="F" if fortran else "C")
+
+
+def _box(*_: Any) -> Box:
+    return Box()
+
+
+def _numbers(code: Any, *_: Any) -> Numbers:
+    return Numbers(_text(code))
+
+
+def _jax_array(_make: Any, _arguments: Any, state: Any, *_: Any) -> Box:
+    box = Box()
+    _fill(box, state)
+    return box
+
+
+def _frozen(value: Any = None) -> dict[str, Any]:
+    return _settable({} if value is None else value)
+
+
+def _settable(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("it sets items of what is no dictionary")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("it has a name that is no text")
+    return value
+
+
+def _items(value: Any, where: str) -> Any:
+    if not isinstance(value, dict):
+        raise ValueError(f"{where} is no dictionary.")
+    return value.items()
+
+
+IGNORED = ("PROTO", "FRAME")
+CONSTANTS: Mapping[str, Any] = MappingProxyType(
+    {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
+)
+LITERALS = (
+    *("BININT", "BININT1", "BININT2", "LONG1"),
+    *("SHORT_BINUNICODE", "BINUNICODE", "SHORT_BINBYTES", "BINBYTES"),
+)
+INSTRUCTIONS: Mapping[str, Callable[[_Machine, Any], None]] = MappingProxyType(
+    {
+        "GLOBAL": _Machine.name,
+        "STACK_GLOBAL": _Machine.named,
+        "MEMOIZE": _Machine.remember,
+        "BINPUT": _Machine.remember_as,
+        "LONG_BINPUT": _Machine.remember_as,
+        "BINGET": _Machine.recall,
+        "LONG_BINGET": _Machine.recall,
+        "EMPTY_DICT": _Machine.dictionary,
+        "MARK": _Machine.mark,
+        "TUPLE": _Machine.tuple_since_mark,
+        "TUPLE1": _tuple_of(1),
+        "TUPLE2": _tuple_of(2),
+        "TUPLE3": _tuple_of(3),
+        "SETITEM": _Machine.set_item,
+        "SETITEMS": _Machine.set_items,
+        "REDUCE": _Machine.make,
+        "BUILD": _Machine.fill,
+    }
+)
+MAKERS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
+    {
+        Named("flax.core.frozen_dict", "FrozenDict"): _frozen,
+        Named("jax._src.array", "_reconstruct_array"): _jax_array,
+        Named("numpy", "dtype"): _numbers,
+        Named("numpy.core.multiarray", "_reconstruct"): _box,
+        Named("numpy._core.multiarray", "_reconstruct"): _box,
+    }
+)
