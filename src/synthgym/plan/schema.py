@@ -474,50 +474,52 @@ class ClientsOf:
 
 
 @dataclasses.dataclass
-class Rewards:
-    """Reward networks for a task, and what they are compared with."""
+class Experiment:
+    """One question: environments made in several ways (arms), and agents judged with them (trials).
 
-    networks: list[str] = setting("their kinds", among=REWARD_KINDS)
-    seeds: list[int] = setting("one network of each kind each", low=0)
-    agent: str = setting("the algorithm that they are evolved with")
+    Everything but `question`, `place` and `task` may differ between budgets, and in params.yaml.
+    """
+
+    question: str = setting("what is asked, as a heading")
+    place: str = setting("directory of its results: comparisons, mdps or rewards, and a name")
+    task: str = setting("as in conf/task/<name>.yaml")
+    agent: str = setting("the algorithm that environments are made with; else meta.agents says it")
+    seeds: list[int] = setting("one environment of each arm each", low=0)
     settings: dict[str, Any] = setting("sections of the configuration, for all that follows")
-    evolve: dict[str, Any] = setting("sections that differ where networks are evolved")
-    kinds: dict[str, Any] = setting("kind -> sections that differ for it")
-    experiments: dict[str, Any] = setting(
-        "name -> {agent, sections that differ}: agents judged with each network, `transfer.draws` "
-        "of them, and as many as with all networks of a kind without one"
-    )
-    baselines: dict[str, Any] = setting(
-        "name -> {in_place_of, tune, sections that differ}: agents without a network. in_place_of: "
-        "agent of an experiment -> that which trains in its place; experiments of others are left "
-        "out. tune: a search for their settings, {space, configurations, budget, draws, "
-        "evaluations, seed}, of which the budget is in steps, and hyperparameters have bare names"
-    )
-
-
-@dataclasses.dataclass
-class Mdps:
-    """Synthetic MDPs for a task, as of Ferreira et al. 2022, and agents judged with them."""
-
-    seeds: list[int] = setting("one MDP of each arm each", low=0)
-    agent: str = setting("the algorithm that they are evolved with, or fitted to what it meets")
-    settings: dict[str, Any] = setting("sections of the configuration, for all that follows")
+    make: dict[str, Any] = setting("sections that differ where environments are made")
     arms: dict[str, Any] = setting(
-        "name -> sections that differ in how the MDPs are made; with `model`: fitted, not evolved; "
-        "with `search`: by the best settings that this search of the task found; with `seeds`: own"
+        "name -> sections that differ in how environments are made; of these agents are judged by "
+        "`synth` and `transfer`; with `model`: fitted, not evolved; with `search`: by the best "
+        "settings that this search of the task found; with `seeds`: its own"
     )
+    environments: list[str] = setting("of the scale's environments of the task, arms as well")
     trials: dict[str, Any] = setting(
-        "name -> {agent, sections that differ}: agents judged with each MDP (`transfer`), and as "
-        "many as with all MDPs of an arm in the task (`baseline`); `arms`: with these only"
+        "name -> {agent, sections that differ}: agents judged with each environment (`transfer`), "
+        "and in the task; `arms`: with these only"
     )
+    real: str = setting(
+        "agents in the task itself: as `baseline` says; as that, but as many as with all "
+        "environments of an arm; as `transfer` says, and so many",
+        among=["baseline", "as_many", "like_transfer"],
+    )
+    without: dict[str, Any] = setting(
+        "name -> {in_place_of, tune, sections that differ}: agents in the task itself, in several "
+        "ways. in_place_of: agent of a trial -> that which trains in its place; trials of others "
+        "are left out. tune: a search for their settings"
+    )
+    looks: list[str] = setting(
+        "what is recorded of each evolved arm: of its first environment, or the rewards of all",
+        among=["behaviour", "noise", "reward_map"],
+    )
+    claims: dict[str, Any] = setting("name -> what is expected, written before it is computed")
 
 
 @dataclasses.dataclass
 class Claim:
-    """What is expected of a comparison: agents in some places, less those in others."""
+    """What is expected of an experiment: agents in some places, beside those in others."""
 
     says: str = setting("the claim, as a sentence")
-    of: list[str] = setting("arms, environments, or `real`: where these agents are trained")
+    of: list[str] = setting("arms, or `all` of them, or `real`: where these agents are trained")
     over: list[str] = setting("where the others are; both differ in return on the real task")
     trials: list[str] = setting("in which trials; all of them if not said")
     over_trials: list[str] = setting("trials of the others, where they are not the same")
@@ -529,41 +531,27 @@ class Claim:
 
 
 @dataclasses.dataclass
-class Comparison:
-    """One question about the making of environments, or about the agents trained in them."""
-
-    about: str = setting("the question, as a heading")
-    task: str = setting("as in conf/task/<name>.yaml")
-    seeds: list[int] = setting("one environment of each arm each", low=0)
-    settings: dict[str, Any] = setting("sections of the configuration, for all that follows")
-    arms: dict[str, Any] = setting(
-        "name -> sections that differ in how environments are meta-trained; of these agents are "
-        "judged by `synth` and `transfer`; with `seeds`: own"
-    )
-    environments: list[str] = setting("of the plan of the task, compared as well")
-    trials: dict[str, Any] = setting(
-        "name -> {agent, sections that differ}: agents judged with each environment (`transfer`), "
-        "and in the task (`baseline`); `arms`: with these only"
-    )
-    claims: list[Claim] = setting("what is expected")
-
-
-@dataclasses.dataclass
 class Objectives:
-    """Objectives that are meta-trained, and where they are judged beside PPO's and DPO's."""
+    """Objectives that are meta-trained, and tasks in which all are judged beside PPO's and DPO's."""
 
+    question: str = setting("what is asked, as a heading")
+    place: str = setting("directory of its results: objectives")
     task: str = setting("of the scale's tasks, that of meta-training")
     environment: str = setting("of the task, what stands in for it: with the first of its seeds")
     seeds: list[int] = setting("one meta-training each", low=0)
-    common: dict[str, Any] = setting("sections of the configuration, for all of them")
-    learned: dict[str, Any] = setting("name -> what differs: `objective: {train, fitness}`, ..")
-    judged: dict[str, Any] = setting("task, also one without environments -> what differs there")
+    settings: dict[str, Any] = setting("sections of the configuration, for all of them")
+    arms: dict[str, Any] = setting("name -> what differs: `objective: {train, fitness}`, ..")
+    trials: dict[str, Any] = setting("task, also one without environments -> what differs there")
+    claims: dict[str, Any] = setting("name -> what is expected, written before it is computed")
 
 
 @dataclasses.dataclass
 class Transforms:
     """Transforms of scores and step sizes of the strategy `ferreira`, each with each other."""
 
+    question: str = setting("what is asked, as a heading")
+    place: str = setting("directory of its results: transforms, and the task")
+    task: str = setting("as in conf/task/<name>.yaml")
     transforms: list[str] = setting("what a score is worth", among=TRANSFORMS)
     step_sizes: list[float] = setting("times weighted sum of perturbations", above=0)
     mirrored: list[bool] = setting(
@@ -572,6 +560,7 @@ class Transforms:
     seeds: list[int] = setting("one search with each combination each", low=0)
     agent: str = setting("the algorithm that is trained in the candidates")
     settings: dict[str, Any] = setting("sections of the configuration, for all searches")
+    claims: dict[str, Any] = setting("name -> what is expected, written before it is computed")
 
 
 @dataclasses.dataclass
@@ -616,9 +605,12 @@ class Compared:
 
 
 @dataclasses.dataclass
-class Hyperparameters:
+class Search:
     """A search for settings of a meta-training (BOHB: Falkner et al. 2018)."""
 
+    question: str = setting("what is asked, as a heading")
+    place: str = setting("directory of its results: search, the task, and a name")
+    task: str = setting("as in conf/task/<name>.yaml")
     space: dict[str, Any] = setting(
         "setting, as meta.sigma or agents.ddqn.hyperparameters.tau -> {choice: [..]}, "
         "{log_uniform: [low, high]}, .., {one_minus_log_uniform: [low, high]}, which draws 1 less "
@@ -637,6 +629,7 @@ class Hyperparameters:
     seeds: list[int] = setting("of meta-training, the same for all configurations", low=0)
     judged: Judged = section(Judged)
     compared: Compared = section(Compared)
+    claims: dict[str, Any] = setting("name -> what is expected, written before it is computed")
 
 
 @dataclasses.dataclass
@@ -659,18 +652,13 @@ class Scale:
         "task -> {agents, environments}: where agents of Stable-Baselines3 are trained"
     )
     insight: dict[str, Any] = setting("task -> bandits of its plan that are looked into")
-    objectives: Objectives = section(Objectives)
     experts: dict[str, Any] = setting(
         "task -> `train`: agents trained in the task itself, with settings tuned for it"
     )
-    rewards: dict[str, Rewards] = section(dict)
-    mdps: dict[str, Mdps] = section(dict)
-    comparisons: dict[str, Comparison] = section(dict)
-    left_out: list[str] = setting(
-        "of the scale's comparisons, and `objectives` as a whole: what is not computed"
+    experiments: dict[str, Any] = setting(
+        "name of conf/experiment/<name>.yaml -> {budget, seeds, what differs}; budget: one of the "
+        "experiment's, that which is called as the scale if not said"
     )
-    transforms: dict[str, Transforms] = section(dict)
-    search: dict[str, dict[str, Hyperparameters]] = section(dict)  # task -> name -> search
 
 
 @dataclasses.dataclass
@@ -714,8 +702,17 @@ def definition(kind: str, name: str) -> dict[str, Any]:
     values = OmegaConf.to_container(OmegaConf.load(CONF / kind / f"{name}.yaml"))
     assert isinstance(values, dict)
     others = [other for other in values.pop("defaults", []) if other != "_self_"]
-    layers = [*(definition(kind, other) for other in others), values]
-    return {str(key): value for layer in layers for key, value in layer.items()}
+    merged: dict[str, Any] = {}
+    for layer in (*(definition(kind, other) for other in others), values):
+        merged = merge(merged, {str(key): value for key, value in layer.items()})
+    return merged
+
+
+def merge(old: Any, new: Any) -> Any:
+    """Merge mappings in all depths; of whatever else, take the new one."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return {**old, **{key: merge(old.get(key), value) for key, value in new.items()}}
+    return new
 
 
 def check(
