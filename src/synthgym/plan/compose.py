@@ -16,6 +16,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 
+from synthgym.core import settings
 from synthgym.core.io import atomic, read_json
 from synthgym.plan.layers import Values, plain
 from synthgym.plan.schema import CONF, Config
@@ -66,7 +67,7 @@ def _composed(choices: Sequence[str], values: Values, absent: Collection[str]) -
 @cache
 def _ground() -> str:
     """Of all that compositions come from but their choices and values."""
-    files = [Path(__file__).with_name("schema.py"), *sorted(CONF.rglob("*.yaml"))]
+    files = [Path(settings.__file__), *sorted(CONF.rglob("*.yaml"))]
     versions = [version(name) for name in ("hydra-core", "omegaconf")]
     return _digest([path.read_text("utf-8") for path in files], versions)
 
