@@ -21,8 +21,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from synthgym.core import settings
 from synthgym.core.io import atomic, read_json
-from synthgym.plan.layers import Layers, Values, expanded, merged, plain, tidy_agents, where_set
+from synthgym.core.settings import merged
+from synthgym.plan.layers import Layers, Values, expanded, plain, tidy_agents, where_set
 from synthgym.plan.schema import (
     CONF,
     Config,
@@ -145,7 +147,7 @@ def conform(value: Any, kind: Any) -> Any:
     origin = typing.get_origin(kind)
     if origin is dict and isinstance(value, dict):
         return {name: conform(item, options[1]) for name, item in value.items()}
-    if origin is list and isinstance(value, list):
+    if origin in (list, tuple) and isinstance(value, list):
         return [conform(item, options[0]) for item in value]
     if kind is float or float in options:
         return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -185,7 +187,7 @@ def _set(overrides: Sequence[str]) -> set[str]:
 @cache
 def _ground() -> str:
     """Return a digest of all that compositions come from but their choices."""
-    files = [Path(__file__).with_name("schema.py"), *sorted(CONF.rglob("*.yaml"))]
+    files = [Path(settings.__file__), *sorted(CONF.rglob("*.yaml"))]
     versions = [version(name) for name in ("hydra-core", "omegaconf")]
     texts = [path.read_text("utf-8") for path in files]
     return hashlib.sha256(json.dumps([texts, versions]).encode()).hexdigest()[:32]

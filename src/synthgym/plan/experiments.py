@@ -17,6 +17,7 @@ from synthgym.plan.schema import (
     Config,
     ConfigError,
     check,
+    check_experiment,
     check_known,
     check_names,
     check_unique,
@@ -47,7 +48,7 @@ class Experiment:
     """An experiment whose arms are environments, judged by the agents of its trials."""
 
     schema: type = ExperimentSchema
-    complete: tuple[str, ...] = ("question", "place", "task", "trials")
+    complete: tuple[str, ...] = ("trials",)
 
     def __init__(self, scale: "ScalePlan", name: str, values: Values):
         self.scale, self.name, self.values = scale, name, values
@@ -305,7 +306,7 @@ class Experiment:
     def check(self) -> None:
         """Refuse whatever is wrong with the experiment, by a ConfigError."""
         values, where = self.values, self.where
-        check(values, self.schema, where, complete=self.complete)
+        check_experiment(values, self.schema, where, self.complete)
         check_known(self.task, groups("task"), "task", f"{where}.task", "conf/task")
         if self.made:
             check_unique(values.get("seeds", []), f"{where}.seeds")
@@ -422,7 +423,7 @@ class Objectives(Experiment):
     """What agents maximise: drifts of PPO, meta-trained (arms) and judged in tasks (trials)."""
 
     schema = ObjectivesSchema
-    complete = ("question", "place", "task", "environment", "seeds", "arms", "trials")
+    complete = ("environment", "seeds", "arms", "trials")
 
     @property
     def labels(self) -> Values:
@@ -523,7 +524,7 @@ class Objectives(Experiment):
     def check(self) -> None:
         """Refuse whatever is wrong with the objectives, by a ConfigError."""
         values, where = self.values, self.where
-        check(values, self.schema, where, complete=self.complete)
+        check_experiment(values, self.schema, where, self.complete)
         check_known(self.task, self.scale.tasks, "task", f"{where}.task", "the plan")
         known = self.scale.environments(self.task)
         place = f"{where}.environment"

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
+from synthgym.core.settings import merged
 from synthgym.jobs.planned import Job
 from synthgym.plan import reports
 from synthgym.plan.compose import Composer
@@ -18,7 +19,6 @@ from synthgym.plan.schema import (
     check_unique,
     definition,
     groups,
-    merge,
     short,
 )
 from synthgym.plan.sweeps import Search, Sweep, Transforms
@@ -228,7 +228,7 @@ def budgeted(name: str, given: Any, scale: str, where: str) -> Values:
     elif budget != scale:
         raise ConfigError(f"{where}.budget: {name} has no budgets.")
     for layer in layers:
-        values = merge(values, layer)
+        values = merged(values, layer)
     values["_arms"] = [*values.get("arms", {}), *values.get("environments", [])]
     for part, names in (values.pop("only", None) or {}).items():
         check_known(part, PARTS, "part", f"{where}.only", "an experiment")

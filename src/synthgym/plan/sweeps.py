@@ -9,6 +9,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from synthgym.core.settings import Hyperparameters, Section
+from synthgym.core.settings import Transforms as TransformsSchema
 from synthgym.jobs.planned import Job
 from synthgym.plan.layers import Layers, Values, expanded, where_set
 from synthgym.plan.schema import (
@@ -20,6 +22,7 @@ from synthgym.plan.schema import (
     Judged,
     Tuning,
     check,
+    check_experiment,
     check_known,
     check_names,
     check_unique,
@@ -28,8 +31,6 @@ from synthgym.plan.schema import (
     listed,
     short,
 )
-from synthgym.plan.schema import Search as SearchSchema
-from synthgym.plan.schema import Transforms as TransformsSchema
 from synthgym.plan.validate import check_environment, check_identifier, check_pair
 from synthgym.plan.views import of_agents, seen_by_jobs
 
@@ -49,7 +50,7 @@ NEEDED = {"name": STRATEGY, "stop": "solved", "evaluate_every": 1}  # to see whe
 class Sweep(ABC):
     """Settings tried in a task: what searches and transforms share."""
 
-    schema: type
+    schema: type[Section]
     complete: tuple[str, ...]
 
     def __init__(self, scale: "ScalePlan", name: str, values: Values):
@@ -75,16 +76,15 @@ class Sweep(ABC):
     def check(self) -> None:
         """Refuse whatever is wrong with the sweep, by a ConfigError."""
         check_known(self.task, groups("task"), "task", f"{self.where}.task", "conf/task")
-        check(self.values, self.schema, self.where, complete=self.complete)
+        check_experiment(self.values, self.schema, self.where, self.complete)
 
 
 class Search(Sweep):
     """A search for settings of a meta-training, and the comparison of what it finds."""
 
-    schema = SearchSchema
+    schema: type[Section] = Hyperparameters
     complete = (
-        *("question", "place", "task", "space", "settings", "configurations", "budget", "seeds"),
-        *("judged", "compared"),
+        *("space", "settings", "configurations", "budget", "seeds", "judged", "compared"),
     )
 
     @property
@@ -162,8 +162,8 @@ class Search(Sweep):
 class Transforms(Sweep):
     """The strategy of Ferreira et al. 2022 with every transform of scores, step size, mirrored or not."""
 
-    schema = TransformsSchema
-    complete = ("question", "place", "task", *VARIED, "agent")
+    schema: type[Section] = TransformsSchema
+    complete = (*VARIED, "agent")
 
     def layers(self) -> Layers:
         """Return the strategy, and the settings of all searches."""

@@ -32,7 +32,7 @@ RESERVED = {
         if place.count("/") > 1 and "{" not in place.split("/")[2]
     },
     **{
-        name: "it is a directory of results/" for name in ("teacher", "tuned", *FAMILIES, "figures")
+        name: "it is a directory of results/" for name in ("teacher", *FAMILIES, "figures")
     },
 }
 
