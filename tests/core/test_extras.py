@@ -1,0 +1,31 @@
+"""Hints that name an extra: what they say can be typed on any machine."""
+
+import shlex
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from synthgym.core import extras
+
+PYPROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+
+
+@pytest.mark.parametrize("extra", ["brax", "hpo", "sb3", "watch", "workflow"])
+def test_a_hint_names_the_packages_of_an_extra(extra: str) -> None:
+    asked = PYPROJECT["project"]["optional-dependencies"][extra]
+    words = shlex.split(extras.installation(extra))
+    assert words[:2] == ["pip", "install"]
+    assert [w.split("[")[0].split("=")[0].split(">")[0].split("<")[0] for w in words[2:]] == [
+        name.split("[")[0].split("=")[0].split(">")[0].split("<")[0] for name in asked
+    ]
+    assert "synthgym" not in words[2]
+
+
+def test_a_checkout_that_is_not_installed_has_a_hint_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> list[str]:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(extras, "requires", absent)
+    assert extras.installation("brax") == "pip install -e '.[brax]'"
