@@ -1,4 +1,4 @@
-"""How to install an optional part of this package, on any machine: by the packages that it needs."""
+"""How to install an optional part of this package anywhere: by the packages that it needs."""
 
 import re
 import shlex
@@ -10,7 +10,7 @@ PACKAGE = "synthgym"
 def installation(extra: str) -> str:
     """Return the command that installs what an extra of pyproject.toml names.
 
-    It names the packages themselves, so that it works for a wheel, a checkout or a Git address alike.
+    It names the packages themselves, so that it works for a wheel and a checkout alike.
     """
     try:
         required = requires(PACKAGE) or []
