@@ -319,6 +319,9 @@ class Experiment:
         self._check_environments()
         for arm, differences in values.get("arms", {}).items():
             self._check_arm(arm, differences)
+        made_with = self.labels["family"] != "comparisons" or any(map(self.fitted, self.made))
+        if made_with and "agent" not in values:
+            raise ConfigError(f"{where}: lacks agent, with which its arms are made.")
         for trial in self.trials:
             self._check_trial(trial)
         for way in self.without:
@@ -336,6 +339,7 @@ class Experiment:
             check_known(self.task, self.scale.tasks, "task", f"{where}.task", "the plan")
             known = self.scale.environments(self.task)
             check_known(environment, known, "environment", f"{where}.environments", self.task)
+            self._check_reward(environment, f"{where}.environments")
 
     def _check_arm(self, arm: str, differences: Any) -> None:
         place = f"{self.where}.arms.{arm}"
@@ -349,12 +353,20 @@ class Experiment:
         if (found := self.made[arm].get("search")) is not None:
             known = [name for name, _ in self.scale.searches(self.task)]
             check_known(found, known, "search", f"{place}.search", f"searches of {self.task}")
+        self._check_reward(arm, place)
         synth = self.composed(arm)["synth"]
         if str(synth["reward"]).endswith("_info") and not definition("task", self.task)["info"]:
             raise ConfigError(
                 f"{place}: {synth['reward']} needs an info vector, which {self.task} does not "
                 "have; use a kind without _info."
             )
+
+    def _check_reward(self, arm: str, place: str) -> None:
+        """Refuse reward networks elsewhere than in rewards/, and anything else there."""
+        made = self if arm in self.made else self.scale.tasks[self.task]
+        synth, kind = made.composed(arm)["synth"], self.labels["family"]
+        if bool(synth["reward"]) != (kind == "rewards"):
+            raise ConfigError(f"{place}: {synth['name']} is not for an experiment in {kind}/.")
 
     def _check_trial(self, trial: str) -> None:
         place, values = f"{self.where}.trials.{trial}", self.trials[trial]

@@ -34,7 +34,18 @@ KINDS: Mapping[str, type[Experiment] | type[Sweep]] = {  # first part of a place
     "search": Search,
 }
 Kind = TypeVar("Kind", Experiment, Objectives, Search, Transforms)
-PARTS = ("arms", "trials", "without", "claims")  # of which a budget may have `only` some
+PLACES: Mapping[str, str] = {  # first part of a place -> all of it
+    "comparisons": "comparisons/{name}",
+    **{kind: f"{kind}/{{task}}" for kind in ("mdps", "rewards", "transforms")},
+    "objectives": "objectives",
+    "search": "search/{task}/{name}",
+}
+PARTS: Mapping[str, str] = {  # of which a budget may have `only` some -> what one is called
+    "arms": "arm",
+    "trials": "trial",
+    "without": "way of training",
+    "claims": "claim",
+}
 
 
 class ScalePlan:
@@ -171,9 +182,9 @@ class ScalePlan:
             for name in values.get(part) or {}:
                 check_known(name, self.tasks, "task", f"{where}.{part}.{name}", "the plan")
         check_choices(self)
+        self._check_places()
         for experiment in self.experiments.values():
             experiment.check()
-        self._check_places()
         self._check_searches()
 
     def _check_environment(self, environment: str, differences: Any) -> None:
@@ -191,6 +202,13 @@ class ScalePlan:
     def _check_places(self) -> None:
         places: dict[str, str] = {}
         for name, one in self.experiments.items():
+            place = one.values["place"]
+            kind, last = place.split("/")[0], place.split("/")[-1]
+            if place != PLACES[kind].format(task=one.task, name=last):
+                form = PLACES[kind].format(task=one.task, name="<name>")
+                raise ConfigError(f"{one.where}.place: must be {form}, not {place}.")
+            if "{name}" in PLACES[kind]:
+                check_identifier(last, f"{one.where}.place")
             if one.place in places:
                 where = f"scales.{self.name}.experiments.{name}"
                 raise ConfigError(f"{where}: has the same place as {places[one.place]}.")
@@ -220,6 +238,7 @@ def budgeted(name: str, given: Any, scale: str, where: str) -> Values:
         raise ConfigError(f"{where}: must be a mapping such as {{seeds: [0]}}, not {short(given)}.")
     values, given = dict(definition("experiment", name)), dict(given)
     budgets, budget = values.pop("budgets", None), given.pop("budget", scale)
+    check(budgets, dict[str, Any] | None, f"experiment {name}.budgets")
     layers = [given]
     if budgets is not None:
         hint = f"conf/experiment/{name}.yaml"
@@ -229,11 +248,14 @@ def budgeted(name: str, given: Any, scale: str, where: str) -> Values:
         raise ConfigError(f"{where}.budget: {name} has no budgets.")
     for layer in layers:
         values = merged(values, layer)
+    for part in ("only", *PARTS):
+        check(values.get(part, {}), dict[str, Any], f"experiment {name}.{part}")
+    check(values.get("environments", []), list[str], f"experiment {name}.environments")
     values["_arms"] = [*values.get("arms", {}), *values.get("environments", [])]
     for part, names in (values.pop("only", None) or {}).items():
         check_known(part, PARTS, "part", f"{where}.only", "an experiment")
         check(names, list[str], f"{where}.only.{part}")
         for one in names:
-            check_known(one, values.get(part, {}), part, f"{where}.only.{part}", name)
+            check_known(one, values.get(part, {}), PARTS[part], f"{where}.only.{part}", name)
         values[part] = {one: values[part][one] for one in names}
     return values
