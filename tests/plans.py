@@ -16,7 +16,7 @@ from synthgym.plan.scale import ScalePlan
 from synthgym.plan.schema import ConfigError
 
 ROOT = Path(__file__).parents[1]
-REMOVED = object()  # as the value of a part: without it
+REMOVED = "REMOVED"  # as the value of a part: without it
 COMPOSER = Composer(Path("nowhere"))  # one for all tests: composing takes most of their time
 PARTS: dict[str, Any] = yaml.safe_load(
     """
@@ -157,7 +157,7 @@ def edited(parts: dict[str, Any], edits: Edits) -> dict[str, Any]:
         node = parts
         for parent in parents:
             node = node.setdefault(parent, {})
-        if value is REMOVED:
+        if value == REMOVED:
             del node[last]
         else:
             node[last] = copy.deepcopy(value)

@@ -311,6 +311,8 @@ class Experiment:
         check_known(self.task, groups("task"), "task", f"{where}.task", "conf/task")
         if self.made:
             check_unique(values.get("seeds", []), f"{where}.seeds")
+        if "agent" not in values and self.labels["family"] != "comparisons":
+            raise ConfigError(f"{where}: lacks agent, with which its arms are made.")
         if "agent" in values:
             check_names([values["agent"]], "agent", f"{where}.agent")
             check_pair(values["agent"], definition("task", self.task), f"{where}.agent")
@@ -319,9 +321,6 @@ class Experiment:
         self._check_environments()
         for arm, differences in values.get("arms", {}).items():
             self._check_arm(arm, differences)
-        made_with = self.labels["family"] != "comparisons" or any(map(self.fitted, self.made))
-        if made_with and "agent" not in values:
-            raise ConfigError(f"{where}: lacks agent, with which its arms are made.")
         for trial in self.trials:
             self._check_trial(trial)
         for way in self.without:
@@ -364,9 +363,11 @@ class Experiment:
     def _check_reward(self, arm: str, place: str) -> None:
         """Refuse reward networks elsewhere than in rewards/, and anything else there."""
         made = self if arm in self.made else self.scale.tasks[self.task]
-        synth, kind = made.composed(arm)["synth"], self.labels["family"]
-        if bool(synth["reward"]) != (kind == "rewards"):
-            raise ConfigError(f"{place}: {synth['name']} is not for an experiment in {kind}/.")
+        synth, needed = made.composed(arm)["synth"], self.labels["family"] == "rewards"
+        if needed and not synth["reward"]:
+            raise ConfigError(f"{place}: must be a reward network, as the place is rewards/.")
+        if synth["reward"] and not needed:
+            raise ConfigError(f"{place}: {synth['name']} is for experiments in rewards/.")
 
     def _check_trial(self, trial: str) -> None:
         place, values = f"{self.where}.trials.{trial}", self.trials[trial]

@@ -87,8 +87,10 @@ class ScalePlan:
             known = groups("experiment")
             check_known(name, known, "experiment", where, "conf/experiment")
             values = budgeted(name, given, self.name, where)
-            kind = str(values.get("place")).split("/")[0]
-            check_known(kind, KINDS, "kind of experiment", f"experiment {name}: place", "KINDS")
+            if "place" not in values:
+                raise ConfigError(f"experiment {name}: lacks place.")
+            kind, place = str(values["place"]).split("/")[0], f"experiment {name}.place"
+            check_known(kind, KINDS, "kind of experiment", place, "SynthGym")
             found[name] = KINDS[kind](self, name, values)
         return found
 
@@ -191,7 +193,7 @@ class ScalePlan:
         place = f"scales.{self.name}.environments.{environment}"
         check_identifier(environment, place)
         check_environment(settings_of(differences), place, complete=True)
-        seeds = self.seeds(environment)
+        seeds = differences.get("seeds", self.values["seeds"])
         check(seeds, list[int], f"{place}.seeds")
         check_unique(seeds, f"{place}.seeds")
         if "seeds_per_job" in differences:
