@@ -143,8 +143,12 @@ def test_an_environment_may_have_seeds_of_its_own() -> None:
 def test_seeds_are_made_in_groups_and_no_job_of_one_seed_knows_of_that() -> None:
     assert plan().groups == {}
     bandit = {"synth": "bandit", "seeds": [3, 1, 7], "seeds_per_job": 2}
-    planned = plan({"smoke.environments.bandit_ppo": bandit, "smoke.tasks.acrobot": {"only": {
-        "environments": ["mdp_dqn"]}}})  # fmt: skip
+    planned = plan(
+        {
+            "smoke.environments.bandit_ppo": bandit,
+            "smoke.tasks.acrobot": {"only": {"environments": ["mdp_dqn"]}},
+        }
+    )
     place = "results/smoke/tasks/cartpole/bandit_ppo"
     assert planned.groups == {
         f"work/{place}/group0/done": [f"{place}/seed3/metatrain", f"{place}/seed1/metatrain"]
