@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from synthgym.jobs.planned import Job
 from synthgym.plan.experiments import Experiment, Objectives
 from synthgym.plan.layers import Values
+from synthgym.plan.schema import definition
 from synthgym.plan.sweeps import Search, Transforms
 from synthgym.plan.views import task_section, task_seen
 from synthgym.stages import STAGES
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from synthgym.plan.scale import ScalePlan
 
 Jobs = Mapping[str, Job]
+OF_FILES = {"insight_report": "insight", "transfer_report": "transfer"}  # whose claims they judge
 CAPTIONS, DESIGN = "workflow/report", "src/synthgym/analysis/page/page"
 # report -> its inputs -> the file, and the jobs that leave it: `family/` and stages
 INPUTS: Mapping[str, Mapping[str, str]] = {
@@ -108,7 +110,7 @@ def _reports(scale: "ScalePlan", planned: Jobs) -> Iterator[Job]:
             if any(needs.values()):
                 labels = {"scale": scale.name, **({"task": task} if task else {})}
                 place = STAGES[name].places[0].format(**labels)
-                yield Job(name, place, labels, _config(scale, task), needs)
+                yield Job(name, place, labels, _config(scale, name, task), needs)
 
 
 def _files(planned: Jobs, which: str, task: str | None) -> list[str]:
@@ -161,7 +163,7 @@ def _page(scale: "ScalePlan", planned: Jobs) -> Job:
         "design": [f"{DESIGN}.{kind}" for kind in ("html", "css", "js")],
     }
     labels = {"scale": scale.name}
-    return Job("page", f"results/{scale.name}/page", labels, _config(scale), needs)
+    return Job("page", f"results/{scale.name}/page", labels, _config(scale, "page"), needs)
 
 
 def _figures(scale: "ScalePlan", job: Job) -> list[str]:
@@ -180,13 +182,20 @@ def captions() -> list[str]:
     return sorted({figure.caption or figure.name for figure in figures})
 
 
-def _config(scale: "ScalePlan", task: str | None = None) -> Callable[[Any], Values]:
+def _config(scale: "ScalePlan", report: str, task: str | None = None) -> Callable[[Any], Values]:
     def config(overrides: Any) -> Values:
         if task is not None:
             return {"scale": scale.name, "task": scale.tasks[task].config()["task"]}
-        return knowledge(scale)
+        return {**knowledge(scale), "claims": _claims(scale, report)}
 
     return config
+
+
+def _claims(scale: "ScalePlan", report: str) -> list[Values]:
+    """Return the claims of a report that is about no experiment in particular."""
+    if report in OF_FILES:
+        return list(definition("experiment", OF_FILES[report])["claims"].values())
+    return [claim for search in scale.of_kind(Search) for claim in search.claims][:1]
 
 
 def knowledge(scale: "ScalePlan") -> Values:
@@ -304,10 +313,9 @@ def _objectives(one: Objectives) -> Values:
 def _transforms(one: Transforms) -> Values:
     meta = one.composed()["meta"]
     of_meta = {name: meta[name] for name in ("generations", "population", "sigma")}
-    claims = list(one.values.get("claims", {}).values())
     return {
         **task_section(one.task),
         **of_meta,
         "agent": one.values["agent"],
-        "claims": claims,
+        "claims": one.claims,
     }
