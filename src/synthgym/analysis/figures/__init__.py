@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from synthgym.analysis import files, runs, style
+from synthgym.analysis import runs, style
+from synthgym.analysis.core.tables import read_runs
 from synthgym.analysis.figures import behaviour, effort, meta_training, returns, reward_surface
 
 INPUTS = ("curves", "episodes", "progress", "evaluations", "values", "surface")
@@ -20,7 +21,7 @@ def run(
     and `surface`. Raises ValueError if one of them says nothing.
     """
     about = {"task": config["task"], "scale": config["scale"]}
-    table = {name: files.read(name, inputs[name]) for name in INPUTS}
+    table = {name: read_runs(name, inputs[name]) for name in INPUTS}
     trained_with = runs.meta_agents(table["progress"])
     figures = {
         "meta_training.png": meta_training.draw(table["progress"], table["evaluations"], **about),

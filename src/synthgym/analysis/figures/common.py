@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from synthgym.analysis import style
-from synthgym.analysis.files import REAL
-from synthgym.analysis.statistics import LEVEL, Estimate
+from synthgym.analysis.core.statistics import LEVEL, Estimate
+from synthgym.analysis.core.tables import REAL
 
 Task = Mapping[str, Any]
 INTERVAL = f"{LEVEL:.0%} interval"

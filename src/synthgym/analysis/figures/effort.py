@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from synthgym.analysis import runs, style
+from synthgym.analysis.core.statistics import estimate
+from synthgym.analysis.core.tables import REAL
 from synthgym.analysis.figures.common import (
     INTERVAL,
     Task,
@@ -17,8 +19,6 @@ from synthgym.analysis.figures.common import (
     reach,
     unseen_note,
 )
-from synthgym.analysis.files import REAL
-from synthgym.analysis.statistics import estimate
 from synthgym.analysis.style import styled
 
 

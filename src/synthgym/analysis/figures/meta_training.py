@@ -7,6 +7,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from synthgym.analysis import runs, style
+from synthgym.analysis.core.statistics import estimate
 from synthgym.analysis.figures.common import (
     INTERVAL,
     SOLVED,
@@ -16,7 +17,6 @@ from synthgym.analysis.figures.common import (
     n_of,
     solved_entry,
 )
-from synthgym.analysis.statistics import estimate
 from synthgym.analysis.style import styled
 
 

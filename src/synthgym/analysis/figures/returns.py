@@ -10,6 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from synthgym.analysis import runs, style
+from synthgym.analysis.core.statistics import estimate
+from synthgym.analysis.core.tables import REAL
 from synthgym.analysis.figures.common import (
     INTERVAL,
     RETURN,
@@ -25,8 +27,6 @@ from synthgym.analysis.figures.common import (
     steps_taken,
     unseen_note,
 )
-from synthgym.analysis.files import REAL
-from synthgym.analysis.statistics import estimate
 from synthgym.analysis.style import styled
 
 
