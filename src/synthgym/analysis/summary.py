@@ -131,7 +131,9 @@ def differences(
     order = list(runs.VARIANTS.values())
     for (agent,), rows in runs.by(ends[ends["environment"] != REAL], "agent"):
         returns = {
-            name: [seed["return_"].to_numpy() for _, seed in ends_of_one.groupby("environment_seed")]
+            name: [
+                seed["return_"].to_numpy() for _, seed in ends_of_one.groupby("environment_seed")
+            ]
             for (name,), ends_of_one in runs.by(rows, "environment")
         }
         for name, other in itertools.permutations(returns, 2):
