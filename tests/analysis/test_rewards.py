@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from synthgym.analysis import learning, published, rewards
+from synthgym.analysis import published, rewards
+from synthgym.analysis.core.estimate import NEVER, estimate
+from synthgym.analysis.core.statistics import nested
 from synthgym.analysis.figures import reward_curves
 from synthgym.analysis.page import text
 
@@ -138,7 +140,7 @@ def test_intervals_resample_networks(numbers: Any) -> None:
 
 
 def test_resamples_keep_agents_with_their_network() -> None:
-    chosen = learning.resampled([3, 3], resamples=500)
+    chosen = nested([3, 3], resamples=500)
     assert chosen.shape == (500, 6)
     networks = chosen // 3
     assert (networks[:, :3] == networks[:, :1]).all()  # three agents of one network each time
@@ -146,11 +148,11 @@ def test_resamples_keep_agents_with_their_network() -> None:
     assert set(networks.ravel()) == {0, 1}
     assert len({tuple(sorted(row)) for row in networks[:, [0, 3]]}) == 3  # 00, 01, 11
     with pytest.raises(ValueError, match="equally many"):
-        learning.resampled([3, 2])
+        nested([3, 2])
 
 
 def test_never_is_no_number() -> None:
-    e = learning.estimate(learning.NEVER, np.array([100.0, learning.NEVER, learning.NEVER]))
+    e = estimate(NEVER, np.array([100.0, NEVER, NEVER]))
     assert e == {"value": None, "low": 100.0, "high": None}
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from synthgym.analysis import report, runs, summary
-from synthgym.analysis.statistics import estimate
+from synthgym.analysis.core.statistics import estimate
 
 FLAT = {"environment_seed": 0, "agent": "ppo", "hp_learning_rate": 0.1}
 

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from synthgym.analysis import statistics, transfer, transfer_text
+from synthgym.analysis import transfer, transfer_text
+from synthgym.analysis.core import statistics
 from synthgym.analysis.page import text
 from synthgym.analysis.steps import RESAMPLES, Line, line, ratio
 from synthgym.core.io import read_json

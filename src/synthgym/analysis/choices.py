@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from tabulate import tabulate
 
 from synthgym.analysis import runs, style
-from synthgym.analysis.statistics import LEVEL, estimate
+from synthgym.analysis.core.estimate import rounded
+from synthgym.analysis.core.statistics import LEVEL, estimate
 from synthgym.analysis.style import styled
-from synthgym.analysis.summary import rounded
 from synthgym.core.io import atomic, read_table, write_json
 
 Numbers = dict[str, Any]

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
-from synthgym.analysis import learning, style, verdicts
+from synthgym.analysis import style
+from synthgym.analysis.core import verdict as verdicts
+from synthgym.analysis.core.estimate import Numbers, estimate, rounded
+from synthgym.analysis.core.statistics import LEVEL, SEED, interquartile_mean
+from synthgym.analysis.core.tables import REAL
 from synthgym.analysis.figures import comparisons as figures
-from synthgym.analysis.files import REAL
-from synthgym.analysis.learning import Numbers
-from synthgym.analysis.statistics import LEVEL, SEED, interquartile_mean
-from synthgym.analysis.summary import rounded
 from synthgym.core.io import atomic, read_table, write_json
 
 Comparisons = Mapping[str, Mapping[str, Any]]
@@ -129,7 +129,7 @@ def returns(cells: Mapping[Cell, Sequence[np.ndarray]], section: Mapping[str, An
     """{trial: {arm: interquartile mean with interval, numbers of environments and agents}}."""
     return {
         trial: {
-            arm: learning.estimate(
+            arm: estimate(
                 float(interquartile_mean(np.concatenate(cells[arm, trial]))),
                 resampled({(arm, trial): cells[arm, trial]})[arm, trial],
             )
@@ -203,15 +203,15 @@ def claim(
     others = _chosen(cells, of["over"], of.get("over_trials") or trials)
     samples = resampled({cell: cells[cell] for cell in dict.fromkeys((*here, *others))})
     points = {cell: interquartile_mean(np.concatenate(cells[cell])) for cell in samples}
-    difference = learning.estimate(
+    difference = estimate(
         float(np.mean([points[c] for c in here]) - np.mean([points[c] for c in others])),
         np.mean([samples[c] for c in here], 0) - np.mean([samples[c] for c in others], 0),
     )
     span = verdicts.span_of(section["task"])
     verdict = (
-        verdicts.better(difference)
-        if of["expect"] == "better"
-        else verdicts.equal(difference, span)
+        verdicts.UNDECIDED
+        if of["expect"] == "equal" and span is None
+        else verdicts.expected(of).judge({k: v / (span or 1) for k, v in difference.items()})
     )
     share = {key: value / span for key, value in difference.items()} if span else None
     return {
@@ -232,14 +232,14 @@ def emergence(table: Mapping[str, Numbers]) -> list[Numbers]:
         if "one_step_last" in numbers:
             shares = np.array(numbers["one_step_last"])
             chosen = generator.integers(len(shares), size=(RESAMPLES, len(shares)))
-            share = learning.estimate(float(shares.mean()), shares[chosen].mean(1))
+            share = estimate(float(shares.mean()), shares[chosen].mean(1))
             beyond = {key: value - MOST for key, value in share.items()}
             found.append(
                 {
                     "says": f"In {arm} most episodes come to have one step (published: more than "
                     f"{MOST:.0%})",
                     "expect": "better",
-                    "verdict": verdicts.better(beyond),
+                    "verdict": verdicts.expected({"expect": "better"}).judge(beyond),
                     "difference": None,
                     "share": share,
                     "environments": len(shares),

@@ -15,10 +15,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from tabulate import tabulate
 
-from synthgym.analysis import files, runs, style
-from synthgym.analysis.statistics import LEVEL, RESAMPLES, estimate
+from synthgym.analysis import runs, style
+from synthgym.analysis.core.estimate import rounded
+from synthgym.analysis.core.statistics import LEVEL, RESAMPLES, estimate
+from synthgym.analysis.core.tables import read_runs
 from synthgym.analysis.style import styled
-from synthgym.analysis.summary import rounded
 from synthgym.core.io import atomic, write_json
 
 Numbers = dict[str, Any]
@@ -35,7 +36,7 @@ def run(
     `episodes` of the experts.
     """
     scale, tasks = config["scale"], config["expert_tasks"]
-    curves, episodes = (files.read(name, inputs[name]) for name in ("curves", "episodes"))
+    curves, episodes = (read_runs(name, inputs[name]) for name in ("curves", "episodes"))
     numbers = summarise(scale, tasks, curves, episodes)
     write_json(out / "summary.json", numbers)
     with atomic(out / "table.md") as path:

@@ -12,11 +12,11 @@ import pandas as pd
 from scipy import stats
 from tabulate import tabulate
 
-from synthgym.analysis import style, verdicts
+from synthgym.analysis import style
+from synthgym.analysis.core import verdict as verdicts
+from synthgym.analysis.core.estimate import Numbers, rounded
+from synthgym.analysis.core.statistics import LEVEL, difference, estimate
 from synthgym.analysis.figures import insight as figure
-from synthgym.analysis.learning import Numbers
-from synthgym.analysis.statistics import LEVEL, difference, estimate
-from synthgym.analysis.summary import rounded
 from synthgym.core.io import atomic, read_table, write_json
 
 Tasks = Mapping[str, Mapping[str, Any]]
@@ -102,7 +102,7 @@ def claims(policies: pd.DataFrame, found: Mapping[str, Numbers], tasks: Tasks) -
             about
             | {
                 "claim": "The action that pays best is as good a policy as what agents learn there",
-                "verdict": verdicts.equal(vars(less), verdicts.span_of(tasks[str(task)])),
+                "verdict": _equal(vars(less), verdicts.span_of(tasks[str(task)])),
                 "here": f"return {less.difference:+.1f} [{less.low:+.1f}, {less.high:+.1f}]",
             }
         )
@@ -117,6 +117,11 @@ def claims(policies: pd.DataFrame, found: Mapping[str, Numbers], tasks: Tasks) -
                 }
             )
     return said
+
+
+def _equal(less: Mapping[str, float], span: float | None) -> str:
+    share = None if span is None else {name: less[name] / span for name in ("low", "high")}
+    return verdicts.expected({"expect": "equal"}).judge(share) if share else verdicts.UNDECIDED
 
 
 def distances(states: pd.DataFrame) -> dict[str, float]:

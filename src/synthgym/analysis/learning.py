@@ -1,17 +1,14 @@
 """How fast do agents learn? Learning curves compared, with intervals that resample by network."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
-from synthgym.analysis.statistics import LEVEL, SEED, hierarchical
+from synthgym.analysis.core.estimate import NEVER, Numbers, estimate
+from synthgym.analysis.core.statistics import nested, times_chosen
 
-Numbers = dict[str, Any]
 PLAIN = "plain"  # the baseline that all others are compared with
-RESAMPLES = 2_000
-NEVER = float("inf")
 
 
 def matrix(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, list[int]]:
@@ -28,23 +25,6 @@ def matrix(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, list[int]]:
     return by_agent.columns.to_numpy(), by_agent.to_numpy(), sizes
 
 
-def resampled(sizes: Sequence[int], resamples: int = RESAMPLES) -> np.ndarray:
-    """Indices of agents, (resamples, agents): networks with replacement, then agents in each.
-
-    With one network, or none, only agents are resampled. Networks have equally many agents, which
-    ValueError insists on.
-    """
-    if len(set(sizes)) != 1:
-        raise ValueError(f"Networks have {sizes} agents: equally many are needed.")
-    generator = np.random.default_rng(SEED)
-    return hierarchical((len(sizes), 1, sizes[0]), generator, resamples).reshape(resamples, -1)
-
-
-def times_chosen(chosen: np.ndarray, agents: int) -> np.ndarray:
-    """How often each agent is among those of a resample: (resamples, agents)."""
-    return np.stack([np.bincount(row, minlength=agents) for row in chosen])
-
-
 def mean_curves(returns: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """(resamples, T): mean over the chosen agents."""
     return times_chosen(chosen, len(returns)) @ returns / chosen.shape[1]
@@ -59,15 +39,6 @@ def first_at(steps: np.ndarray, returns: np.ndarray, level: float | np.ndarray) 
     return np.where(there.any(-1), steps[there.argmax(-1)], NEVER)
 
 
-def estimate(value: float, resamples: np.ndarray) -> Numbers:
-    """{value, low, high}; None stands for NEVER."""
-    tail = (1 - LEVEL) / 2
-    # An order statistic, not between two of them: one of them may be NEVER.
-    low, high = np.quantile(resamples, [tail, 1 - tail], method="nearest")
-    numbers = {"value": value, "low": low, "high": high}
-    return {name: float(x) if np.isfinite(x) else None for name, x in numbers.items()}
-
-
 def compared(curves: pd.DataFrame, level: float | None, steps: Iterable[int]) -> Numbers:
     """{line: numbers} of one experiment; `steps`: where returns are compared with published ones.
 
@@ -80,7 +51,7 @@ def compared(curves: pd.DataFrame, level: float | None, steps: Iterable[int]) ->
     ends: dict[str, tuple[float, np.ndarray]] = {}
     for line, rows in curves.groupby("line", sort=False):
         at, returns, sizes = matrix(rows)
-        chosen = resampled(sizes)
+        chosen = nested(sizes)
         mean, means = returns.mean(0), mean_curves(returns, chosen)
         numbers: Numbers = {
             "networks": len(sizes) if (rows["environment_seed"] >= 0).all() else 0,

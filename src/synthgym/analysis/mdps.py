@@ -13,13 +13,12 @@ import pandas as pd
 from scipy import stats
 from tabulate import tabulate
 
-from synthgym.analysis import learning, style
 from synthgym.analysis import published_mdps as published
+from synthgym.analysis import style
+from synthgym.analysis.core.estimate import Numbers, estimate, rounded
+from synthgym.analysis.core.statistics import LEVEL, SEED, fraction_interval, nested
+from synthgym.analysis.core.tables import REAL
 from synthgym.analysis.figures import mdps as figures
-from synthgym.analysis.files import REAL
-from synthgym.analysis.learning import Numbers
-from synthgym.analysis.statistics import LEVEL, SEED, fraction_interval
-from synthgym.analysis.summary import rounded
 from synthgym.core.io import atomic, read_table, write_json
 from synthgym.plan.mdp_plan import RANKING
 
@@ -147,7 +146,7 @@ def groups(rows: pd.DataFrame, column: str, seeds: list[int] | None = None) -> l
 
 def resampled(values: list[np.ndarray]) -> tuple[float, np.ndarray]:
     """The mean; and that of resamples of MDPs, and of agents within each."""
-    chosen = learning.resampled([len(of_one) for of_one in values])
+    chosen = nested([len(of_one) for of_one in values])
     every = np.concatenate(values)
     return float(every.mean()), every[chosen].mean(1)
 
@@ -167,7 +166,7 @@ def judged(
             numbers: Numbers = {}
             for name, column in columns.items():
                 values = groups(of_arm, column, seeds)
-                numbers[name] = learning.estimate(*resampled(values))
+                numbers[name] = estimate(*resampled(values))
             numbers |= {"mdps": len(values), "agents": sum(map(len, values))}
             table.setdefault(str(arm), {})[which] = numbers
     return table
@@ -185,7 +184,7 @@ def steps_saved(
             if values:
                 mean, means = resampled(values)
                 # Independent groups: resamples of one go with any of the other.
-                shares = learning.estimate(1 - mean / real, 1 - means / reals[::-1])
+                shares = estimate(1 - mean / real, 1 - means / reals[::-1])
                 saved.setdefault(arm, {})[which] = shares
     return saved
 
@@ -202,7 +201,7 @@ def varied_less_fixed(rows: pd.DataFrame, making: Mapping[str, Numbers]) -> dict
         ]
         if all(pair):
             (varied, varieds), (fixed, fixeds) = map(resampled, pair)
-            table[which] = learning.estimate(varied - fixed, varieds - fixeds[::-1])
+            table[which] = estimate(varied - fixed, varieds - fixeds[::-1])
     return table
 
 
@@ -253,7 +252,7 @@ def ranking(means: pd.DataFrame, section: Mapping[str, Any]) -> dict[str, Number
         table[arm] = {
             "settings": settings,
             "mdps": mdps,
-            "spearman": learning.estimate(value, np.array(samples)),
+            "spearman": estimate(value, np.array(samples)),
             "kendall": float(np.nanmean([stats.kendalltau(row, real)[0] for row in there])),
             "regret": float(lost[there.argmax(1)].mean()),
             "regret_of_chance": float(lost.mean()),

@@ -12,10 +12,10 @@ import pandas as pd
 from tabulate import tabulate
 
 from synthgym.analysis import learning, published, style
+from synthgym.analysis.core.estimate import Numbers, rounded
+from synthgym.analysis.core.statistics import LEVEL
 from synthgym.analysis.figures import reward_curves, reward_map
-from synthgym.analysis.learning import PLAIN, Numbers
-from synthgym.analysis.statistics import LEVEL
-from synthgym.analysis.summary import rounded
+from synthgym.analysis.learning import PLAIN
 from synthgym.core.io import atomic, read_json, read_table, write_json
 
 Tasks = Mapping[str, Mapping[str, Any]]

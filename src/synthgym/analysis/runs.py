@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from synthgym.analysis.files import REAL
+from synthgym.analysis.core.tables import REAL
 
 RUN = ["environment", "environment_seed", "agent", "draw"]  # what names one training run
 

@@ -15,10 +15,10 @@ import pandas as pd
 from tabulate import tabulate
 
 from synthgym.analysis import style
+from synthgym.analysis.core.estimate import rounded
+from synthgym.analysis.core.statistics import LEVEL, difference
 from synthgym.analysis.figures import search as drawn
 from synthgym.analysis.published import SETTINGS
-from synthgym.analysis.statistics import LEVEL, difference
-from synthgym.analysis.summary import rounded
 from synthgym.core.io import atomic, read_json, read_table, write_json
 from synthgym.plan.search_plan import setting
 

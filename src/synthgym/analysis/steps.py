@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from synthgym.analysis import learning, runs
-from synthgym.analysis.learning import NEVER, Numbers, first_at
-from synthgym.analysis.statistics import bounds, hierarchical, interquartile_mean
+from synthgym.analysis import runs
+from synthgym.analysis.core.estimate import NEVER, Numbers, estimate
+from synthgym.analysis.core.statistics import bounds, hierarchical, interquartile_mean
+from synthgym.analysis.learning import first_at
 
 RESAMPLES = 1_000
 TUNED = "tuned"  # where agents are trained: in the task, with settings tuned for it
@@ -74,8 +75,8 @@ def ratio(synthetic: Line, real: Line) -> Numbers:
     theres, in_tasks = steps(synthetic.samples, real.samples)
     value = min(in_task, last) / there
     # Where it is not known how long it takes, low is that of the least that it can take.
-    least = learning.estimate(value, np.minimum(in_tasks, last) / theres)
-    known = learning.estimate(value, in_tasks / theres)
+    least = estimate(value, np.minimum(in_tasks, last) / theres)
+    known = estimate(value, in_tasks / theres)
     return {
         **least,
         "high": known["high"],

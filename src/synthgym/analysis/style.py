@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 
-from synthgym.analysis.files import REAL
+from synthgym.analysis.core.tables import REAL
 from synthgym.core.io import atomic
 
 WIDTH = 7.2  # inches; 1080 pixels, a README shows about 900

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from synthgym.analysis import files, report, runs
-from synthgym.analysis.files import REAL
-from synthgym.analysis.statistics import (
+from synthgym.analysis import report, runs
+from synthgym.analysis.core.statistics import (
     LEVEL,
     RESAMPLES,
     difference,
@@ -19,6 +18,7 @@ from synthgym.analysis.statistics import (
     fraction_interval,
     interquartile_mean,
 )
+from synthgym.analysis.core.tables import REAL, read_runs
 from synthgym.core.io import atomic, write_json
 
 DIGITS = 6  # significant digits kept: more than the intervals justify, alike on all machines
@@ -40,8 +40,8 @@ def run(
     inputs: `curves` and `episodes` (transfer and real), `progress` and `evaluations`; of agents of
     another library `client_curves` and `client_episodes`, which need not be there.
     """
-    tables = [files.read(name, inputs[name]) for name in INPUTS]
-    clients = [files.read(name, inputs[name]) for name in CLIENTS if inputs.get(name)]
+    tables = [read_runs(name, inputs[name]) for name in INPUTS]
+    clients = [read_runs(name, inputs[name]) for name in CLIENTS if inputs.get(name)]
     summary = summarise(config["scale"], config["tasks"], *tables, *clients)
     write_json(out / "summary.json", summary)
     with atomic(out / "summary.md") as path:

@@ -14,13 +14,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from synthgym.analysis import files, learning, runs, style, transfer_text
+from synthgym.analysis import learning, runs, style, transfer_text
+from synthgym.analysis.core.estimate import Numbers, estimate, rounded
+from synthgym.analysis.core.statistics import (
+    LEVEL,
+    NESTED,
+    SEED,
+    bounds,
+    hierarchical,
+    interquartile_mean,
+    times_chosen,
+)
+from synthgym.analysis.core.tables import REAL, read_runs
 from synthgym.analysis.figures import transfer as figures
-from synthgym.analysis.files import REAL
-from synthgym.analysis.learning import RESAMPLES, Numbers
-from synthgym.analysis.statistics import LEVEL, SEED, bounds, hierarchical, interquartile_mean
 from synthgym.analysis.steps import TUNED, Line, line, ratio
-from synthgym.analysis.summary import break_even, real_steps, rounded
+from synthgym.analysis.summary import break_even, real_steps
 from synthgym.core.io import atomic, write_json
 
 Tasks = Mapping[str, Mapping[str, Any]]
@@ -38,9 +46,9 @@ def run(
     real) and `progress`; `expert_curves`, of which there may be none.
     """
     scale, tasks = config["scale"], config["tasks"]
-    curves, progress = (files.read(name, inputs[name]) for name in ("curves", "progress"))
+    curves, progress = (read_runs(name, inputs[name]) for name in ("curves", "progress"))
     paths = list(inputs.get("expert_curves", ()))
-    experts = files.read("curves", paths) if paths else curves.iloc[:0]
+    experts = read_runs("curves", paths) if paths else curves.iloc[:0]
     found = [
         Found.of(task, section, curves, experts, progress)
         for task, section in sorted(tasks.items())
@@ -145,8 +153,8 @@ def stream(*names: str) -> np.random.Generator:
 
 
 def resampled(values: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Indices into `values` (seeds, algorithms, agents) in a row: (RESAMPLES, runs)."""
-    return hierarchical(values.shape, generator, RESAMPLES).reshape(RESAMPLES, -1)
+    """Indices into `values` (seeds, algorithms, agents) in a row: (NESTED, runs)."""
+    return hierarchical(values.shape, generator, NESTED).reshape(NESTED, -1)
 
 
 def summarise(
@@ -154,7 +162,7 @@ def summarise(
 ) -> Numbers:
     """All numbers; `profiles` and `lines` are those that are drawn, too."""
     summary: Numbers = {
-        "about": {"scale": scale, "level": LEVEL, "resamples": RESAMPLES, "tasks": {}},
+        "about": {"scale": scale, "level": LEVEL, "resamples": NESTED, "tasks": {}},
         "transfer": {},
         "profiles": [_shown(profile) for profile in profiles],
         "improvement": improvements(found),
@@ -184,7 +192,7 @@ def estimated(values: np.ndarray, generator: np.random.Generator) -> Numbers:
     chosen = resampled(values[:, None], generator)
     iqms = np.asarray(interquartile_mean(values.reshape(-1)[chosen]))
     value = float(interquartile_mean(values.reshape(-1)))
-    return learning.estimate(value, iqms) | {"seeds": len(values), "agents": values.size}
+    return estimate(value, iqms) | {"seeds": len(values), "agents": values.size}
 
 
 def transferred(found: Found) -> Numbers:
@@ -325,7 +333,7 @@ def improvements(found: list[Found]) -> list[Numbers]:
         made = [one.returns[place] for one in both for place in (name, other) if place != REAL]
         table.append(
             {"better": name, "than": other, "tasks": [one.task for one in both]}
-            | learning.estimate(value, samples)
+            | estimate(value, samples)
             | {"one_seed": any(len(values) == 1 for values in made)}
         )
     return table
@@ -343,7 +351,7 @@ def improvement(xs: np.ndarray, ys: np.ndarray, generator: np.random.Generator) 
     wins = alike * ((x[:, None] > y) + 0.5 * (x[:, None] == y))
     pairs = alike.sum()
     times_x, times_y = (
-        learning.times_chosen(resampled(v, generator), v.size).astype(float) for v in (xs, ys)
+        times_chosen(resampled(v, generator), v.size).astype(float) for v in (xs, ys)
     )
     return float(wins.sum() / pairs), ((times_x @ wins) * times_y).sum(1) / pairs
 
@@ -410,7 +418,7 @@ def unseen(found: list[Found]) -> list[Numbers]:
             samples = np.mean([samples for _, samples in each.values()], axis=0)
             table.append(
                 {"environment": name, "tasks": list(each), "one_seed": one_seed}
-                | learning.estimate(value, samples)
+                | estimate(value, samples)
             )
     return table
 
@@ -420,7 +428,7 @@ def seen_less(scores: np.ndarray, these: np.ndarray, generator: np.random.Genera
 
     scores: (seeds, algorithms, agents). these: (algorithms,), true or false.
     """
-    chosen = hierarchical(scores.shape, generator, RESAMPLES)
+    chosen = hierarchical(scores.shape, generator, NESTED)
     values = scores.reshape(-1)
 
     def iqm(runs_: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from synthgym.analysis.files import REAL
+from synthgym.analysis.core.tables import REAL
 from synthgym.analysis.steps import TUNED
 
 Numbers = Mapping[str, Any]

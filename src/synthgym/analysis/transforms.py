@@ -20,9 +20,9 @@ from matplotlib.ticker import NullFormatter
 from tabulate import tabulate
 
 from synthgym.analysis import style
-from synthgym.analysis.statistics import LEVEL, SEED, bootstrap_interval, fraction_interval
+from synthgym.analysis.core.estimate import rounded
+from synthgym.analysis.core.statistics import LEVEL, SEED, bootstrap_interval, fraction_interval
 from synthgym.analysis.style import styled
-from synthgym.analysis.summary import rounded
 from synthgym.core.io import atomic, read_table, write_json
 
 Numbers = dict[str, Any]

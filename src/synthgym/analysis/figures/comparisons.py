@@ -12,9 +12,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter
 
 from synthgym.analysis import style
+from synthgym.analysis.core.statistics import interquartile_mean
+from synthgym.analysis.core.tables import REAL
 from synthgym.analysis.figures.common import INTERVAL, SOLVED, below, place_name, solved_entry
-from synthgym.analysis.files import REAL
-from synthgym.analysis.statistics import interquartile_mean
 from synthgym.analysis.style import styled
 
 Numbers = Mapping[str, Any]

@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from synthgym.analysis import style
+from synthgym.analysis.core.statistics import LEVEL, estimate
 from synthgym.analysis.figures.common import SOLVED, below
-from synthgym.analysis.statistics import LEVEL, estimate
 from synthgym.analysis.style import styled
 
 KINDS = {"best paid": "#0072B2", "trained": "#E69F00", "random": "#999999"}

@@ -14,10 +14,10 @@ from matplotlib.ticker import MaxNLocator
 
 from synthgym.analysis import published_mdps as published
 from synthgym.analysis import style
+from synthgym.analysis.core.statistics import LEVEL, fraction_interval
+from synthgym.analysis.core.tables import REAL
 from synthgym.analysis.figures.behaviour import histograms as overlaid
 from synthgym.analysis.figures.common import SOLVED, below, edges_of, place_name
-from synthgym.analysis.files import REAL
-from synthgym.analysis.statistics import LEVEL, fraction_interval
 from synthgym.analysis.style import styled
 from synthgym.plan.mdp_plan import RANKING
 

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from synthgym.analysis import learning, published, style
+from synthgym.analysis.core.statistics import LEVEL, nested
 from synthgym.analysis.figures.common import SOLVED, below
 from synthgym.analysis.learning import PLAIN
-from synthgym.analysis.statistics import LEVEL
 from synthgym.analysis.style import styled
 
 BASELINES = ("#999999", "#bbbbbb", "#cccccc")  # but for the plain agent
@@ -84,7 +84,7 @@ def draw(curves: pd.DataFrame, tasks: Mapping[str, Mapping[str, Any]], scale: st
 def _panel(axes: Axes, rows: pd.DataFrame, looks: Mapping[str, Mapping[str, Any]]) -> None:
     for line, mine in rows.groupby("line", sort=False):
         steps, returns, sizes = learning.matrix(mine)
-        means = learning.mean_curves(returns, learning.resampled(sizes, resamples=500))
+        means = learning.mean_curves(returns, nested(sizes, resamples=500))
         low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
         colour = looks[str(line)]["color"]
         axes.fill_between(steps, low, high, color=colour, alpha=0.15, lw=0)

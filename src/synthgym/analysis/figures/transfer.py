@@ -9,8 +9,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from synthgym.analysis import style
+from synthgym.analysis.core.tables import REAL
 from synthgym.analysis.figures.common import INTERVAL, below, place_name
-from synthgym.analysis.files import REAL
 from synthgym.analysis.steps import TUNED, Line
 from synthgym.analysis.style import styled
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from PIL import Image
 
-from synthgym.analysis import files, report, style
+from synthgym.analysis import report, style
+from synthgym.analysis.core.tables import place, read_runs
 from synthgym.analysis.figures import rollout
 from synthgym.analysis.page import glance, origins, text
 from synthgym.analysis.page.origins import Entry, Origins
@@ -243,11 +244,11 @@ class Content:
 
     def episodes(self, task: str) -> list[Picture]:
         """The figure of the recorded episodes of a task, if there are any."""
-        mine = [path for path in self.inputs["rollouts"] if files.place(path)[0] == task]
+        mine = [path for path in self.inputs["rollouts"] if place(path)[0] == task]
         if not mine:
             return []
         path = self.work / task / "rollout.png"
-        steps = files.read("rollouts", mine)
+        steps = read_runs("rollouts", mine)
         style.save(rollout.draw(steps, self.config["tasks"][task], self.scale), path)
         return [self.picture(path, [self.origins.at(of.parent) for of in mine], task)]
 
