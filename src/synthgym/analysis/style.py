@@ -74,6 +74,7 @@ RC: dict[str, Any] = {
     "ytick.labelsize": 8,
 }
 
+
 def colours(names: Iterable[str]) -> dict[str, str]:
     """A colour per way of making an environment, and grey for `real`."""
     names = list(names)

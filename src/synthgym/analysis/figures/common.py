@@ -28,7 +28,7 @@ BINS = 40
 NOTE_WIDTH = 125  # characters
 
 
-def drawn(stage: str, functions: Mapping[str, Any], **given: Any) -> dict[str, Figure]:
+def draw(stage: str, functions: Mapping[str, Any], **given: Any) -> dict[str, Figure]:
     """The figures of a stage by name: each by the function of its name, which asks by name for
     what it draws.
 
@@ -88,7 +88,7 @@ def below(
 
 def keys(looks: Mapping[str, Look], **more: Any) -> dict[str, Line2D]:
     """A legend's entry for each line."""
-    return {name.replace("_", " "): Line2D([], [], **more, **look) for name, look in looks.items()}
+    return {name: Line2D([], [], **{**look, **more}) for name, look in looks.items()}
 
 
 def band(axes: Axes, x: Any, y: Any, low: Any, high: Any, look: Look) -> None:
@@ -106,9 +106,7 @@ def estimates(axes: Axes, at: Mapping[Any, Estimate], look: Look) -> None:
 def reach(e: Estimate | Mapping[str, float]) -> list[list[float]]:
     """Lengths of an interval on both sides of its estimate, for error bars."""
     value, low, high = (
-        (e.iqm, e.low, e.high)
-        if isinstance(e, Estimate)
-        else (e["value"], e["low"], e["high"])
+        (e.iqm, e.low, e.high) if isinstance(e, Estimate) else (e["value"], e["low"], e["high"])
     )
     return [[value - low], [high - value]]
 

@@ -64,9 +64,7 @@ def effort(
     return figure
 
 
-def _bar(
-    axes: Axes, y: int, first: pd.Series, seeds: pd.Series, colour: str, label: str
-) -> None:
+def _bar(axes: Axes, y: int, first: pd.Series, seeds: pd.Series, colour: str, label: str) -> None:
     left, _ = axes.get_xlim()
     end = left
     if len(first):

@@ -23,13 +23,15 @@ def rollout(rollouts: pd.DataFrame, task: Task, scale: str) -> Figure:
     panels = figure.subplots(len(quantities), len(names), sharex=True, sharey="row", squeeze=False)
     for row, quantity in zip(panels, quantities, strict=True):
         for axes, name in zip(row, names, strict=True):
-            chosen = rollouts[(rollouts["environment"] == name) & (rollouts["quantity"] == quantity)]
+            chosen = rollouts[
+                (rollouts["environment"] == name) & (rollouts["quantity"] == quantity)
+            ]
             _trace(axes, chosen.sort_values("step"), colours[name])
             whole = quantity == "action" and task["action"]["kind"] == "discrete"
             axes.yaxis.set_major_locator(MaxNLocator(3, integer=whole))
         row[0].set_ylabel(fill(quantity, 18), rotation=0, ha="right", va="center")
-    for axes, name in zip(panels[0], names, strict=True):
-        rewards = rollouts[(rollouts["environment"] == name) & (rollouts["kind"] == "reward")]["value"]
+    for axes, (name, steps) in zip(panels[0], episodes.items(), strict=True):
+        rewards = steps.loc[steps["kind"] == "reward", "value"]
         axes.set_title(f"{fill(name, 18)}\nreturn {short(rewards.sum())}")
     for axes in panels[-1]:
         axes.set_xlabel("step")

@@ -7,7 +7,7 @@ from typing import Any
 from synthgym.analysis import runs, style
 from synthgym.analysis.core import tables
 from synthgym.analysis.figures.behaviour import behaviour as behaviour
-from synthgym.analysis.figures.common import drawn
+from synthgym.analysis.figures.common import draw
 from synthgym.analysis.figures.effort import effort as effort
 from synthgym.analysis.figures.meta_training import meta_training as meta_training
 from synthgym.analysis.figures.returns import returns as returns
@@ -27,7 +27,7 @@ def run(
     `surface` and `rollouts`. Raises ValueError if one of them says nothing.
     """
     given = {name: tables.read_runs(name, inputs[name]) for name in INPUTS}
-    figures = drawn(
+    figures = draw(
         "figures",
         globals(),
         trained_with=runs.meta_agents(given["progress"]),
