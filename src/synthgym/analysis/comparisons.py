@@ -13,13 +13,14 @@ import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
-from synthgym.analysis import style
+from synthgym.analysis.core import report
 from synthgym.analysis.core import verdict as verdicts
 from synthgym.analysis.core.estimate import Numbers, estimate, rounded
 from synthgym.analysis.core.statistics import LEVEL, SEED, interquartile_mean
 from synthgym.analysis.core.tables import REAL
 from synthgym.analysis.figures import comparisons as figures
-from synthgym.core.io import atomic, read_table, write_json
+from synthgym.analysis.figures.common import draw
+from synthgym.core.io import read_table
 
 Comparisons = Mapping[str, Mapping[str, Any]]
 Cell = tuple[str, str]  # arm, trial
@@ -43,20 +44,16 @@ def run(
     curves = pd.concat([tables["curves"], tables["real_curves"]], ignore_index=True)
     progress = pd.concat([tables["progress"], tables["plan_progress"]], ignore_index=True)
     numbers = rounded(summarise(scale, comparisons, curves, progress))
-    write_json(out / "summary.json", numbers)
-    with atomic(out / "table.md") as path:
-        path.write_text(markdown(numbers, comparisons), encoding="utf-8")
-    drawn = []
-    for name, section in comparisons.items():
-        evaluations = tables["evaluations"]
-        fitness, costs = (
-            table[table["comparison"] == name] if len(table) else table
-            for table in (evaluations, progress)
-        )
-        figure = figures.draw(section, numbers["comparisons"][name], fitness, costs, scale)
-        drawn.append(f"comparison_{name}.png")
-        style.save(figure, out / drawn[-1])
-    return ["summary.json", "table.md", *drawn]
+    drawn = draw(
+        "comparison_report",
+        vars(figures),
+        comparisons=comparisons,
+        numbers=numbers,
+        evaluations=tables["evaluations"],
+        progress=progress,
+        scale=scale,
+    )
+    return report.write(out, numbers, markdown(numbers, comparisons), drawn)
 
 
 def read(paths: Iterable[Path], comparisons: Comparisons) -> pd.DataFrame:

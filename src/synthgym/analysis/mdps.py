@@ -14,12 +14,13 @@ from scipy import stats
 from tabulate import tabulate
 
 from synthgym.analysis import published_mdps as published
-from synthgym.analysis import style
+from synthgym.analysis.core import report
 from synthgym.analysis.core.estimate import Numbers, estimate, rounded
 from synthgym.analysis.core.statistics import LEVEL, SEED, fraction_interval, nested
 from synthgym.analysis.core.tables import REAL
 from synthgym.analysis.figures import mdps as figures
-from synthgym.core.io import atomic, read_table, write_json
+from synthgym.analysis.figures.common import draw
+from synthgym.core.io import read_table
 from synthgym.plan.mdp_plan import RANKING
 
 Tasks = Mapping[str, Mapping[str, Any]]
@@ -46,19 +47,16 @@ def run(
     }
     costs = [tables[name] for name in ("progress", "model_progress") if name in tables]
     numbers = rounded(summarise(scale, tasks, found, pd.concat(costs, ignore_index=True)))
-    write_json(out / "summary.json", numbers)
-    with atomic(out / "table.md") as path:
-        path.write_text(markdown(numbers, tasks), encoding="utf-8")
-    drawn = {
-        "mdp_feasibility": figures.feasibility(found["evaluations"], tasks, scale),
-        "mdp_returns": figures.returns(found["episodes"], numbers, tasks, scale),
-        "mdp_histograms": figures.histograms(found["values"], numbers, tasks, scale),
-        "mdp_ranking": figures.ranking(rankings(found["curves"]), numbers, tasks, scale),
-        "mdp_noise": figures.noise(found["noise"], tasks, scale),
-    }
-    for name, figure in drawn.items():
-        style.save(figure, out / f"{name}.png")
-    return ["summary.json", "table.md", *(f"{name}.png" for name in drawn)]
+    drawn = draw(
+        "mdp_report",
+        vars(figures),
+        **{name: found[name] for name in ("evaluations", "episodes", "values", "noise")},
+        means=rankings(found["curves"]),
+        numbers=numbers,
+        tasks=tasks,
+        scale=scale,
+    )
+    return report.write(out, numbers, markdown(numbers, tasks), drawn)
 
 
 def _read(paths: Iterable[Path]) -> pd.DataFrame:

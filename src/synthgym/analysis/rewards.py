@@ -11,12 +11,14 @@ from typing import Any
 import pandas as pd
 from tabulate import tabulate
 
-from synthgym.analysis import learning, published, style
+from synthgym.analysis import learning, published
+from synthgym.analysis.core import report
 from synthgym.analysis.core.estimate import Numbers, rounded
 from synthgym.analysis.core.statistics import LEVEL
-from synthgym.analysis.figures import reward_curves, reward_map
+from synthgym.analysis.figures import rewards as figures
+from synthgym.analysis.figures.common import draw
 from synthgym.analysis.learning import PLAIN
-from synthgym.core.io import atomic, read_json, read_table, write_json
+from synthgym.core.io import read_json, read_table
 
 Tasks = Mapping[str, Mapping[str, Any]]
 
@@ -39,13 +41,16 @@ def run(
     progress = progress.assign(real_steps=progress["real_steps"] * each)
     numbers = summarise(scale, tasks, curves, progress)
     numbers["tuned"] = tuned(tasks, inputs.get("best", ()), inputs.get("tried", ()))
-    write_json(out / "summary.json", numbers)
-    with atomic(out / "table.md") as path:
-        path.write_text(markdown(numbers, tasks), encoding="utf-8")
-    style.save(reward_curves.draw(curves, tasks, scale), out / "reward_curves.png")
-    maps = [read_table(path) for path in sorted(inputs["maps"])]
-    style.save(reward_map.draw(maps, tasks, scale), out / "reward_map.png")
-    return ["summary.json", "table.md", "reward_curves.png", "reward_map.png"]
+    drawn = draw(
+        "reward_report",
+        vars(figures),
+        curves=curves,
+        levels={name: published.level(name, section["solved"]) for name, section in tasks.items()},
+        maps=[read_table(path) for path in sorted(inputs["maps"])],
+        tasks=tasks,
+        scale=scale,
+    )
+    return report.write(out, numbers, markdown(numbers, tasks), drawn)
 
 
 def read(networks: Iterable[Path], without: Iterable[Path]) -> pd.DataFrame:

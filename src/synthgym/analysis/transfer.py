@@ -29,6 +29,7 @@ from synthgym.analysis.core.statistics import (
 from synthgym.analysis.core.tables import REAL, read_runs
 from synthgym.analysis.core.verdict import HOLDS, Evidence, Measure, expected, judge
 from synthgym.analysis.figures import transfer as figures
+from synthgym.analysis.figures.common import draw
 from synthgym.analysis.learning import mean_curves
 from synthgym.analysis.steps import TUNED, Line, line, ratio
 from synthgym.analysis.summary import break_even, real_steps
@@ -59,11 +60,15 @@ def run(
     numbers = summarise(scale, results, profiles, lines)
     numbers["claims"] = judge(config.get("claims", ()), measures(numbers))
     numbers = rounded(numbers)
-    drawn = {
-        "transfer_profiles": figures.profiles(profiles, scale),
-        "transfer_improvement": figures.improvement(numbers["improvement"], scale),
-        "transfer_efficiency": figures.efficiency(lines, tasks, scale),
-    }
+    drawn = draw(
+        "transfer_report",
+        vars(figures),
+        profiles=profiles,
+        improvement=numbers["improvement"],
+        lines=lines,
+        tasks=tasks,
+        scale=scale,
+    )
     return report.write(out, numbers, transfer_text.markdown(numbers), drawn)
 
 
