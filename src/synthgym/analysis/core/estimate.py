@@ -39,7 +39,7 @@ def finite(numbers: Mapping[str, float]) -> Numbers:
     return {name: float(x) if np.isfinite(x) else None for name, x in numbers.items()}
 
 
-def less(e: Mapping[str, float], amount: float, divisor: float = 1.0) -> Numbers:
+def less(e: Mapping[str, Any], amount: float, divisor: float = 1.0) -> Numbers:
     """The estimate less an amount, over a divisor."""
     return {name: (e[name] - amount) / divisor for name in ("value", "low", "high")}
 

@@ -37,7 +37,7 @@ class Range:
     most: float = math.inf
     open: bool = False
 
-    def judge(self, e: Mapping[str, float | None]) -> str:
+    def judge(self, e: Mapping[str, Any]) -> str:
         """By the interval {low, high} of an estimate; None stands for NEVER."""
         low, high = (NEVER if bound is None else bound for bound in (e["low"], e["high"]))
         if self._below(high) or self._above(low):
