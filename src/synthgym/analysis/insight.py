@@ -121,7 +121,9 @@ def claims(policies: pd.DataFrame, found: Mapping[str, Numbers], tasks: Tasks) -
 
 def _equal(less: Mapping[str, float], span: float | None) -> str:
     share = None if span is None else {name: less[name] / span for name in ("low", "high")}
-    return verdicts.expected({"expect": "equal"}).judge(share) if share else verdicts.UNDECIDED
+    if share is None:
+        return verdicts.UNDECIDED
+    return verdicts.Range(-verdicts.MARGIN, verdicts.MARGIN).judge(share)
 
 
 def distances(states: pd.DataFrame) -> dict[str, float]:

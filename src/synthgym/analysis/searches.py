@@ -14,11 +14,10 @@ import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
-from synthgym.analysis import style
+from synthgym.analysis import published, style
 from synthgym.analysis.core.estimate import rounded
 from synthgym.analysis.core.statistics import LEVEL, difference
 from synthgym.analysis.figures import search as drawn
-from synthgym.analysis.published import SETTINGS
 from synthgym.core.io import atomic, read_json, read_table, write_json
 from synthgym.plan.search_plan import setting
 
@@ -62,7 +61,7 @@ def summarise(plan: Mapping[str, Any], of: Mapping[str, Any]) -> Numbers:
     whole = trials[trials["budget"] == plan["search"]["budget"]["max"]]
     compared = {name: _by_seed(of["comparison"], name) for name in ("best", "default")}
     gain = difference(compared["best"], compared["default"])
-    published = SETTINGS.get(plan["task"]["name"], {})
+    settings = published.about("searches", "settings", plan["task"]["name"])
     same = all(_same(setting(of["best"], name), setting(plan, name)) for name in space)
     return {
         "configurations": int(trials["configuration"].nunique()),
@@ -82,7 +81,7 @@ def summarise(plan: Mapping[str, Any], of: Mapping[str, Any]) -> Numbers:
             name: {
                 "best": setting(of["best"], name),
                 "default": setting(plan, name),
-                "published": published.get(name),
+                "published": settings.get(name),
                 "importance": of["importance"]["shares"][name],
             }
             for name in space

@@ -42,4 +42,5 @@ CLAIMS = (
 
 def claims(judged: Sequence[Mapping[str, Any]]) -> str:
     """The section on claims; empty where the plan has none of what this scale computes."""
-    return document("## Claims", CLAIMS, table(judged)).strip() if judged else ""
+    rows = [{name: row[name] for name in row if name != "estimates"} for row in judged]
+    return document("## Claims", CLAIMS, table(rows)).strip() if rows else ""

@@ -12,8 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from synthgym.analysis import published_mdps as published
-from synthgym.analysis import style
+from synthgym.analysis import published, style
 from synthgym.analysis.core.statistics import LEVEL, fraction_interval
 from synthgym.analysis.core.tables import REAL
 from synthgym.analysis.figures.behaviour import histograms as overlaid
@@ -46,12 +45,14 @@ def feasibility(evaluations: pd.DataFrame, tasks: Tasks, scale: str) -> Figure:
         for arm in section["evolved"]:
             rows = evaluations[(evaluations["task"] == task) & (evaluations["arm"] == arm)]
             _searches(left, right, rows, section["solved"], colour_of[arm])
-        theirs = published.FEASIBILITY.get(task, {})
+        theirs, solved_by = (
+            published.about("mdps", name, task) for name in ("feasibility", "solved_by")
+        )
         left.plot(list(theirs), list(theirs.values()), zorder=3, **PUBLISHED)
         left.axhline(section["solved"], **SOLVED)
         right.plot(
-            list(published.SOLVED_BY.get(task, {})),
-            [n / published.RUNS for n in published.SOLVED_BY.get(task, {}).values()],
+            list(solved_by),
+            [n / published.values("mdps")["searches"] for n in solved_by.values()],
             **PUBLISHED,
         )
         last = evaluations.loc[evaluations["task"] == task, "generation"].max()
@@ -155,7 +156,7 @@ def _bars(
         axes.bar(y, e["value"], color=colour_of[arm], alpha=0.75)
         reach = [[e["value"] - e["low"]], [e["high"] - e["value"]]]
         axes.errorbar(y, e["value"], yerr=reach, color="black", lw=1)
-        theirs = published.of(task, agent, arm).steps
+        theirs = published.of_agents(task, agent, arm)["steps"]
         if what == "steps" and theirs is not None:
             axes.plot(y, theirs, **PUBLISHED)
     axes.set_xticks([])
