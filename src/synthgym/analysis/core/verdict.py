@@ -130,12 +130,13 @@ def judge(claims: Iterable[Claim], measures: Mapping[str, Measure], **about: Any
 
 
 def _measure(claim: Claim, measures: Mapping[str, Measure]) -> Measure:
-    if claim["measure"] not in measures:
+    name = claim.get("measure", "return")
+    if name not in measures:
         raise ValueError(
-            f"The claim “{claim['says']}” is about {claim['measure']}, of which this report has no "
-            f"numbers. Name one of these as its measure: {', '.join(measures)}."
+            f"The claim “{claim['says']}” is about {name}, of which this report has no numbers. "
+            f"Name one of these as its measure: {', '.join(measures)}."
         )
-    return measures[claim["measure"]]
+    return measures[name]
 
 
 def _verdict(claim: Claim, evidence: Sequence[Evidence]) -> str:
