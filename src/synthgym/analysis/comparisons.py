@@ -27,6 +27,7 @@ from synthgym.analysis.core.statistics import LEVEL, NESTED, SEED, interquartile
 from synthgym.analysis.core.tables import REAL, read, table
 from synthgym.analysis.core.verdict import Claim, Evidence, judge, span_of
 from synthgym.analysis.figures import comparisons as figures
+from synthgym.analysis.figures.common import draw
 
 Comparisons = Mapping[str, Mapping[str, Any]]
 Cell = tuple[str, str]  # arm, trial
@@ -52,48 +53,49 @@ def run(
     curves, evaluations = both("curves", "real_curves"), both("evaluations")
     progress = both("progress", "plan_progress")
     numbers = summarise(scale, comparisons, curves, progress)
-    drawn = {
-        f"comparison_{name}": figures.draw(
-            section, numbers["comparisons"][name], evaluations[name], progress[name], scale
-        )
-        for name, section in comparisons.items()
-    }
+    drawn = draw(
+        "comparison_report",
+        vars(figures),
+        comparisons=comparisons,
+        numbers=numbers,
+        evaluations=evaluations,
+        progress=progress,
+        scale=scale,
+    )
     return write(out, numbers, markdown(numbers, comparisons), drawn)
 
 
-def placed(rows: pd.DataFrame, comparisons: Comparisons) -> dict[str, pd.DataFrame]:
-    """The rows of each comparison.
+def placed(rows: pd.DataFrame, comparisons: Comparisons) -> pd.DataFrame:
+    """The rows of each comparison, with its name as a column.
 
-    Those of an environment of the plan are of each comparison that takes part of it.
+    Those of an environment of the plan are there once for each comparison that takes part of it.
     """
     if rows.empty:
-        return dict.fromkeys(comparisons, rows)
+        return rows
     own = rows["family"] == "comparisons"
-    return {
-        name: rows[
-            (own & (rows["experiment"] == name))
-            | (
-                ~own
-                & (rows["experiment"] == section["task"]["name"])
-                & rows["arm"].isin(set(section["arms"]) - set(section["made"]))
-            )
-        ]
-        for name, section in comparisons.items()
-    }
+    parts = []
+    for name, section in comparisons.items():
+        of_plan = rows["arm"].isin(set(section["arms"]) - set(section["made"])) & ~own
+        named = (own & (rows["experiment"] == name)) | (
+            of_plan & (rows["experiment"] == section["task"]["name"])
+        )
+        parts.append(rows[named].assign(comparison=name))
+    return pd.concat(parts, ignore_index=True)
 
 
 def summarise(
     scale: str,
     comparisons: Comparisons,
-    curves: Mapping[str, pd.DataFrame],
-    progress: Mapping[str, pd.DataFrame],
+    curves: pd.DataFrame,
+    progress: pd.DataFrame,
 ) -> Numbers:
     """Of each comparison: returns of each arm in each trial, costs of each arm; and the claims."""
     about = {"scale": scale, "level": LEVEL}
     summary: Numbers = {"about": about, "comparisons": {}, "claims": []}
     for name, section in comparisons.items():
-        cells, diverged = cells_of(curves[name])
-        made = making(progress[name], section)
+        cells, diverged = cells_of(curves[curves["comparison"] == name])
+        costs = progress[progress["comparison"] == name] if len(progress) else progress
+        made = making(costs, section)
         summary["comparisons"][name] = {
             "returns": returns(cells, section),
             "diverged": sum(diverged.values()),

@@ -12,12 +12,13 @@ import pandas as pd
 from scipy import stats
 from tabulate import tabulate
 
-from synthgym.analysis import style
+from synthgym.analysis.core import report
 from synthgym.analysis.core import verdict as verdicts
 from synthgym.analysis.core.estimate import Numbers, rounded
 from synthgym.analysis.core.statistics import LEVEL, difference, estimate
-from synthgym.analysis.figures import insight as figure
-from synthgym.core.io import atomic, read_table, write_json
+from synthgym.analysis.figures import insight as figures
+from synthgym.analysis.figures.common import draw
+from synthgym.core.io import read_table
 
 Tasks = Mapping[str, Mapping[str, Any]]
 INPUTS = ("policies", "importance", "symmetry", "states")
@@ -36,11 +37,8 @@ def run(
     tables = {name: read(inputs[name]) for name in INPUTS}
     numbers = {"about": {"scale": scale, "level": LEVEL}, **summarise(tables)}
     numbers = rounded(numbers | {"claims": claims(tables["policies"], numbers["tasks"], tasks)})
-    write_json(out / "summary.json", numbers)
-    with atomic(out / "table.md") as path:
-        path.write_text(markdown(numbers, tasks), encoding="utf-8")
-    style.save(figure.draw(tables, tasks, scale), out / "insight.png")
-    return ["summary.json", "table.md", "insight.png"]
+    drawn = draw("insight_report", vars(figures), tables=tables, tasks=tasks, scale=scale)
+    return report.write(out, numbers, markdown(numbers, tasks), drawn)
 
 
 def read(paths: Iterable[Path]) -> pd.DataFrame:

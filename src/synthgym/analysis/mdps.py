@@ -31,6 +31,7 @@ from synthgym.analysis.core.statistics import LEVEL, NESTED, SEED, fraction_inte
 from synthgym.analysis.core.tables import REAL, read, table
 from synthgym.analysis.core.verdict import Claim, Evidence, judge, span_of
 from synthgym.analysis.figures import mdps as figures
+from synthgym.analysis.figures.common import draw
 
 Tasks = Mapping[str, Mapping[str, Any]]
 RANKING = "ranking"  # the trial in which settings are ranked
@@ -57,13 +58,15 @@ def run(
     tables |= {name: both(name, f"real_{name}") for name in ("curves", "episodes")}
     tables["progress"] = both("progress", "model_progress")
     numbers = summarise(scale, tasks, tables)
-    drawn = {
-        "mdp_feasibility": figures.feasibility(tables["evaluations"], tasks, scale),
-        "mdp_returns": figures.returns(tables["episodes"], numbers, tasks, scale),
-        "mdp_histograms": figures.histograms(tables["values"], numbers, tasks, scale),
-        "mdp_ranking": figures.ranking(rankings(tables["curves"]), numbers, tasks, scale),
-        "mdp_noise": figures.noise(tables["noise"], tasks, scale),
-    }
+    drawn = draw(
+        "mdp_report",
+        vars(figures),
+        **tables,
+        means=rankings(tables["curves"]),
+        numbers=numbers,
+        tasks=tasks,
+        scale=scale,
+    )
     return write(out, numbers, markdown(numbers, tasks), drawn)
 
 

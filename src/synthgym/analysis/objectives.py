@@ -11,16 +11,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from tabulate import tabulate
 
-from synthgym.analysis import runs, style
+from synthgym.analysis import runs
+from synthgym.analysis.core import report
 from synthgym.analysis.core.estimate import rounded
 from synthgym.analysis.core.statistics import LEVEL, SEED, difference, estimate, interquartile_mean
-from synthgym.analysis.style import styled
-from synthgym.core.io import atomic, read_table, write_json
+from synthgym.analysis.figures import objectives as figures
+from synthgym.analysis.figures.common import draw
+from synthgym.core.io import read_table
 
 Numbers = dict[str, Any]
 Plan = Mapping[str, Any]
@@ -45,12 +44,10 @@ def run(
     of = {name: _placed(inputs[name]) for name in ("progress", "evaluations", "drift")}
     made = sum(int(read_table(path)["real_steps"].sum()) for path in inputs.get("environment", ()))
     numbers = summarise(scale, plan, curves, of["progress"], of["evaluations"], made)
-    write_json(out / "summary.json", numbers)
-    with atomic(out / "table.md") as path:
-        path.write_text(markdown(numbers, plan), encoding="utf-8")
-    style.save(learning(curves, plan, scale), out / "objective_learning.png")
-    style.save(drifts(of["drift"], plan, scale), out / "drifts.png")
-    return ["summary.json", "table.md", "objective_learning.png", "drifts.png"]
+    drawn = draw(
+        "objective_report", vars(figures), curves=curves, drift=of["drift"], plan=plan, scale=scale
+    )
+    return report.write(out, numbers, markdown(numbers, plan), drawn)
 
 
 def summarise(
@@ -345,108 +342,3 @@ def _times(times: Numbers) -> str:
 
 def _words(place: str) -> str:
     return {"real": "task", "synthetic": "synthetic environment"}[place]
-
-
-@styled
-def learning(curves: pd.DataFrame, plan: Plan, scale: str) -> Figure:
-    """Return over training steps in the real task: a panel per task, a line per objective."""
-    tasks, look = list(plan["tasks"]), _look(plan)
-    columns = min(COLUMNS, len(tasks))
-    rows = -(-len(tasks) // columns)
-    figure = style.blank(1.3 + 1.75 * rows)
-    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for unused in panels[len(tasks) :]:
-        unused.remove()
-    for axes, task in zip(panels, tasks, strict=False):
-        here = curves[curves["task"] == task]
-        for name, line in look.items():
-            _line(axes, here[here["objective"] == name], line)
-        section, solved = plan["tasks"][task], plan["tasks"][task]["solved"]
-        far = solved is not None and 1.0 < 3.0 * axes.dataLim.ymax < solved
-        if solved is not None and not far:  # else it would leave no height for the lines
-            axes.axhline(solved, color="black", ls=":", lw=0.9)
-        said = " (meta-training)" if task == plan["task"] else ""
-        said += f" (solved: {solved:,.0f})" if far else ""
-        axes.set_title(section["id"] + said)
-        axes.ticklabel_format(axis="x", style="sci", scilimits=(0, 0))
-    for axes in panels[max(0, len(tasks) - columns) : len(tasks)]:
-        axes.set_xlabel("steps in the real task")
-    for axes in panels[: len(tasks) : columns]:
-        axes.set_ylabel("return per episode")
-    n = curves.groupby(["task", "objective"])[["meta_seed", "draw"]].apply(
-        lambda rows: len(rows.drop_duplicates())
-    )
-    entries = {name.replace("_", " "): Line2D([], [], **line) for name, line in look.items()}
-    entries["solved"] = Line2D([], [], color="black", ls=":", lw=0.9)
-    figure.legend(
-        entries.values(),
-        entries.keys(),
-        loc="outside lower left",
-        ncols=6,
-        title=f"Lines: interquartile mean of at least {n.min()} agents; bands: {LEVEL:.0%} "
-        "interval.",
-        alignment="left",
-    )
-    figure.suptitle(f"Learning by each objective, scale “{scale}”", x=0.01, ha="left")
-    return figure
-
-
-@styled
-def drifts(drift: pd.DataFrame, plan: Plan, scale: str) -> Figure:
-    """Drift over (ratio, advantage), a panel per function; below, the objective at two advantages.
-
-    Of an objective with several meta-trainings the first is shown.
-    """
-    look, first = _look(plan), drift["meta_seed"] == drift["meta_seed"].min()
-    one = drift[first & (drift["objective"] == next(iter(plan["learned"])))]
-    tables = {name: one[one["drift"] == name] for name in GIVEN}
-    learned = drift[first & (drift["drift"] == "lpo")]
-    tables |= {name: learned[learned["objective"] == name] for name in plan["learned"]}
-    figure = style.blank(4.6)
-    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 1.15))[:, 0]
-    most = float(np.quantile(pd.concat([tables[name] for name in GIVEN])["value"], 0.99))
-    for axes, (name, rows) in zip(
-        above.subplots(1, len(tables), sharey=True, squeeze=False)[0], tables.items(), strict=True
-    ):
-        grid = rows.pivot(index="advantage", columns="ratio", values="value")
-        mesh = axes.pcolormesh(
-            grid.columns, grid.index, grid.to_numpy(), cmap=style.SEQUENTIAL, vmin=0.0, vmax=most
-        )
-        axes.set_title(name.replace("_", " "), color=look[name]["color"])
-        axes.set_xlabel("ratio")
-    above.axes[0].set_ylabel("advantage")
-    above.colorbar(mesh, ax=above.axes, label="drift", extend="max")
-    for axes, sign in zip(below.subplots(1, 2), (1.0, -1.0), strict=True):
-        for name, rows in tables.items():
-            at = rows[np.isclose(rows["advantage"], sign)].sort_values("ratio")
-            axes.plot(at["ratio"], at["ratio"] * sign - at["value"], **look[name])
-        axes.set_title(f"objective at advantage {sign:+g}")
-        axes.set_xlabel("ratio")
-    below.legend(
-        [Line2D([], [], **line) for line in look.values()],
-        [name.replace("_", " ") for name in look],
-        loc="outside lower left",
-        ncols=6,
-    )
-    figure.suptitle(f"Drift functions, scale “{scale}”", x=0.01, ha="left")
-    return figure
-
-
-def _look(plan: Plan) -> dict[str, dict[str, Any]]:
-    """The look of a line per objective: PPO's is grey."""
-    learned = zip(plan["learned"], style.LINES, strict=False)
-    return {
-        "ppo": {"color": style.REAL_COLOUR, "lw": 1.6},
-        "dpo": {"color": style.REAL_COLOUR, "lw": 1.3, "ls": "--"},
-        **{name: {"color": colour, "lw": 1.3} for name, colour in learned},
-    }
-
-
-def _line(axes: Axes, draws: pd.DataFrame, look: Mapping[str, Any]) -> None:
-    estimates = {
-        step: estimate(rows["return_"], rows["meta_seed"], resamples=1_000)
-        for step, rows in draws.groupby("step")
-    }
-    low, high = ([getattr(e, bound) for e in estimates.values()] for bound in ("low", "high"))
-    axes.fill_between(list(estimates), low, high, color=look["color"], alpha=0.15, lw=0)
-    axes.plot(list(estimates), [e.iqm for e in estimates.values()], **look)

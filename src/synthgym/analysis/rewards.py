@@ -27,7 +27,8 @@ from synthgym.analysis.core.report import claims, document, write
 from synthgym.analysis.core.statistics import LEVEL
 from synthgym.analysis.core.tables import REAL, identity, read, table
 from synthgym.analysis.core.verdict import Claim, Evidence, judge
-from synthgym.analysis.figures import reward_curves, reward_map
+from synthgym.analysis.figures import rewards as figures
+from synthgym.analysis.figures.common import draw
 from synthgym.analysis.learning import PLAIN, Line
 from synthgym.core.io import read_json, read_table
 
@@ -51,12 +52,16 @@ def run(
     progress["real_steps"] *= progress["task"].map(each)
     numbers = summarise(scale, tasks, curves, progress)
     numbers["tuned"] = tuned(tasks, inputs.get("best", ()), inputs.get("tried", ()))
-    maps = [read_table(path) for path in sorted(inputs["maps"])]
-    figures = {
-        "reward_curves": reward_curves.draw(curves, tasks, scale),
-        "reward_map": reward_map.draw(maps, tasks, scale),
-    }
-    return write(out, numbers, markdown(numbers, tasks), figures)
+    drawn = draw(
+        "reward_report",
+        vars(figures),
+        curves=curves,
+        levels={task: published.level(task, section["solved"]) for task, section in tasks.items()},
+        maps=[read_table(path) for path in sorted(inputs["maps"])],
+        tasks=tasks,
+        scale=scale,
+    )
+    return write(out, numbers, markdown(numbers, tasks), drawn)
 
 
 def read_curves(paths: Iterable[Path]) -> pd.DataFrame:

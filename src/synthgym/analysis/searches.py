@@ -14,11 +14,13 @@ import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
-from synthgym.analysis import published, style
+from synthgym.analysis import published
+from synthgym.analysis.core import report
 from synthgym.analysis.core.estimate import rounded
 from synthgym.analysis.core.statistics import LEVEL, difference
-from synthgym.analysis.figures import search as drawn
-from synthgym.core.io import atomic, read_json, read_table, write_json
+from synthgym.analysis.figures import searches as figures
+from synthgym.analysis.figures.common import draw
+from synthgym.core.io import read_json, read_table
 from synthgym.plan.search_plan import setting
 
 Numbers = dict[str, Any]
@@ -48,11 +50,15 @@ def run(
     for (task, name), of in results.items():
         numbers["searches"].setdefault(task, {})[name] = summarise(plans[task][name], of)
     numbers = rounded(numbers)
-    write_json(out / "summary.json", numbers)
-    with atomic(out / "table.md") as path:
-        path.write_text(markdown(numbers, plans), encoding="utf-8")
-    style.save(drawn.draw(results, numbers, plans, config["scale"]), out / "search.png")
-    return OUTPUTS
+    drawn = draw(
+        "search_report",
+        vars(figures),
+        results=results,
+        numbers=numbers,
+        plans=plans,
+        scale=config["scale"],
+    )
+    return report.write(out, numbers, markdown(numbers, plans), drawn)
 
 
 def summarise(plan: Mapping[str, Any], of: Mapping[str, Any]) -> Numbers:

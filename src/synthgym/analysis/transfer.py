@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from synthgym.analysis import learning, runs, style, transfer_text
+from synthgym.analysis import learning, runs, transfer_text
+from synthgym.analysis.core import report
 from synthgym.analysis.core.estimate import Numbers, estimate, rounded
 from synthgym.analysis.core.statistics import (
     LEVEL,
@@ -27,9 +28,9 @@ from synthgym.analysis.core.statistics import (
 )
 from synthgym.analysis.core.tables import REAL, read_runs
 from synthgym.analysis.figures import transfer as figures
+from synthgym.analysis.figures.common import draw
 from synthgym.analysis.steps import TUNED, Line, line, ratio
 from synthgym.analysis.summary import break_even, real_steps
-from synthgym.core.io import atomic, write_json
 
 Tasks = Mapping[str, Mapping[str, Any]]
 Sampled = tuple[float, np.ndarray]  # a value, and that of each resample
@@ -55,17 +56,16 @@ def run(
     ]
     profiles, lines = profiled(found), learned(found)
     numbers = rounded(summarise(scale, found, profiles, lines))
-    write_json(out / "summary.json", numbers)
-    with atomic(out / "table.md") as path:
-        path.write_text(transfer_text.markdown(numbers), encoding="utf-8")
-    drawn = {
-        "transfer_profiles.png": figures.profiles(profiles, scale),
-        "transfer_improvement.png": figures.improvement(numbers["improvement"], scale),
-        "transfer_efficiency.png": figures.efficiency(lines, tasks, scale),
-    }
-    for name, figure in drawn.items():
-        style.save(figure, out / name)
-    return ["summary.json", "table.md", *drawn]
+    drawn = draw(
+        "transfer_report",
+        vars(figures),
+        profiles=profiles,
+        improvement=numbers["improvement"],
+        lines=lines,
+        tasks=tasks,
+        scale=scale,
+    )
+    return report.write(out, numbers, transfer_text.markdown(numbers), drawn)
 
 
 @dataclass(frozen=True)

@@ -11,26 +11,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
-from matplotlib.ticker import NullFormatter
 from tabulate import tabulate
 
-from synthgym.analysis import style
 from synthgym.analysis.core.estimate import rounded
 from synthgym.analysis.core.statistics import LEVEL, SEED, bootstrap_interval, fraction_interval
-from synthgym.analysis.style import styled
-from synthgym.core.io import atomic, read_table, write_json
+from synthgym.core.io import read_table
 
 Numbers = dict[str, Any]
 Tasks = Mapping[str, Mapping[str, Any]]
-ORDER = (
-    *("linear", "rank", "nes", "nes_unnormalised"),
-    *("single_best", "single_better", "all_better_1", "all_better_2"),
-)
 MIRRORED = {True: "mirrored", False: "not mirrored"}
 # Mean score and share solved of 165 to 190 searches each, read out of their figure, steps to 10.
 PUBLISHED = {
@@ -57,13 +45,7 @@ PUBLISHED = {
         ),
     }
 }
-BEST, FROM, TO = "all_better_2", 0.3, 1.0  # the claim
 FEWEST = 10  # seeds, from which an interval is wide enough to decide by
-LOOK: Mapping[str, Mapping[str, Any]] = {
-    # A little to the sides, so that no interval is behind another.
-    "mirrored": {"color": "#0072B2", "marker": "o", "ls": "-", "aside": 0.93},
-    "not mirrored": {"color": "#D55E00", "marker": "s", "ls": "--", "aside": 1.07},
-}
 
 
 def run(
@@ -77,11 +59,8 @@ def run(
     scale, tasks = config["scale"], config["transform_tasks"]
     runs = pd.concat([read_table(path) for path in sorted(inputs["runs"])], ignore_index=True)
     numbers = summarise(scale, tasks, runs)
-    write_json(out / "summary.json", numbers)
-    with atomic(out / "table.md") as path:
-        path.write_text(markdown(numbers, tasks), encoding="utf-8")
-    style.save(figure(numbers, tasks, scale), out / "transforms.png")
-    return ["summary.json", "table.md", "transforms.png"]
+    drawn = draw("transform_report", vars(figures), numbers=numbers, tasks=tasks, scale=scale)
+    return report.write(out, numbers, markdown(numbers, tasks), drawn)
 
 
 def summarise(scale: str, tasks: Tasks, runs: pd.DataFrame) -> Numbers:
@@ -141,7 +120,7 @@ def verdict(runs: pd.DataFrame, ways: Numbers) -> Numbers:
     """Whether both parts of what was published hold here: a word for each, and a sentence."""
     asked = {way: cells for way, cells in ways.items() if BEST in cells and len(cells) > 1}
     if not asked:
-        sentence = f"The plan has nothing to compare {_called(BEST)} with."
+        sentence = f"The plan has nothing to compare {called(BEST)} with."
         return {"transform": "not asked", "step": "not asked", "sentence": sentence}
     leads, steps, said, found = [], [], [], []
     for way, cells in asked.items():
@@ -151,7 +130,7 @@ def verdict(runs: pd.DataFrame, ways: Numbers) -> Numbers:
         leads.append(difference(here, "transform", BEST, rival))
         said.append(
             f"{_interval(cells[BEST]['score'])} and, with the best of the others, "
-            f"{_called(rival)}, {_interval(cells[rival]['score'])} {way} "
+            f"{called(rival)}, {_interval(cells[rival]['score'])} {way} "
             f"(difference {_signed(leads[-1])})"
         )
         inside, outside = _best_steps(cells[BEST]["steps"])
@@ -165,7 +144,7 @@ def verdict(runs: pd.DataFrame, ways: Numbers) -> Numbers:
     few = runs["seed"].nunique() < FEWEST
     words = {"transform": _word(leads, few), "step": _word(steps, few)}
     sentence = (
-        f"That {_called(BEST)} is the best transform {words['transform']} here: mean scores are "
+        f"That {called(BEST)} is the best transform {words['transform']} here: mean scores are "
         f"{'; '.join(said)}."
     )
     if steps:
@@ -238,7 +217,7 @@ def _table(ways: Numbers) -> str:
     rows = [
         {
             "perturbations": way,
-            "transform": _called(name),
+            "transform": called(name),
             "mean score": _interval(cell["score"]),
             "published": f"{cell['published']['score']:.3f}" if cell["published"] else "",
             "share solved": _interval(cell["solved"], 2),
@@ -254,10 +233,6 @@ def _table(ways: Numbers) -> str:
     return tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True)
 
 
-def _called(transform: str) -> str:
-    return transform.replace("_", " ").replace("nes", "NES")
-
-
 def _signed(lead: Numbers) -> str:
     return f"{lead['value']:+.3f} [{lead['low']:+.3f}, {lead['high']:+.3f}]"
 
@@ -265,69 +240,3 @@ def _signed(lead: Numbers) -> str:
 def _interval(cell: Numbers, digits: int = 3) -> str:
     value, low, high = (f"{cell[name]:.{digits}f}" for name in ("value", "low", "high"))
     return f"{value} [{low}, {high}]"
-
-
-@styled
-def figure(numbers: Numbers, tasks: Tasks, scale: str) -> Figure:
-    """Score over step size: a panel per transform, a line with mirrored perturbations and one
-    without; of several tasks, one below the other.
-    """
-    every = {
-        (task, name): [w[name] for w in numbers["tasks"][task]["ways"].values() if name in w]
-        for task in tasks
-        for name in ORDER
-    }
-    shown = [key for key, cells in every.items() if cells]
-    columns = min(4, len(shown))
-    rows = -(-len(shown) // columns)
-    drawn = style.blank(1.45 + 1.5 * rows)
-    panels = drawn.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    for axes in list(panels.flat)[len(shown) :]:
-        axes.remove()
-    for axes, (task, name) in zip(panels.flat, shown, strict=False):
-        for way, cells in numbers["tasks"][task]["ways"].items():
-            if name in cells:
-                _line(axes, cells[name]["steps"], LOOK[way])
-        title = _called(name) if len(tasks) == 1 else f"{tasks[task]['id']}: {_called(name)}"
-        axes.set_title(title)
-        if name == BEST:
-            axes.axvspan(FROM, TO, color="#dddddd", lw=0)
-        axes.set_xscale("log")
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_ylim(-0.03, 1.03)
-    for axes in panels[-1]:
-        axes.set_xlabel("step size")
-    for axes in panels[:, 0]:
-        axes.set_ylabel("mean score")
-    n = min(step["n"] for key in shown for cell in every[key] for step in cell["steps"])
-    entries: dict[str, Artist] = {
-        f"perturbations {way}": Line2D([], [], ms=3.5, lw=1.2, **_line_of(look))
-        for way, look in LOOK.items()
-    }
-    entries["published: best there"] = Patch(color="#dddddd")
-    drawn.legend(
-        entries.values(),
-        entries.keys(),
-        loc="outside lower left",
-        ncols=3,
-        title=f"Means of at least {n} searches, with {LEVEL:.0%} intervals. "
-        "1: solved at the beginning, 0: never.",
-        alignment="left",
-    )
-    names = ", ".join(section["id"] for section in tasks.values())
-    drawn.suptitle(f"{names}, scale “{scale}”: how soon searches solve the task", x=0.01, ha="left")
-    return drawn
-
-
-def _line(axes: Axes, steps: Sequence[Numbers], look: Mapping[str, Any]) -> None:
-    sizes = np.array([step["step_size"] for step in steps]) * look["aside"]
-    value, low, high = (
-        np.array([step["score"][name] for step in steps]) for name in ("value", "low", "high")
-    )
-    reach = [value - low, high - value]
-    axes.errorbar(sizes, value, reach, ms=3.5, lw=1.2, elinewidth=1.0, **_line_of(look))
-
-
-def _line_of(look: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: setting for name, setting in look.items() if name != "aside"}
