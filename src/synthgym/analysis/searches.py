@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from synthgym.analysis import published
 from synthgym.analysis.core import report
 from synthgym.analysis.core.estimate import COUNT, GAIN, SHARE, Numbers, number, rounded, written
 from synthgym.analysis.core.statistics import LEVEL, difference
@@ -20,7 +21,6 @@ from synthgym.analysis.core.tables import identity, table
 from synthgym.analysis.core.verdict import FAILS, HOLDS, UNDECIDED, Evidence, judge
 from synthgym.analysis.figures import searches as figures
 from synthgym.analysis.figures.common import draw
-from synthgym.analysis.published import SETTINGS
 from synthgym.core.io import read_json, read_table
 from synthgym.plan.search_plan import setting
 
@@ -74,7 +74,7 @@ def summarise(plan: Mapping[str, Any], found: Mapping[str, Any]) -> Numbers:
     trials, space = found["trials"], list(plan["search"]["space"])
     whole = trials[trials["budget"] == plan["search"]["budget"]["max"]]
     compared = {name: _by_seed(found["comparison"], name) for name in ("best", "default")}
-    published = SETTINGS.get(plan["task"]["name"], {})
+    settings = published.about("searches", "settings", plan["task"]["name"])
     gain = _difference(compared["best"], compared["default"])
     return {
         "configurations": int(trials["configuration"].nunique()),
@@ -94,7 +94,7 @@ def summarise(plan: Mapping[str, Any], found: Mapping[str, Any]) -> Numbers:
             name: {
                 "best": setting(found["best"], name),
                 "default": setting(plan, name),
-                "published": published.get(name),
+                "published": settings.get(name),
                 "importance": found["importance"]["shares"][name],
             }
             for name in space

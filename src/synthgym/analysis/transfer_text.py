@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from synthgym.analysis import published
 from synthgym.analysis.core import estimate, report
 from synthgym.analysis.core.estimate import COUNT, SHARE, given, less, number, written
 from synthgym.analysis.core.tables import REAL, table
@@ -13,7 +14,6 @@ from synthgym.analysis.summary_text import pays
 Numbers = Mapping[str, Any]
 REACHED = {"expect": "no_worse", "margin": 0}
 LIKELIER = {"expect": "more_than", "value": 0.5}
-PUBLISHED_RATIOS = {"hopper": "100 to 330"}  # read off the figure of Liesen et al. 2024
 
 
 def markdown(summary: Numbers) -> str:
@@ -131,12 +131,12 @@ def _improvement(e: Numbers) -> dict[str, str]:
 def returns_table(summary: Numbers, task: str) -> str:
     """Returns beside those in the task and those published: a row per environment and agent."""
     cells = summary["transfer"][task]
-    published = summary["about"]["tasks"][task]["published"]
+    section = summary["about"]["tasks"][task]
     rows = []
     for name, agents in cells.items():
         for agent, cell in agents.items() if name not in (REAL, TUNED) else ():
             tuned = cells.get(TUNED, {}).get(agent)
-            values = published.get(agent, {"synthetic": None, "real": None})
+            values = section["published"].get(agent, {"synthetic": None, "real": None})
             rows.append(
                 {
                     "environment": f"`{name}`",
@@ -198,8 +198,8 @@ def bandit_ratios(
 
 def steps_table(summary: Numbers, task: str) -> Iterable[str]:
     """What was published, if it was; then a row for each environment and agent."""
-    if task in PUBLISHED_RATIOS:
-        yield f"Published: about {PUBLISHED_RATIOS[task]} times more (read off a figure)."
+    if ratios := published.values("bandits")["step_ratios"].get(task):
+        yield f"Published: about {ratios} times more (read off a figure)."
     payback = summary["break_even"][task]
     yield table(
         [

@@ -77,7 +77,7 @@ def reward_curves(
             lowest = axes
             for line, agents in rows.groupby("line", sort=False):
                 steps, returns, sizes = learning.matrix(agents)
-                means = learning.mean_curves(returns, learning.resampled(sizes, resamples=500))
+                means = learning.mean_curves(returns, nested(sizes, resamples=500))
                 band(axes, steps, returns.mean(0), *bounds(means), look[str(line)])
             level(axes, {"solved": levels[task]})
             title = f"{section['id']}\n{section['agents'][experiment]}: {experiment}"
