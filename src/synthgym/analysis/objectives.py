@@ -186,9 +186,8 @@ def ratio(searches: Sequence[Search], others: Sequence[Search], made: int) -> Nu
         return {"ratio": None, "low": None, "high": None, "with_environment": whole}
     # A resample in which nothing was needed counts one step: the ratio is large, not infinite.
     estimates = [resampled(searches) / max(1.0, resampled(others)) for _ in range(NESTED)]
-    low, high = bounds(np.array(estimates))
-    interval = {"low": float(low), "high": float(high)}
-    return {"ratio": above / below, **interval, "with_environment": whole}
+    low, high = map(float, bounds(np.array(estimates)))
+    return {"ratio": above / below, "low": low, "high": high, "with_environment": whole}
 
 
 def _judged(curves: pd.DataFrame) -> Numbers:
