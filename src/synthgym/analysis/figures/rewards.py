@@ -11,7 +11,7 @@ from matplotlib.colors import CenteredNorm
 from matplotlib.figure import Figure
 
 from synthgym.analysis import learning, style
-from synthgym.analysis.core.statistics import bounds
+from synthgym.analysis.core.statistics import bounds, nested
 from synthgym.analysis.figures.common import (
     INTERVAL,
     Tasks,
