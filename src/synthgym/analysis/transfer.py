@@ -34,7 +34,7 @@ from synthgym.analysis.learning import mean_curves
 from synthgym.analysis.steps import TUNED, Line, line, ratio
 from synthgym.analysis.summary import break_even, real_steps
 
-Sampled = tuple[float | np.ndarray, np.ndarray]  # a value, and that of each resample
+Sampled = tuple[Any, np.ndarray]  # a value or a curve, and that of each resample
 TAUS = 81  # points of a profile, besides those of which numbers are given
 SHOWN = (0.25, 0.5, 0.75, 0.95)
 FEWER = {"expect": "more_than", "value": 1}  # steps in an environment than in the task
@@ -436,7 +436,7 @@ def measures(summary: Numbers) -> dict[str, Measure]:
     }
 
 
-def sure(e: Numbers | None) -> Numbers:
+def sure(e: Mapping[str, Any] | None) -> Numbers:
     """A ratio of steps that a verdict may rely on; 0 where agents learn nothing.
 
     None stands for NEVER: agents in the task do not get there.

@@ -171,14 +171,13 @@ STEPS = (
 
 def _middle_ratios(summary: Numbers) -> Iterable[str]:
     for settings, word in ((TUNED, "tuned"), (REAL, "sampled")):
-        ratios = [e for *_, e in bandit_ratios(summary, settings) if e]
-        if ratios:
-            ratios.sort(key=lambda e: e["value"])
+        every = [e for *_, e in bandit_ratios(summary, settings)]
+        if ratios := sorted(filter(None, every), key=lambda e: e["value"]):
             low, middle, high = (times(ratios[i]) for i in (0, len(ratios) // 2, -1))
             yield (
-                f"Of {len(ratios)} bandits and agents that learn something there, against {word} "
-                f"settings in the task, the middle one needs {middle} times fewer steps; all are "
-                f"between {low} and {high}."
+                f"Bandits against the task with {word} settings: agents learn nothing in "
+                f"{len(every) - len(ratios)} of {len(every)} (bandits and agents); of the others "
+                f"the middle one needs {middle} times fewer steps, all between {low} and {high}."
             )
 
 
