@@ -161,7 +161,7 @@ def markdown(numbers: Numbers, plans: Mapping[str, Any]) -> str:
 
 
 def sentence(search: Numbers, plan: Mapping[str, Any]) -> str:
-    """Whether the best setting is better than the plan's."""
+    """Sentence on whether the best settings are better than the plan's."""
     compared, budget = search["compared"], plan["search"]["budget"]["max"]
     best, default = (written(compared[name]) for name in ("best", "default"))
     if search["same"]:

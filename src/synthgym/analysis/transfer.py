@@ -90,7 +90,7 @@ class TaskResults:
 
     @property
     def bandits(self) -> list[str]:
-        """Those whose episodes are all of one step."""
+        """Environments whose episodes are all of one step."""
         one = self.curves["episode"] == self.curves["step"]
         return [name for name in self.environments if one[self.curves["environment"] == name].all()]
 
@@ -146,7 +146,7 @@ def cube(ends: pd.DataFrame) -> np.ndarray:
 
 
 def stream(*names: str) -> np.random.Generator:
-    """Random numbers of their own for each name: no estimate depends on the order of others."""
+    """Random numbers for each name: no estimate depends on the order of others."""
     return np.random.default_rng([SEED, *"/".join(names).encode()])
 
 
@@ -300,7 +300,7 @@ def _shown(profile: Numbers) -> Numbers:
 
 
 def improvements(results: Sequence[TaskResults]) -> list[Numbers]:
-    """P(X > Y) of agents of each environment and those of the task, and of each two environments.
+    """Probability that agents of one place beat those of another: environments, and the task.
 
     {better, than, tasks, value, low, high, one_seed}: mean over the tasks that have both.
     """

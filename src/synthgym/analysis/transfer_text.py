@@ -196,7 +196,7 @@ def bandit_ratios(
 
 
 def steps_table(summary: Numbers, task: str) -> Iterable[str]:
-    """What was published, if it was; then a row for each environment and agent."""
+    """Published ratio, if there is one; then a row for each environment and agent."""
     if ratios := published.values("bandits")["step_ratios"].get(task):
         yield f"Published: about {ratios} times more (read off a figure)."
     payback = summary["break_even"][task]
@@ -222,7 +222,7 @@ def times(e: Numbers | None) -> str:
 
 
 def tasks_of(e: Numbers) -> str:
-    """On how many tasks an estimate is, and whether one seed is all that it has on one."""
+    """Number of tasks of an estimate, with a star where there is only one seed on one of them."""
     n = len(e["tasks"])
     return f"{n} task{'s' * (n > 1)}{' *' * e['one_seed']}"
 
