@@ -231,12 +231,13 @@ STAGES: Mapping[str, Stage] = {
     ),
     # what is reported
     "figures": _report(
-        "figures", "task", "/figures/{task}", "draw the figures of a task",
+        "figures.tasks", "task", "/figures/{task}", "draw the figures of a task",
         Figure("meta_training", "Meta-training", "Line charts of return over generations"),
         Figure("returns", "Density of returns", "Densities of return on the real task"),
         Figure("effort", "Training until solved", "Bars of steps and episodes, with intervals"),
         Figure("behaviour", "Observations and rewards", "Histograms, one per quantity and environment"),
         Figure("reward_surface", "Rewards", "Maps of reward over two of the observations"),
+        Figure("rollout", "An episode", "Traces of one episode per environment over its steps"),
         outputs=(), options=("task",), example="--scale smoke --task cartpole --out outputs/figures",
     ),
     "summary": _report(

@@ -14,9 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from synthgym.analysis import figures, files, runs, style, summary
+from synthgym.analysis import figures, runs, style, summary
+from synthgym.analysis.core.statistics import estimate
+from synthgym.analysis.core.tables import read_runs
 from synthgym.analysis.figures import rollout
-from synthgym.analysis.statistics import estimate
 
 NAMES = ["meta_training", "returns", "effort", "behaviour", "reward_surface"]
 LAYOUTS = [
@@ -121,7 +122,10 @@ def test_a_task_may_have_distilled_environments_only(
     for name in ("progress", "evaluations"):
         (path,) = results.paths[name]
         table = pd.read_parquet(path)
-        paths[name] = [tmp_path / "/".join(["tasks", *path.parts[path.parts.index("tasks") + 1 :]])]
+        paths[name] = [
+            tmp_path
+            / "/".join(["results/quick/tasks", *path.parts[path.parts.index("tasks") + 1 :]])
+        ]
         paths[name][0].parent.mkdir(parents=True, exist_ok=True)
         changed = table.assign(stage="distil", agent="") if name == "progress" else table.iloc[:0]
         changed.to_parquet(paths[name][0])
@@ -129,7 +133,7 @@ def test_a_task_may_have_distilled_environments_only(
     numbers = summary.summarise(
         "quick",
         {results.world.name: results.world.task},
-        **{name: files.read(name, {**results.paths, **paths}[name]) for name in summary.INPUTS},
+        **{name: read_runs(name, {**results.paths, **paths}[name]) for name in summary.INPUTS},
     )
     entry = numbers["meta_training"][results.world.name]["bandit_ppo"]
     assert (entry["made"], entry["agents"], entry["mean_environment"]) == ("distilled", [], {})

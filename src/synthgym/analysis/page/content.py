@@ -8,7 +8,8 @@ from typing import Any
 
 from PIL import Image
 
-from synthgym.analysis import files, report, style
+from synthgym.analysis import style, summary_text
+from synthgym.analysis.core.tables import place, read_runs
 from synthgym.analysis.figures import rollout
 from synthgym.analysis.page import glance, origins, text
 from synthgym.analysis.page.origins import Entry, Origins
@@ -65,14 +66,18 @@ CAPTIONS = {
     "objective_learning": "objectives",
 }  # where the caption is not called as the figure
 TABLES = {  # anchor -> title, the same for the contents, and which table of a task it is
-    "returns": ("Return on the real task", "Return", report.returns_table),
-    "clients": ("Agents of another library", "Other library", report.clients_table),
-    "verdicts": ("What the making of an environment changes", "By its making", report.verdicts),
-    "effort": ("Training until the task is solved", "Until solved", report.effort_table),
+    "returns": ("Return on the real task", "Return", summary_text.returns_table),
+    "clients": ("Agents of another library", "Other library", summary_text.clients_table),
+    "verdicts": (
+        "What the making of an environment changes",
+        "By its making",
+        summary_text.differences_table,
+    ),
+    "effort": ("Training until the task is solved", "Until solved", summary_text.effort_table),
     "cost": (
         "Cost of meta-training, and after how many agents it has paid",
         "Cost",
-        report.cost_table,
+        summary_text.cost_table,
     ),
 }
 REPORTS = {  # input -> title, its first part, stages, and what is said of a scale without it
@@ -202,7 +207,7 @@ class Content:
         judged = {agent for task in self.tasks for agent in self.judged(task)}
         self.agents = sorted(judged | {e.agent for e in self.origins.entries if e.agent})
         self.about = self.caption("workflow")
-        self.reading = text.pieces(report.reading(self.summary))
+        self.reading = text.pieces(summary_text.reading(self.summary))
         self.glance = glance.table(self.summary)
         self.chapters = [*map(self.task, self.tasks), *map(self.report, REPORTS)]
 
@@ -243,11 +248,11 @@ class Content:
 
     def episodes(self, task: str) -> list[Picture]:
         """The figure of the recorded episodes of a task, if there are any."""
-        mine = [path for path in self.inputs["rollouts"] if files.place(path)[0] == task]
+        mine = [path for path in self.inputs["rollouts"] if place(path)[0] == task]
         if not mine:
             return []
         path = self.work / task / "rollout.png"
-        steps = files.read("rollouts", mine)
+        steps = read_runs("rollouts", mine)
         style.save(rollout.draw(steps, self.config["tasks"][task], self.scale), path)
         return [self.picture(path, [self.origins.at(of.parent) for of in mine], task)]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from synthgym.analysis import files
+from synthgym.analysis.core.tables import REAL, place
 from synthgym.core.io import read_json
 from synthgym.jobs.provenance import digest
 
@@ -135,10 +135,10 @@ def _environment(path: Path) -> str:
     elif "insight" in path.parts[:-3]:
         environment = path.parts[path.parts.index("insight") + 2]
     elif "tasks" in path.parts[:-3]:
-        _, environment, _ = files.place(path)
+        _, environment, _ = place(path)
     else:
         return ""
-    return "" if environment in (files.REAL, "teacher") else environment
+    return "" if environment in (REAL, "teacher") else environment
 
 
 def _sections(config: Manifest) -> Iterable[Section]:
