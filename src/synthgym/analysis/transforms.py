@@ -13,8 +13,12 @@ import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
+from synthgym.analysis.core import report
 from synthgym.analysis.core.estimate import rounded
 from synthgym.analysis.core.statistics import LEVEL, SEED, bootstrap_interval, fraction_interval
+from synthgym.analysis.figures import transforms as figures
+from synthgym.analysis.figures.common import draw
+from synthgym.analysis.figures.transforms import BEST, FROM, ORDER, TO, called
 from synthgym.core.io import read_table
 
 Numbers = dict[str, Any]

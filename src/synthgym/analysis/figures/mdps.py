@@ -134,8 +134,8 @@ def mdp_returns(episodes: pd.DataFrame, numbers: Numbers, tasks: Tasks, scale: s
                     steps.plot(x, length, **PUBLISHED)
         for axes, label in zip(rows[:, 0], ("share", "steps", "episodes"), strict=True):
             axes.set_ylabel(label)
-    arms = dict.fromkeys(arm for section in tasks.values() for arm in (REAL, *_arms(section)))
-    entries: dict[str, Any] = {place_name(arm): Patch(color=colour_of[arm]) for arm in arms}
+    places = dict.fromkeys(arm for section in tasks.values() for arm in (REAL, *_arms(section)))
+    entries: dict[str, Any] = {place_name(arm): Patch(color=colour_of[arm]) for arm in places}
     entries |= keys({"published": PUBLISHED, "solved": SOLVED})
     note = (
         "All test episodes of finished agents with random settings. Bars: mean length of a "

@@ -11,7 +11,7 @@ from matplotlib.colors import CenteredNorm
 from matplotlib.figure import Figure
 
 from synthgym.analysis import learning, style
-from synthgym.analysis.core.statistics import bounds
+from synthgym.analysis.core.statistics import bounds, nested
 from synthgym.analysis.figures.common import (
     INTERVAL,
     Tasks,
@@ -77,7 +77,7 @@ def reward_curves(
             lowest = axes
             for line, agents in rows.groupby("line", sort=False):
                 steps, returns, sizes = learning.matrix(agents)
-                means = learning.mean_curves(returns, learning.resampled(sizes, resamples=500))
+                means = learning.mean_curves(returns, nested(sizes, resamples=500))
                 band(axes, steps, returns.mean(0), *bounds(means), look[str(line)])
             level(axes, {"solved": levels[task]})
             title = f"{section['id']}\n{section['agents'][experiment]}: {experiment}"
@@ -149,7 +149,7 @@ def _cells(axes: Axes, rows: pd.DataFrame) -> PolyCollection:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.grid(visible=False)
-    centred = {"ha": "center", "va": "center", "fontsize": style.SMALL}
+    centred: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": style.SMALL}
     for state, letter in ((START, "S"), (ENDS[-1], "G")):
         y, x = divmod(state, COLUMNS)
         axes.text(x + 0.5, y + 0.5, letter, **centred)
