@@ -8,6 +8,7 @@ on one of several numbers holds if it does for one, and does not hold if it does
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from synthgym.analysis.core.estimate import (
 )
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
+SHOWN = 10  # so many numbers of one claim are written out, more are counted
 MARGIN = 0.1  # of what is between random actions and the best agent known: that little is equal
 Claim = Mapping[str, Any]
 
@@ -34,20 +36,24 @@ class Range:
     most: float = math.inf
     open: bool = False
 
-    def has(self, value: float) -> bool:
-        return self.least < value < self.most if self.open else self.least <= value <= self.most
-
     def judge(self, e: Mapping[str, float | None]) -> str:
-        """Where the interval {low, high} of an estimate lies; None stands for NEVER."""
-        low, high = (NEVER if e[bound] is None else float(e[bound] or 0) for bound in _BOUNDS)
-        if self.has(low) and self.has(high):
-            return HOLDS
-        below = high <= self.least if self.open else high < self.least
-        above = low >= self.most if self.open else low > self.most
-        return FAILS if below or above else UNDECIDED
+        """Where the interval {low, high} of an estimate, or else its {value}, lies.
+
+        None stands for NEVER.
+        """
+        bounds = [e.get(bound, e.get("value")) for bound in ("low", "high")]
+        low, high = (NEVER if bound is None else float(bound) for bound in bounds)
+        if self._below(high) or self._above(low):
+            return FAILS
+        return UNDECIDED if self._below(low) or self._above(high) else HOLDS
+
+    def _below(self, value: float) -> bool:
+        return value < self.least or (self.open and value == self.least)
+
+    def _above(self, value: float) -> bool:
+        return value > self.most or (self.open and value == self.most < NEVER)
 
 
-_BOUNDS = ("low", "high")
 EXPECTATIONS: Mapping[str, Callable[[Claim], Range]] = {
     # of a difference, in units of what `margin` is in
     "better": lambda claim: Range(least=0, open=True),
@@ -90,13 +96,15 @@ class Evidence:
     estimate: Mapping[str, Any]  # {value, low, high}, as it is written
     how: Format = GAIN
     judged: Mapping[str, Any] | None = None  # the estimate in the units of the claim, if others
+    text: str = ""  # how the estimate is written, where that is in a way of its own
 
     def judge(self, claim: Claim) -> str:
         return expected(claim).judge(self.judged or self.estimate)
 
     def __str__(self) -> str:
         share = "" if self.judged is None else f" ({written(self.judged, GAIN_SHARE)})"
-        return f"{self.name}{': ' * bool(self.name)}{written(self.estimate, self.how)}{share}"
+        text = self.text or written(self.estimate, self.how) + share
+        return f"{self.name}{': ' * bool(self.name)}{text}"
 
 
 Measure = Callable[[Claim], Sequence[Evidence]]
@@ -135,11 +143,15 @@ def _verdict(claim: Claim, evidence: Sequence[Evidence]) -> str:
 
 
 def _text(claim: Claim, evidence: Sequence[Evidence]) -> str:
-    text = "; ".join(map(str, evidence))
     if len(evidence) == 1:
-        return text
-    number = sum(one.judge(claim) == HOLDS for one in evidence)
-    return f"{number} of {len(evidence)}: {text}"
+        return str(evidence[0])
+    count = Counter(one.judge(claim) for one in evidence)
+    if len(evidence) > SHOWN:
+        return (
+            f"{count[HOLDS]} of {len(evidence)} hold, {count[FAILS]} do not hold, "
+            f"{count[UNDECIDED]} are undecided"
+        )
+    return f"{count[HOLDS]} of {len(evidence)}: {'; '.join(map(str, evidence))}"
 
 
 def span_of(task: Mapping[str, Any]) -> float | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from synthgym.analysis import report, style
+from synthgym.analysis import style, summary_text
 from synthgym.analysis.core.tables import place, read_runs
 from synthgym.analysis.figures import rollout
 from synthgym.analysis.page import glance, origins, text
@@ -66,14 +66,18 @@ CAPTIONS = {
     "objective_learning": "objectives",
 }  # where the caption is not called as the figure
 TABLES = {  # anchor -> title, the same for the contents, and which table of a task it is
-    "returns": ("Return on the real task", "Return", report.returns_table),
-    "clients": ("Agents of another library", "Other library", report.clients_table),
-    "verdicts": ("What the making of an environment changes", "By its making", report.verdicts),
-    "effort": ("Training until the task is solved", "Until solved", report.effort_table),
+    "returns": ("Return on the real task", "Return", summary_text.returns_table),
+    "clients": ("Agents of another library", "Other library", summary_text.clients_table),
+    "verdicts": (
+        "What the making of an environment changes",
+        "By its making",
+        summary_text.differences_table,
+    ),
+    "effort": ("Training until the task is solved", "Until solved", summary_text.effort_table),
     "cost": (
         "Cost of meta-training, and after how many agents it has paid",
         "Cost",
-        report.cost_table,
+        summary_text.cost_table,
     ),
 }
 REPORTS = {  # input -> title, its first part, stages, and what is said of a scale without it
@@ -203,7 +207,7 @@ class Content:
         judged = {agent for task in self.tasks for agent in self.judged(task)}
         self.agents = sorted(judged | {e.agent for e in self.origins.entries if e.agent})
         self.about = self.caption("workflow")
-        self.reading = text.pieces(report.reading(self.summary))
+        self.reading = text.pieces(summary_text.reading(self.summary))
         self.glance = glance.table(self.summary)
         self.chapters = [*map(self.task, self.tasks), *map(self.report, REPORTS)]
 
