@@ -171,7 +171,7 @@ SEARCHES = {  # how settings are found
     "tune": Stage(
         module=f"{PACKAGE}.search.agents",
         uses=("seed", *TASK, "agents", "baseline", "search"),
-        places=("results/{scale}/rewards/{experiment}/tuned/{baseline}/{trial}",),
+        places=(f"{EXPERIMENT}/tuned/{{baseline}}/{{trial}}",),
         outputs=SEARCHED,
         help="search for settings of agents that learn in the real task: BOHB",
         example="--scale smoke --task cliff --baseline plain_tuned --trial fixed "
@@ -591,7 +591,7 @@ CAPTIONS = (  # of all pictures, also of an episode, which the page draws, and o
 CONSTRAINTS = {  # what a wildcard of a place may stand for
     "scale": "[a-z]+",
     "family": "tasks|comparisons|mdps|rewards",
-    "arm": "(?!(real|teacher)/)[a-z][a-z0-9_]*",
+    "arm": "(?!(real|teacher|tuned)/)[a-z][a-z0-9_]*",
     "environment": "(?!(real|teacher)/)[a-z][a-z0-9_]*",
     "seed": "[0-9]+",
     "group": "[0-9]+",
