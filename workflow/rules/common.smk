@@ -18,6 +18,7 @@ shell.prefix(
 )
 
 from synthgym.core.io import read_json, write_json
+from synthgym.jobs import codehash
 from synthgym.jobs.planned import experiments, unknown_target
 from synthgym.jobs.provenance import Provenance
 from synthgym.plan.plan import Plan
@@ -81,6 +82,7 @@ PROVENANCE = Provenance(JOBS, forced, PLAN.accept_code, executes, left_out)
 
 def at_end():
     PROVENANCE.checksum.save()
+    codehash.remember()
     if adopted := PROVENANCE.adopted:
         would = "have" if executes() else "would have"
         print(

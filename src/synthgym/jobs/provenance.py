@@ -283,5 +283,6 @@ class Checksums:
         return self.used[path][1]
 
     def save(self) -> None:
+        """Keep them for the next time."""
         if {**self.known, **self.used} != self.known:
             write_json(self.path, {**self.known, **self.used})
