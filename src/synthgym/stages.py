@@ -25,6 +25,7 @@ RUN = f"{ARM}/seed{{seed}}"  # one of them
 GROUP = f"{ARM}/group{{group}}"  # several that are made side by side
 OBJECTIVE = "results/{scale}/objectives/{objective}"
 SEARCH = "results/{scale}/search/{task}/{search}"
+FAMILIES = ("tasks", "comparisons", "mdps", "rewards")
 ALL_CORES = "all"
 
 
@@ -37,6 +38,10 @@ class Figure:
     alt: str  # told to somebody who does not see it
     caption: str = ""  # name of the caption, where it is not the figure's own
     family: str = ""  # `{experiment}` in the name stands for each experiment of this family
+
+    @property
+    def file(self) -> str:
+        return f"{self.name}.png"
 
     @property
     def explained(self) -> str:
@@ -75,7 +80,7 @@ class Stage:
     def drawn(self, experiments: Mapping[str, Iterable[str]]) -> list[tuple[str, Figure]]:
         """Files of its figures, where a plan has these experiments of each family."""
         return [
-            (f"{figure.name.format(experiment=experiment)}.png", figure)
+            (figure.file.format(experiment=experiment), figure)
             for figure in self.figures
             for experiment in (experiments.get(figure.family, ()) if figure.family else ("",))
         ]
@@ -590,7 +595,7 @@ CAPTIONS = (  # of all pictures, also of an episode, which the page draws, and o
 )
 CONSTRAINTS = {  # what a wildcard of a place may stand for
     "scale": "[a-z]+",
-    "family": "tasks|comparisons|mdps|rewards",
+    "family": "|".join(FAMILIES),
     "arm": "(?!(real|teacher|tuned)/)[a-z][a-z0-9_]*",
     "environment": "(?!(real|teacher)/)[a-z][a-z0-9_]*",
     "seed": "[0-9]+",

@@ -1,32 +1,21 @@
-"""A job of a plan, as data: what a plan gives to the workflow and to the command line."""
+"""One job of a plan, as data: what the workflow, the manifests and the command line know of it."""
 
 import difflib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run of a stage."""
+    """A job that a plan has."""
 
     stage: str  # a row of stages.py
     out: str  # directory of its results
-    # Which one it is: wildcards of its place, and task, environment, agent where they make sense.
-    labels: Mapping[str, Any]
-    needs: Mapping[str, Sequence[str]]  # name -> files of other jobs, manifests, of the repository
-    config: Callable[[Sequence[str]], Mapping[str, Any]]  # Hydra overrides -> all its settings
-
-
-class Jobs(Protocol):
-    """A plan, seen by those who run its jobs."""
-
-    def jobs(self, scale: str) -> Mapping[str, Job]:
-        """All jobs of a scale by their directories."""
-
-    def groups(self, scale: str) -> Mapping[str, Sequence[str]]:
-        """Done-file of a group -> directories of the meta-trainings that one job does."""
+    labels: Mapping[str, Any]  # what says which it is: scale, task, environment, seed, ...
+    config: Callable[[Sequence[str]], Mapping[str, Any]]  # overrides -> its whole configuration
+    needs: Mapping[str, Sequence[str]] = field(default_factory=dict)  # name -> files it reads
 
 
 def experiments(jobs: Mapping[str, Job]) -> dict[str, list[str]]:
