@@ -42,9 +42,7 @@ def comparison(
     evaluations, progress: of each, with columns arm and seed.
     """
     return {
-        name: _one(
-            section, numbers["comparisons"][name], evaluations[name], progress[name], scale
-        )
+        name: _one(section, numbers["comparisons"][name], evaluations[name], progress[name], scale)
         for name, section in comparisons.items()
     }
 
