@@ -3,15 +3,16 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from synthgym.analysis.core.estimate import COUNT, number, span, times, written
+from synthgym.analysis.core.estimate import COUNT, bold, number, span, times, written
 from synthgym.analysis.core.report import document
 from synthgym.analysis.core.tables import REAL, table
-from synthgym.analysis.core.verdict import UNDECIDED, expected
+from synthgym.analysis.core.verdict import UNDECIDED, Evidence
 from synthgym.analysis.runs import level
 
 Numbers = Mapping[str, Any]
 Rows = dict[str, Numbers]  # where trained -> agent -> numbers
 PUBLISHED = "published: synthetic bandit (Liesen et al. 2024), 20 agents"
+BETTER = {"expect": "better"}
 UNSEEN = " † unseen: this agent took no part in that environment's meta-training."
 
 
@@ -87,14 +88,14 @@ def clients_table(summary: Numbers, task: str) -> str:
 
 def differences_table(summary: Numbers, task: str) -> str:
     """Gain of one way of making an environment over another, per agent; empty if there is one."""
-    better = expected({"expect": "better"})
     rows = [
         {
             "agent": entry["agent"],
             "environment": _trained_in(summary, task, entry["environment"]),
             "less that of": _trained_in(summary, task, entry["other"]),
             "difference": written(entry, point="difference"),
-            "better": better.judge(entry) + " *" * (min(entry["seeds"]) < 2),
+            "better": Evidence(entry).judge({"expect": "better"})
+            + " *" * (min(entry["seeds"]) < 2),
             "real steps, times fewer": times(entry["fewer_real_steps"]),
         }
         for entry in summary["differences"][task]
@@ -207,12 +208,6 @@ def _returns(summary: Numbers, task: str, rows: Rows, published: Rows) -> str:
         return f"{bold(cell, solved)}{n}{' †' * cell.get('unseen', False)}"
 
     return _table(with_steps | published, cell_text)
-
-
-def bold(cell: Numbers, solved: float) -> str:
-    """A return with its interval, bold where the task is solved."""
-    value, _, interval = written(cell, point="iqm").partition(" ")
-    return f"**{value}** {interval}" if cell["iqm"] >= solved else f"{value} {interval}"
 
 
 def _table(rows: Rows, cell_text: Callable[[Numbers], str]) -> str:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from synthgym.analysis import runs, transfer_text
 from synthgym.analysis.core import report
-from synthgym.analysis.core.estimate import Numbers, estimate, rounded
+from synthgym.analysis.core.estimate import Numbers, estimate, rounded, times
 from synthgym.analysis.core.statistics import (
     LEVEL,
     NESTED,
@@ -27,7 +27,7 @@ from synthgym.analysis.core.statistics import (
     times_chosen,
 )
 from synthgym.analysis.core.tables import REAL, read_runs
-from synthgym.analysis.core.verdict import HOLDS, Evidence, Measure, expected, judge
+from synthgym.analysis.core.verdict import HOLDS, Evidence, Measure, judge
 from synthgym.analysis.figures import transfer as figures
 from synthgym.analysis.figures.common import draw
 from synthgym.analysis.learning import mean_curves
@@ -190,7 +190,7 @@ def summarise(
             (name, agent)
             for name, agents in ratios.items()
             for agent, cell in agents.items()
-            if (e := cell.get(TUNED)) and expected(FEWER).judge(sure(e)) == HOLDS
+            if (e := cell.get(TUNED)) and Evidence(sure(e)).judge(FEWER) == HOLDS
         }
         summary["break_even"][one.task] = break_even(
             pd.concat([synthetic, one.experts]), real_steps(one.progress), better
@@ -421,22 +421,28 @@ def measures(summary: Numbers) -> dict[str, Measure]:
     """Numbers that claims may be about: of unseen agents, beside published values, of steps."""
     return {
         "unseen_less_seen": lambda claim: [
-            Evidence(f"`{e['environment']}`", e, text=transfer_text.unseen(e))
+            Evidence(e, "+.2f", f"`{e['environment']}`", note=f"{tasks}{' *' * e['one_seed']}")
             for e in summary["unseen"]
+            for tasks in [f"score, {len(e['tasks'])} task{'s' * (len(e['tasks']) > 1)}"]
         ],
         "bandit_less_published": lambda claim: [
-            Evidence(f"{cell['task']} {cell['agent']}", transfer_text.less_published(cell))
+            Evidence(transfer_text.less_published(cell), name=f"{cell['task']} {cell['agent']}")
             for cell in summary["published"]
             if cell["bandit"]
         ],
         "times_more_steps": lambda claim: [  # than in the task, with settings `tuned`, or `real`
-            Evidence(f"{task} `{name}` {agent}", sure(e), text=text)
+            Evidence(sure(e), times, f"{task} `{name}` {agent}", note="" if e else "learns nothing")
             for task, name, agent, e in transfer_text.bandit_ratios(summary, claim["settings"])
-            for text in [transfer_text.times(e) or "nothing learned"]
         ],
     }
 
 
 def sure(e: Numbers | None) -> Numbers:
-    """A ratio of steps with bounds that a verdict may rely on; 0 where agents learn nothing."""
-    return {"value": 0.0} if e is None else {**e, "low": e["sure_low"]}
+    """A ratio of steps that a verdict may rely on; 0 where agents learn nothing.
+
+    None stands for NEVER: agents in the task do not get there.
+    """
+    if e is None:
+        return dict.fromkeys(("value", "low", "high"), 0.0)
+    value = None if e["bound"] == "≥" else e["value"]
+    return {"value": value, "low": e["sure_low"], "high": e["high"]}

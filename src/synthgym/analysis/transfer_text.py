@@ -3,15 +3,17 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from synthgym.analysis import published
 from synthgym.analysis.core import estimate, report
 from synthgym.analysis.core.estimate import COUNT, SHARE, given, less, number, written
 from synthgym.analysis.core.tables import REAL, table
-from synthgym.analysis.core.verdict import expected
+from synthgym.analysis.core.verdict import Evidence
 from synthgym.analysis.steps import TUNED
 from synthgym.analysis.summary_text import pays
 
 Numbers = Mapping[str, Any]
-PUBLISHED_RATIOS = {"hopper": "100 to 330"}  # read off the figure of Liesen et al. 2024
+REACHED = {"expect": "no_worse", "margin": 0}
+LIKELIER = {"expect": "more_than", "value": 0.5}
 
 
 def markdown(summary: Numbers) -> str:
@@ -61,7 +63,6 @@ def markdown(summary: Numbers) -> str:
 def _published(summary: Numbers) -> str:
     if not summary["published"]:
         return "Nothing was published of agents that this scale trains in such environments."
-    reached = expected({"expect": "no_worse", "margin": 0})
     rows = [
         {
             "task": summary["about"]["tasks"][cell["task"]]["id"],
@@ -70,7 +71,7 @@ def _published(summary: Numbers) -> str:
             "best of": str(cell["of"]),
             "here": _cell(cell),
             "published": given(cell["published"]),
-            "reached": reached.judge(less_published(cell)),
+            "reached": Evidence(less_published(cell)).judge(REACHED),
         }
         for cell in summary["published"]
     ]
@@ -118,25 +119,24 @@ def _profiles(summary: Numbers) -> Iterable[str]:
 
 
 def _improvement(e: Numbers) -> dict[str, str]:
-    better = expected({"expect": "more_than", "value": 0.5})
     return {
         "trained in": _place(e["better"]),
         "or in": _place(e["than"]),
         "tasks": str(len(e["tasks"])),
         "P(first > second)": written(e, ".2f"),
-        "better": better.judge(e) + " *" * e["one_seed"],
+        "better": Evidence(e).judge(LIKELIER) + " *" * e["one_seed"],
     }
 
 
 def returns_table(summary: Numbers, task: str) -> str:
     """Returns beside those in the task and those published: a row per environment and agent."""
     cells = summary["transfer"][task]
-    published = summary["about"]["tasks"][task]["published"]
+    section = summary["about"]["tasks"][task]
     rows = []
     for name, agents in cells.items():
         for agent, cell in agents.items() if name not in (REAL, TUNED) else ():
             tuned = cells.get(TUNED, {}).get(agent)
-            values = published.get(agent, {"synthetic": None, "real": None})
+            values = section["published"].get(agent, {"synthetic": None, "real": None})
             rows.append(
                 {
                     "environment": f"`{name}`",
@@ -198,8 +198,8 @@ def bandit_ratios(
 
 def steps_table(summary: Numbers, task: str) -> Iterable[str]:
     """What was published, if it was; then a row for each environment and agent."""
-    if task in PUBLISHED_RATIOS:
-        yield f"Published: about {PUBLISHED_RATIOS[task]} times more (read off a figure)."
+    if ratios := published.values("bandits")["step_ratios"].get(task):
+        yield f"Published: about {ratios} times more (read off a figure)."
     payback = summary["break_even"][task]
     yield table(
         [
@@ -220,12 +220,6 @@ def steps_table(summary: Numbers, task: str) -> Iterable[str]:
 def times(e: Numbers | None) -> str:
     """A ratio with its interval, and whether it is a bound; empty where there is none."""
     return f"{e['bound']} {written(e, estimate.times)}".strip() if e else ""
-
-
-def unseen(e: Numbers) -> str:
-    """How much better or worse unseen agents are, and on how many tasks."""
-    tasks = f"{len(e['tasks'])} task{'s' * (len(e['tasks']) > 1)}"
-    return f"score {written(e, '+.2f')}, {tasks}{' *' * e['one_seed']}"
 
 
 def _cell(e: Numbers) -> str:

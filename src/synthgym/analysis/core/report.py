@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from synthgym.analysis import style
 from synthgym.analysis.core.estimate import Numbers
 from synthgym.analysis.core.tables import table
+from synthgym.analysis.core.verdict import MARGIN
 from synthgym.core.io import atomic, write_json
 
 
@@ -35,11 +36,15 @@ def document(*parts: str) -> str:
 
 CLAIMS = (
     "A claim `holds` where the whole interval is in the range that it states, `does not hold` "
-    "where all of it is outside, and is `undecided` otherwise; a claim on several numbers holds if "
-    "it does for each, and does not hold if it does not for one, unless it says that one is enough."
+    "where all of it is outside, and is `undecided` otherwise. A claim on several numbers holds if "
+    "it does for each, and does not hold if it does not for one, unless one is said to be enough. "
+    "As good as others is what loses no more than "
+    f"{MARGIN:.0%} of what is between random actions and the best agent known, which is what "
+    "shares after a difference in return are of."
 )
 
 
 def claims(judged: Sequence[Mapping[str, Any]]) -> str:
     """The section on claims; empty where the plan has none of what this scale computes."""
-    return document("## Claims", CLAIMS, table(judged)).strip() if judged else ""
+    rows = [{name: row[name] for name in row if name != "estimates"} for row in judged]
+    return document("## Claims", CLAIMS, table(rows)).strip() if rows else ""

@@ -25,16 +25,21 @@ def identity(path: Path) -> dict[str, Any]:
     return found
 
 
-def read(paths: Iterable[Path], *columns: str) -> pd.DataFrame:
+def read(paths: Iterable[Path], *columns: str, **renamed: str) -> pd.DataFrame:
     """All rows of tables, by sorted path; empty if there is none.
 
-    columns: labels of the job that are added; one that a table has already stays.
+    columns: labels of the job that are added, or column=label; one that a table has stays.
     """
+    renamed |= {name: name for name in columns}
     tables = []
     for path in sorted(paths):
         rows, about = read_table(path), identity(path)
-        missing = [name for name in columns if name in about and name not in rows]
-        tables.append(rows.assign(**{name: about[name] for name in missing}))
+        missing = {
+            column: about[label]
+            for column, label in renamed.items()
+            if label in about and column not in rows
+        }
+        tables.append(rows.assign(**missing))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 

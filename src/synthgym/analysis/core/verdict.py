@@ -9,7 +9,7 @@ on one of several numbers holds if it does for one, and does not hold if it does
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from synthgym.analysis.core.estimate import (
     NEVER,
     Format,
     Numbers,
+    less,
     written,
 )
 
@@ -36,13 +37,9 @@ class Range:
     most: float = math.inf
     open: bool = False
 
-    def judge(self, e: Mapping[str, float | None]) -> str:
-        """Where the interval {low, high} of an estimate, or else its {value}, lies.
-
-        None stands for NEVER.
-        """
-        bounds = [e.get(bound, e.get("value")) for bound in ("low", "high")]
-        low, high = (NEVER if bound is None else float(bound) for bound in bounds)
+    def judge(self, e: Mapping[str, Any]) -> str:
+        """By the interval {low, high} of an estimate; None stands for NEVER."""
+        low, high = (NEVER if bound is None else bound for bound in (e["low"], e["high"]))
         if self._below(high) or self._above(low):
             return FAILS
         return UNDECIDED if self._below(low) or self._above(high) else HOLDS
@@ -54,24 +51,19 @@ class Range:
         return value > self.most or (self.open and value == self.most < NEVER)
 
 
-EXPECTATIONS: Mapping[str, Callable[[Claim], Range]] = {
-    # of a difference, in units of what `margin` is in
-    "better": lambda claim: Range(least=0, open=True),
-    "worse": lambda claim: Range(most=0, open=True),
-    "equal": lambda claim: Range(-claim.get("margin", MARGIN), claim.get("margin", MARGIN)),
-    "no_worse": lambda claim: Range(least=-claim.get("margin", MARGIN)),
-    # of a value
-    "more_than": lambda claim: Range(least=claim["value"], open=True),
-    "at_least": lambda claim: Range(least=claim["value"]),
-    "at_most": lambda claim: Range(most=claim["value"]),
-    "between": lambda claim: Range(*claim["value"]),
-    "never": lambda claim: Range(least=NEVER, most=NEVER),
+DIFFERENCES: Mapping[str, Callable[[float], Range]] = {  # by the margin
+    "better": lambda margin: Range(least=0, open=True),
+    "worse": lambda margin: Range(most=0, open=True),
+    "equal": lambda margin: Range(-margin, margin),
+    "no_worse": lambda margin: Range(least=-margin),
 }
-
-
-def expected(claim: Claim) -> Range:
-    """The range in which a claim says that a number is."""
-    return EXPECTATIONS[claim["expect"]](claim)
+VALUES: Mapping[str, Callable[[Any], Range]] = {  # by the value of the claim
+    "more_than": lambda value: Range(least=value, open=True),
+    "at_least": lambda value: Range(least=value),
+    "at_most": lambda value: Range(most=value),
+    "between": lambda value: Range(*value),
+    "never": lambda value: Range(least=NEVER),
+}
 
 
 def all_of(verdicts: Sequence[str]) -> str:
@@ -92,26 +84,35 @@ def any_of(verdicts: Sequence[str]) -> str:
 class Evidence:
     """A number that a claim is about."""
 
-    name: str  # of the arm, network, ...; empty where there is one number
-    estimate: Mapping[str, Any]  # {value, low, high}, as it is written
+    estimate: Mapping[str, Any]  # {value, low, high}
     how: Format = GAIN
-    judged: Mapping[str, Any] | None = None  # the estimate in the units of the claim, if others
-    text: str = ""  # how the estimate is written, where that is in a way of its own
+    name: str = ""  # of the arm, network, ...; empty where there is one number
+    # What margins are shares of, in the unit of the estimate: `span_of` a task. None: not known.
+    unit: float | None = 1.0
+    note: str = ""
 
     def judge(self, claim: Claim) -> str:
-        return expected(claim).judge(self.judged or self.estimate)
+        expect = claim["expect"]
+        if expect in VALUES:
+            return VALUES[expect](claim.get("value")).judge(self.estimate)
+        if self.unit is None and expect in ("equal", "no_worse"):
+            return UNDECIDED
+        margin = claim.get("margin", MARGIN) * (self.unit or 1.0)
+        return DIFFERENCES[expect](margin).judge(self.estimate)
 
     def __str__(self) -> str:
-        share = "" if self.judged is None else f" ({written(self.judged, GAIN_SHARE)})"
-        text = self.text or written(self.estimate, self.how) + share
-        return f"{self.name}{': ' * bool(self.name)}{text}"
+        text = f"{self.name}: " if self.name else ""
+        text += written(self.estimate, self.how)
+        if self.unit not in (1.0, None):
+            text += f" ({written(less(self.estimate, 0.0, self.unit), GAIN_SHARE)})"
+        return f"{text} {self.note}".strip()
 
 
-Measure = Callable[[Claim], Sequence[Evidence]]
+Measure = Callable[[Claim], Iterable[Evidence]]
 
 
-def judge(claims: Sequence[Claim], measures: Mapping[str, Measure], **about: Any) -> list[Numbers]:
-    """The claims of a plan with their verdicts: {**about, claim, verdict, here, ...}.
+def judge(claims: Iterable[Claim], measures: Mapping[str, Measure], **about: Any) -> list[Numbers]:
+    """The claims of a plan with their verdicts: {**about, claim, verdict, here, estimates}.
 
     measures: name -> the numbers that a claim is about, none where this scale does not have them:
     such a claim is left out. A claim with `parts` holds if all of them do.
@@ -120,21 +121,25 @@ def judge(claims: Sequence[Claim], measures: Mapping[str, Measure], **about: Any
     for claim in claims:
         parts = [{**claim, **part} for part in claim.get("parts", [{}])]
         found = [(part, list(_measure(part, measures)(part))) for part in parts]
-        if not all(evidence for _, evidence in found):
-            continue
-        verdict = all_of([_verdict(part, evidence) for part, evidence in found])
-        here = "; ".join(_text(part, evidence) for part, evidence in found)
-        rows.append({**about, "claim": claim["says"], "verdict": verdict, "here": here})
+        if all(evidence for _, evidence in found):
+            judged = {
+                "claim": claim["says"],
+                "verdict": all_of([_verdict(part, evidence) for part, evidence in found]),
+                "here": "; ".join(_text(part, evidence) for part, evidence in found),
+                "estimates": [dict(one.estimate) for _, evidence in found for one in evidence],
+            }
+            rows.append({**about, **judged})
     return rows
 
 
 def _measure(claim: Claim, measures: Mapping[str, Measure]) -> Measure:
-    if claim["measure"] not in measures:
+    name = claim.get("measure", "return")
+    if name not in measures:
         raise ValueError(
-            f"The claim “{claim['says']}” is about {claim['measure']}, of which this report has no "
-            f"numbers. It has some of: {', '.join(measures)}."
+            f"The claim “{claim['says']}” is about {name}, of which this report has no numbers. "
+            f"Name one of these as its measure: {', '.join(measures)}."
         )
-    return measures[claim["measure"]]
+    return measures[name]
 
 
 def _verdict(claim: Claim, evidence: Sequence[Evidence]) -> str:

@@ -12,8 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from synthgym.analysis import published_mdps as published
-from synthgym.analysis import style
+from synthgym.analysis import published, style
 from synthgym.analysis.core.statistics import fraction_interval
 from synthgym.analysis.core.tables import REAL
 from synthgym.analysis.figures.behaviour import histograms
@@ -59,11 +58,11 @@ def mdp_feasibility(evaluations: pd.DataFrame, tasks: Tasks, scale: str) -> Figu
         for arm in section["evolved"]:
             rows = evaluations[(evaluations["task"] == task) & (evaluations["arm"] == arm)]
             _searches(left, right, rows, section["solved"], colour_of[arm])
-        returns = published.FEASIBILITY.get(task, {})
+        returns = published.about("mdps", "feasibility", task)
         left.plot(list(returns), list(returns.values()), zorder=3, **PUBLISHED)
         level(left, section)
-        solved_by = published.SOLVED_BY.get(task, {})
-        shares = [n / published.RUNS for n in solved_by.values()]
+        solved_by = published.about("mdps", "solved_by", task)
+        shares = [n / published.values("mdps")["searches"] for n in solved_by.values()]
         right.plot(list(solved_by), shares, **PUBLISHED)
         last = evaluations.loc[evaluations["task"] == task, "generation"].max()
         for axes in (left, right):
@@ -130,7 +129,7 @@ def mdp_returns(episodes: pd.DataFrame, numbers: Numbers, tasks: Tasks, scale: s
             for axes, unit in ((steps, "steps"), (count, "episodes")):
                 _bars(axes, {arm: table[arm]["all"][unit] for arm in arms}, colour_of)
             for x, arm in enumerate(arms):
-                if (length := published.of(task, agent, arm).steps) is not None:
+                if (length := published.of_agents(task, agent, arm)["steps"]) is not None:
                     steps.plot(x, length, **PUBLISHED)
         for axes, label in zip(rows[:, 0], ("share", "steps", "episodes"), strict=True):
             axes.set_ylabel(label)
