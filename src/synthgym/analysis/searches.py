@@ -22,7 +22,7 @@ from synthgym.analysis.core.verdict import FAILS, HOLDS, UNDECIDED, Evidence, ju
 from synthgym.analysis.figures import searches as figures
 from synthgym.analysis.figures.common import draw
 from synthgym.core.io import read_json, read_table
-from synthgym.plan.search_plan import setting
+from synthgym.plan.sweeps import setting
 
 COSTS = ("real_steps", "synthetic_steps", "updates", "seconds")
 READERS: Mapping[str, Callable[[Path], Any]] = {

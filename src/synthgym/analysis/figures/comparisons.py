@@ -33,18 +33,22 @@ COLUMNS = 2  # of panels of returns
 def comparison(
     comparisons: Mapping[str, Section],
     numbers: Numbers,
-    evaluations: Mapping[str, pd.DataFrame],
-    progress: Mapping[str, pd.DataFrame],
+    evaluations: pd.DataFrame,
+    progress: pd.DataFrame,
     scale: str,
 ) -> dict[str, Figure]:
     """A figure of each comparison.
 
-    evaluations, progress: of each, with columns arm and seed.
+    evaluations, progress: of all, with columns comparison, arm and seed.
     """
-    return {
-        name: _one(section, numbers["comparisons"][name], evaluations[name], progress[name], scale)
-        for name, section in comparisons.items()
-    }
+    figures = {}
+    for name, section in comparisons.items():
+        returns, costs = (
+            table[table["comparison"] == name] if len(table) else table
+            for table in (evaluations, progress)
+        )
+        figures[name] = _one(section, numbers["comparisons"][name], returns, costs, scale)
+    return figures
 
 
 def _one(

@@ -86,7 +86,7 @@ class Content:
         self.about = self.caption("workflow")
         self.glance = glance.table(self.summary)
         _, reading, *blocks = self.markdown(OF_SCALE)
-        self.reading = getattr(reading, "words", [])
+        self.reading = text.words(reading)
         tables = [below for _, below in _split(blocks, 2)]
         self.chapters = [
             self.task(name, below) for name, below in zip(self.tasks, tables, strict=True)
@@ -154,7 +154,8 @@ class Content:
             for i, (heading, below) in enumerate(_split(blocks, 2, "Overview"))
         ]
         jobs = [entry for entry in self.origins.behind(*origin[0].places) if entry not in listed]
-        return Chapter(stage, text.plain(title.words), parts, self.pictures(stage), jobs)
+        name = text.plain(text.words(title))
+        return Chapter(stage, name, parts, self.pictures(stage), jobs)
 
     def subject(self, heading: str) -> tuple[str, str]:
         """Task and agent of a heading such as `CartPole-v1, ppo, seen`; empty for any other."""
