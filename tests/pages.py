@@ -7,9 +7,7 @@ from typing import Any
 from PIL import Image
 
 from synthgym.analysis import experts, page, summary
-from synthgym.analysis.page.content import REPORTS
 from synthgym.core.io import write_json
-from synthgym.core.settings import typed
 from synthgym.jobs.provenance import digest
 
 ROOT = Path(__file__).parents[1]

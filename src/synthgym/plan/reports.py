@@ -7,7 +7,7 @@ from synthgym.jobs.planned import Job
 from synthgym.plan.layers import Values
 from synthgym.plan.sweeps import Search, Transforms
 from synthgym.plan.views import task_section, task_seen
-from synthgym.stages import STAGES
+from synthgym.stages import CAPTIONS, STAGES
 
 if TYPE_CHECKING:
     from synthgym.plan.experiments import Experiment, Objectives
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Jobs = Mapping[str, Job]
 MAKING = ("metatrain", "distil")
-CAPTIONS, DESIGN = "workflow/report", "src/synthgym/analysis/page/page"
+DESIGN = "src/synthgym/analysis/page/page"
 # report -> name of an input -> (family or "", stages whose jobs leave the file, file)
 INPUTS: Mapping[str, Mapping[str, tuple[str, tuple[str, ...], str]]] = {
     "summary": {
@@ -86,6 +86,7 @@ OF_TASK: Mapping[str, tuple[tuple[str, ...], str]] = {  # inputs of the figures 
     "episodes": (("transfer", "baseline"), "episodes.parquet"),
     "values": (("behaviour",), "values.parquet"),
     "surface": (("behaviour",), "surface.parquet"),
+    "rollouts": (("rollout",), "rollout.parquet"),
 }
 
 
@@ -149,7 +150,7 @@ def _stand_ins(scale: "ScalePlan") -> list[str]:
 
 
 def _page(scale: "ScalePlan", planned: Jobs) -> Job:
-    """Return the page: it shows every report, figure and rollout, and says where they come from."""
+    """Return the page: it shows every report and figure, and says where they come from."""
     shown = {
         job.out: [
             f"{job.out}/{file}"
@@ -159,12 +160,10 @@ def _page(scale: "ScalePlan", planned: Jobs) -> Job:
         for job in planned.values()
         if STAGES[job.stage].report
     }
-    rollouts = [f"{job.out}/rollout.parquet" for job in planned.values() if job.stage == "rollout"]
     needs = {
         "reports": [file for files in shown.values() for file in files],
-        "rollouts": rollouts,
         "manifests": [f"{out}/manifest.json" for out in sorted(planned)],
-        "captions": [f"{CAPTIONS}/{name}.rst" for name in captions()],
+        "captions": [f"workflow/report/{name}.rst" for name in CAPTIONS],
         "design": [f"{DESIGN}.{kind}" for kind in ("html", "css", "js")],
     }
     labels = {"scale": scale.name}
@@ -179,12 +178,6 @@ def _figures(scale: "ScalePlan", job: Job) -> list[str]:
         for name in names
         for experiment in (experiments if "{experiment}" in name else [""])
     ]
-
-
-def captions() -> list[str]:
-    """Return the names of all captions, each once."""
-    figures = [figure for stage in STAGES.values() for figure in stage.figures]
-    return sorted({figure.caption or figure.name for figure in figures})
 
 
 def _config(scale: "ScalePlan", task: str | None = None) -> Callable[[Any], Values]:
