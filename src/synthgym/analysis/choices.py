@@ -1,4 +1,4 @@
-"""Which choices in distilling matter, and how few contexts suffice? Table, figure, numbers."""
+"""Choices in distilling: which ones matter, how few contexts suffice. Table, figure, numbers."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -6,18 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tabulate import tabulate
 
 from synthgym.analysis import runs
 from synthgym.analysis.core import report
-from synthgym.analysis.core.estimate import rounded
+from synthgym.analysis.core.estimate import Numbers, number, rounded, written
 from synthgym.analysis.core.statistics import LEVEL, estimate
+from synthgym.analysis.core.tables import read, table
 from synthgym.analysis.figures import choices as figures
 from synthgym.analysis.figures.choices import CHOICES, order
 from synthgym.analysis.figures.common import draw
-from synthgym.core.io import read_table
 
-Numbers = dict[str, Any]
 Tasks = Mapping[str, Mapping[str, Any]]
 
 
@@ -28,23 +26,17 @@ def run(
 
     config: `scale` and `choice_tasks` ({task config name: its section}). inputs: `choices`.
     """
-    tables = [read_table(path) for path in sorted(inputs["choices"])]
-    table = pd.concat(tables, ignore_index=True)
-    numbers = summarise(config["scale"], config["choice_tasks"], table)
-    drawn = draw(
-        "choice_report",
-        vars(figures),
-        table=table,
-        tasks=config["choice_tasks"],
-        scale=config["scale"],
-    )
-    return report.write(out, numbers, markdown(numbers, config["choice_tasks"]), drawn)
+    scale, tasks = config["scale"], config["choice_tasks"]
+    agents = read(inputs["choices"])
+    numbers = summarise(scale, tasks, agents)
+    drawn = draw("choice_report", vars(figures), table=agents, tasks=tasks, scale=scale)
+    return report.write(out, numbers, markdown(numbers, tasks), drawn)
 
 
-def summarise(scale: str, tasks: Tasks, table: pd.DataFrame) -> Numbers:
+def summarise(scale: str, tasks: Tasks, agents: pd.DataFrame) -> Numbers:
     """{task: {agent: {choice: {value: numbers}}}}, and the smallest table that solves."""
     summary: Numbers = {"about": {"scale": scale, "level": LEVEL}, "choices": {}, "fewest": {}}
-    for (task, agent), rows in runs.by(table, "task", "agent"):
+    for (task, agent), rows in runs.by(agents, "task", "agent"):
         cells: Numbers = {}
         for (choice, value), chosen in runs.by(rows, "choice", "value"):
             numbers = asdict(estimate(chosen["return_"], chosen["environment_seed"]))
@@ -85,7 +77,7 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
                     f"{tasks[task]['solved']:g}: {smallest}; such that it does in all larger ones "
                     f"too: {safe}."
                 )
-    return "\n\n".join(parts) + "\n"
+    return report.document(*parts)
 
 
 def _table(cells: Numbers) -> str:
@@ -93,12 +85,12 @@ def _table(cells: Numbers) -> str:
         {
             "choice": CHOICES[choice],
             "value": value,
-            "return": f"{cell['iqm']:,.1f} [{cell['low']:,.1f}, {cell['high']:,.1f}]",
-            "mean": f"{cell['mean']:,.1f}",
+            "return": written(cell, point="iqm"),
+            "mean": number(cell["mean"]),
             "n": cell["n"],
-            "teacher": f"{cell['teacher']:,.1f}",
+            "teacher": number(cell["teacher"]),
         }
         for choice in CHOICES
         for value, cell in sorted(cells.get(choice, {}).items(), key=lambda item: order(item[0]))
     ]
-    return tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True)
+    return table(rows)

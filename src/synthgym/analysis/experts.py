@@ -1,4 +1,4 @@
-"""How good is each agent in each real task, with the settings tuned for it? Table, figure, numbers.
+"""Agents in the real tasks, with the settings tuned for each. Table, figure, numbers.
 
 The reference for everything that is trained in synthetic environments: returns beside those
 published, and learning curves.
@@ -10,19 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tabulate import tabulate
 
 from synthgym.analysis import runs
 from synthgym.analysis.core import report
-from synthgym.analysis.core.estimate import rounded
+from synthgym.analysis.core.estimate import COUNT, Numbers, bold, given, number, rounded
 from synthgym.analysis.core.statistics import LEVEL, RESAMPLES, estimate
-from synthgym.analysis.core.tables import read_runs
+from synthgym.analysis.core.tables import read_runs, table
 from synthgym.analysis.figures import experts as figures
 from synthgym.analysis.figures.common import draw
 
-Numbers = dict[str, Any]
 Tasks = Mapping[str, Mapping[str, Any]]
-COLUMNS = 3  # panels of the figure
 
 
 def run(
@@ -62,13 +59,6 @@ def summarise(scale: str, tasks: Tasks, curves: pd.DataFrame, episodes: pd.DataF
     return rounded(summary)
 
 
-def best(numbers: Numbers, task: str) -> tuple[str, float]:
-    """The agent with the highest interquartile mean, and that mean."""
-    agents = numbers["experts"][task]
-    name = max(agents, key=lambda agent: agents[agent]["iqm"])
-    return name, agents[name]["iqm"]
-
-
 def markdown(numbers: Numbers, tasks: Tasks) -> str:
     """The table, readable on its own."""
     about = numbers["about"]
@@ -83,37 +73,27 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
         "environment (sources and budgets: `published:` in conf/task/); no number where none was "
         "published."
     )
-    return f"# Experts\n\n{intro}\n\n{table(numbers, tasks)}\n"
+    return report.document("# Experts", intro, _table(numbers, tasks))
 
 
-def table(numbers: Numbers, tasks: Tasks) -> str:
-    """One row per task and agent."""
+def _table(numbers: Numbers, tasks: Tasks) -> str:
     rows = []
     for task, agents in numbers["experts"].items():
         section = tasks[task]
+        best = max(agents, key=lambda agent: agents[agent]["iqm"])
         for agent, cell in agents.items():
             published = cell["published"] or {}
             rows.append(
                 {
-                    "task": section["id"] if section["id"] != task else task,
-                    "agent": agent + (" *best*" if agent == best(numbers, task)[0] else ""),
-                    "steps": f"{cell['steps']:,}",
-                    "return": _cell(cell, section["solved"]),
+                    "task": section["id"],
+                    "agent": agent + " *best*" * (agent == best),
+                    "steps": number(cell["steps"], COUNT),
+                    "return": bold(cell, runs.level(section["solved"])),
                     "n": cell["n"],
-                    "published, real": _published(published.get("real")),
-                    "published, synthetic": _published(published.get("synthetic")),
-                    "solved from": _published(section["solved"]),
-                    "random actions": _published(section["reference"]["random"]),
+                    "published, real": given(published.get("real")),
+                    "published, synthetic": given(published.get("synthetic")),
+                    "solved from": given(section["solved"]),
+                    "random actions": given(section["reference"]["random"]),
                 }
             )
-    return tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True)
-
-
-def _cell(cell: Numbers, solved: float | None) -> str:
-    value = f"{cell['iqm']:,.1f}"
-    value = f"**{value}**" if solved is not None and cell["iqm"] >= solved else value
-    return f"{value} [{cell['low']:,.1f}, {cell['high']:,.1f}]"
-
-
-def _published(value: float | None) -> str:
-    return "" if value is None else f"{value:,g}"
+    return table(rows)

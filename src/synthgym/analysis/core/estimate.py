@@ -39,7 +39,7 @@ def finite(numbers: Mapping[str, float]) -> Numbers:
     return {name: float(x) if np.isfinite(x) else None for name, x in numbers.items()}
 
 
-def less(e: Mapping[str, float], amount: float, divisor: float = 1.0) -> Numbers:
+def less(e: Mapping[str, Any], amount: float, divisor: float = 1.0) -> Numbers:
     """The estimate less an amount, over a divisor."""
     return {name: (e[name] - amount) / divisor for name in ("value", "low", "high")}
 
@@ -56,6 +56,12 @@ def written(e: Mapping[str, Any] | None, how: Format = RETURN, point: str = "val
     if e is None:
         return ""
     return f"{number(e[point], how)} [{number(e['low'], how)}, {number(e['high'], how)}]"
+
+
+def bold(e: Mapping[str, Any], level: float, point: str = "iqm") -> str:
+    """`value [low, high]` of a return, the value bold if it is at least the `level`."""
+    value, _, interval = written(e, point=point).partition(" ")
+    return f"**{value}** {interval}" if e[point] >= level else f"{value} {interval}"
 
 
 def counted(numbers: Mapping[str, Any], *names: str) -> dict[str, str]:

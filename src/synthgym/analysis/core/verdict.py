@@ -8,6 +8,7 @@ on one of several numbers holds if it does for one, and does not hold if it does
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from synthgym.analysis.core.estimate import (
 )
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
+SHOWN = 10  # so many numbers of one claim are written out, more are counted
 MARGIN = 0.1  # of what is between random actions and the best agent known: that little is equal
 Claim = Mapping[str, Any]
 
@@ -35,17 +37,18 @@ class Range:
     most: float = math.inf
     open: bool = False
 
-    def has(self, value: float) -> bool:
-        return self.least < value < self.most if self.open else self.least <= value <= self.most
-
-    def judge(self, e: Mapping[str, float | None]) -> str:
+    def judge(self, e: Mapping[str, Any]) -> str:
         """By the interval {low, high} of an estimate; None stands for NEVER."""
         low, high = (NEVER if bound is None else bound for bound in (e["low"], e["high"]))
-        if self.has(low) and self.has(high):
-            return HOLDS
-        below = high <= self.least if self.open else high < self.least
-        above = low >= self.most if self.open else low > self.most
-        return FAILS if below or above else UNDECIDED
+        if self._below(high) or self._above(low):
+            return FAILS
+        return UNDECIDED if self._below(low) or self._above(high) else HOLDS
+
+    def _below(self, value: float) -> bool:
+        return value < self.least or (self.open and value == self.least)
+
+    def _above(self, value: float) -> bool:
+        return value > self.most or (self.open and value == self.most < NEVER)
 
 
 DIFFERENCES: Mapping[str, Callable[[float], Range]] = {  # by the margin
@@ -148,11 +151,15 @@ def _verdict(claim: Claim, evidence: Sequence[Evidence]) -> str:
 
 
 def _text(claim: Claim, evidence: Sequence[Evidence]) -> str:
-    text = "; ".join(map(str, evidence))
     if len(evidence) == 1:
-        return text
-    number = sum(one.judge(claim) == HOLDS for one in evidence)
-    return f"{number} of {len(evidence)}: {text}"
+        return str(evidence[0])
+    count = Counter(one.judge(claim) for one in evidence)
+    if len(evidence) > SHOWN:
+        return (
+            f"{count[HOLDS]} of {len(evidence)} hold, {count[FAILS]} do not hold, "
+            f"{count[UNDECIDED]} are undecided"
+        )
+    return f"{count[HOLDS]} of {len(evidence)}: {'; '.join(map(str, evidence))}"
 
 
 def span_of(task: Mapping[str, Any]) -> float | None:
