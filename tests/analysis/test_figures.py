@@ -132,7 +132,7 @@ def test_a_task_may_have_distilled_environments_only(
     numbers = summary.summarise(
         "quick",
         {results.world.name: results.world.task},
-        **{name: read_runs(name, {**results.paths, **paths}[name]) for name in summary.INPUTS},
+        {name: read_runs(name, {**results.paths, **paths}[name]) for name in summary.INPUTS},
     )
     entry = numbers["meta_training"][results.world.name]["bandit_ppo"]
     assert (entry["made"], entry["agents"], entry["mean_environment"]) == ("distilled", [], {})
@@ -183,7 +183,7 @@ def test_histograms_of_returns_end_where_returns_end(results_of: Callable[[str],
 def test_returns_show_the_numbers_of_the_summary(results_of: Callable[[str], Any]) -> None:
     results = results_of("negative returns, six dimensions, three actions")
     tables = {name: results.tables[name] for name in summary.INPUTS}
-    transfer = summary.summarise("quick", {"acrobot": results.world.task}, **tables)["transfer"]
+    transfer = summary.summarise("quick", {"acrobot": results.world.task}, tables)["transfer"]
     shown = panels(draw(results, "returns"))
     for row in transfer["acrobot"].values():
         for agent, numbers in row.items():

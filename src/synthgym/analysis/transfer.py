@@ -421,9 +421,8 @@ def measures(summary: Numbers) -> dict[str, Measure]:
     """Numbers that claims may be about: of unseen agents, beside published values, of steps."""
     return {
         "unseen_less_seen": lambda claim: [
-            Evidence(e, "+.2f", f"`{e['environment']}`", note=f"{tasks}{' *' * e['one_seed']}")
+            Evidence(e, "+.2f", f"`{e['environment']}`", note=f"score, {transfer_text.tasks_of(e)}")
             for e in summary["unseen"]
-            for tasks in [f"score, {len(e['tasks'])} task{'s' * (len(e['tasks']) > 1)}"]
         ],
         "bandit_less_published": lambda claim: [
             Evidence(transfer_text.less_published(cell), name=f"{cell['task']} {cell['agent']}")

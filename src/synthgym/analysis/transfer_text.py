@@ -222,6 +222,12 @@ def times(e: Numbers | None) -> str:
     return f"{e['bound']} {written(e, estimate.times)}".strip() if e else ""
 
 
+def tasks_of(e: Numbers) -> str:
+    """On how many tasks an estimate is, and whether one seed is all that it has on one."""
+    n = len(e["tasks"])
+    return f"{n} task{'s' * (n > 1)}{' *' * e['one_seed']}"
+
+
 def _cell(e: Numbers) -> str:
     return written(e) + " *" * (e["seeds"] == 1) + " †" * e.get("unseen", False)
 

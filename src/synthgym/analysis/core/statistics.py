@@ -168,10 +168,10 @@ def times_chosen(chosen: np.ndarray, agents: int) -> np.ndarray:
 
 
 def bounds(samples: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
-    """Of the percentile interval of resamples (resamples, ...), each (...)."""
+    """Ends of the percentile interval of resamples (resamples, ...), each (...)."""
     tail = (1 - level) / 2
     low, high = np.quantile(samples, [tail, 1 - tail], axis=0)
-    return low, high
+    return np.asarray(low), np.asarray(high)
 
 
 def fraction(successes: int, n: int) -> dict[str, float]:

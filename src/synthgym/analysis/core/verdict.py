@@ -90,9 +90,12 @@ class Evidence:
     # What margins are shares of, in the unit of the estimate: `span_of` a task. None: not known.
     unit: float | None = 1.0
     note: str = ""
+    enough: bool = True  # whether it is from enough runs for an interval to decide by
 
     def judge(self, claim: Claim) -> str:
         expect = claim["expect"]
+        if not self.enough:
+            return UNDECIDED
         if expect in VALUES:
             return VALUES[expect](claim.get("value")).judge(self.estimate)
         if self.unit is None and expect in ("equal", "no_worse"):

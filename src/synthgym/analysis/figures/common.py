@@ -103,7 +103,7 @@ def estimates(axes: Axes, at: Mapping[Any, Estimate], look: Look) -> None:
     band(axes, list(at), iqm, low, high, look)
 
 
-def reach(e: Estimate | Mapping[str, float]) -> list[list[float]]:
+def reach(e: Estimate | Mapping[str, Any]) -> list[list[float]]:
     """Lengths of an interval on both sides of its estimate, for error bars."""
     value, low, high = (
         (e.iqm, e.low, e.high) if isinstance(e, Estimate) else (e["value"], e["low"], e["high"])
@@ -112,7 +112,7 @@ def reach(e: Estimate | Mapping[str, float]) -> list[list[float]]:
 
 
 def forest(
-    axes: Axes, rows: Mapping[str, Estimate | Mapping[str, float] | None], colours: Sequence[str]
+    axes: Axes, rows: Mapping[str, Estimate | Mapping[str, Any] | None], colours: Sequence[str]
 ) -> None:
     """Estimates with intervals, one below the other; none leaves its row empty."""
     list_rows(axes, list(rows))
