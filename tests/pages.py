@@ -9,6 +9,7 @@ from PIL import Image
 from synthgym.analysis import experts, page, summary, summary_text
 from synthgym.core.io import write_json
 from synthgym.jobs.provenance import digest
+from synthgym.stages import CAPTIONS, STAGES, labels
 
 ROOT = Path(__file__).parents[1]
 SCALE = "quick"
@@ -83,7 +84,7 @@ def _figure(path: Path) -> Path:
 def _of_tables(place: Path, tasks: Mapping[str, Any]) -> None:
     """The manifest of a job on a task, by its place."""
     about = labels(str(place))
-    task, stage, arm = about["experiment"], about["stage"], about.get("arm", "")
+    task, stage = about["experiment"], about["stage"]
     name = about.get("agent") or about.get("trial") or "ppo"  # whom it is about, or was made with
     config: dict[str, Any] = {"task": tasks[task], "agents": {name: {"name": name}}}
     config[stage] = {"draws": 20}

@@ -123,6 +123,9 @@ def test_agents_of_another_library_are_shown_and_can_be_chosen(given: Any) -> No
         {"stage": "clients", "config": about, "code": "2" * 16, "inputs": {}},
     )
     inputs["manifests"].append(place / "manifest.json")
+    of_summary = read_json(pages.RESULTS / "manifest.json")
+    of_summary["inputs"][str(place / "curves.parquet")] = "0" * 64
+    write_json(pages.RESULTS / "manifest.json", of_summary)
     reader = Reader(pages.html(config, inputs))
     (line,) = [row for row in rows(reader) if row.startswith("clients")]
     assert line.startswith(f"clients bandit_ppo sb3_a2c 0 {'2' * 16}")
@@ -213,9 +216,7 @@ def test_jobs_that_differ_by_their_seed_are_one_line(
     monkeypatch.chdir(tmp_path)
     _, inputs = pages.make([results_of("five environments").world])
     of = origins.read(inputs["manifests"])
-    (entry,) = [
-        e for e in of.entries if (e.stage, e.environment) == ("metatrain", "mdp_ppo")
-    ]
+    (entry,) = [e for e in of.entries if (e.stage, e.environment) == ("metatrain", "mdp_ppo")]
     assert (entry.seeds, entry.code) == ([0, 1], digest("metatrain"))
     assert entry.place == "results/quick/tasks/cartpole/mdp_ppo/seed*/metatrain"
     other = pages.RESULTS / "tasks/cartpole/mdp_ppo/seed1/metatrain/manifest.json"
