@@ -1,7 +1,9 @@
-"""What is the configuration of a job? Groups of conf/, composed by Hydra, under the layers of a plan.
+"""What is the configuration of a job? Groups of conf/, composed by Hydra, under the layers of a
+plan.
 
-Hydra composes choices: a task, a synthetic environment, a strategy, an agent. That takes a tenth of a
-second each, so what it made of them is kept in work/compositions.json. Values of a plan are merged over it.
+Hydra composes choices: a task, a synthetic environment, a strategy, an agent. That takes a tenth of
+a second each, so what it made of them is kept in work/compositions.json. Values of a plan are
+merged over it.
 """
 
 import copy
@@ -107,9 +109,7 @@ class Composer:
             check_names(every, "agent", where_set(layers, "meta", "agents"))
             config["agents"] = {name: self.section(task, "agent", name) for name in every}
         except (HydraException, OmegaConfBaseException, MissingMandatoryValue) as error:
-            raise ConfigError(
-                f"{place}, task {task}: {' '.join(str(error).split())}."
-            ) from None
+            raise ConfigError(f"{place}, task {task}: {' '.join(str(error).split())}.") from None
         config = {name: part for name, part in config.items() if name not in absent}
         kept = {name: part for name, part in values.items() if name in config}
         config = conform(merged(config, kept), Config)
@@ -177,7 +177,9 @@ def command_line(overrides: Sequence[str]) -> Values:
 def _composed(overrides: Sequence[str]) -> Values:
     ConfigStore.instance().store(name="schema", node=Config)
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return plain(compose("config", overrides=list(overrides)), absent={"synth"} - _set(overrides))
+        return plain(
+            compose("config", overrides=list(overrides)), absent={"synth"} - _set(overrides)
+        )
 
 
 def _set(overrides: Sequence[str]) -> set[str]:

@@ -1,8 +1,9 @@
-"""Experiments: a question, arms (how environments are made), trials (who trains there), looks, claims.
+"""Experiments: a question, arms (how environments are made), trials (who trains there), looks,
+claims.
 
-Those of a scale are files of conf/experiment/, with one of their budgets. Each resolves, checks and lists
-its own jobs. `Objectives` are such an experiment, too: what agents maximise is made, in place of what they
-train in, and a trial is a task.
+Those of a scale are files of conf/experiment/, with one of their budgets. Each resolves, checks and
+lists its own jobs. `Objectives` are such an experiment, too: what agents maximise is made, in place
+of what they train in, and a trial is a task.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -315,13 +316,7 @@ class Experiment:
             check_pair(values["agent"], definition("task", self.task), f"{where}.agent")
         for part in ("settings", "make"):
             check_sections(values.get(part) or {}, f"{where}.{part}")
-        if not self.arms:
-            raise ConfigError(f"{where}: must have arms or environments, or both.")
-        for environment in values.get("environments", []):
-            place = f"{where}.environments"
-            check_known(self.task, self.scale.tasks, "task", f"{where}.task", "the plan")
-            known = self.scale.environments(self.task)
-            check_known(environment, known, "environment", place, self.task)
+        self._check_environments()
         for arm, differences in values.get("arms", {}).items():
             self._check_arm(arm, differences)
         for trial in self.trials:
@@ -332,6 +327,15 @@ class Experiment:
             raise ConfigError(f"{where}.looks: {self.task} has no states to map rewards on.")
         for name, claim in values.get("claims", {}).items():
             self._check_claim(claim, f"{where}.claims.{name}")
+
+    def _check_environments(self) -> None:
+        where = self.where
+        if not self.arms:
+            raise ConfigError(f"{where}: must have arms or environments, or both.")
+        for environment in self.values.get("environments", []):
+            check_known(self.task, self.scale.tasks, "task", f"{where}.task", "the plan")
+            known = self.scale.environments(self.task)
+            check_known(environment, known, "environment", f"{where}.environments", self.task)
 
     def _check_arm(self, arm: str, differences: Any) -> None:
         place = f"{self.where}.arms.{arm}"

@@ -1,9 +1,11 @@
-"""What is to be computed? params.yaml, checked: scales, each with its jobs and their configurations.
+"""What is to be computed? params.yaml, checked: scales, each with its jobs and their
+configurations.
 
-Precedence of settings: schema < conf/ groups < the layers of a plan < command line. Layers of a task's
-environment: scales.S.common < .tasks.T < .environments.E < .tasks.T.environments.E. Of an expert: `tuned` in
-conf/task/T.yaml < scales.S.common < scales.S.experts.T. Of an experiment (conf/experiment/, with its budget and
-what the scale says of it): settings < the arm < make, or the trial < the way of training without.
+Precedence of settings: schema < conf/ groups < the layers of a plan < command line. Layers of a
+task's environment: scales.S.common < .tasks.T < .environments.E < .tasks.T.environments.E. Of an
+expert: `tuned` in conf/task/T.yaml < scales.S.common < scales.S.experts.T. Of an experiment
+(conf/experiment/, with its budget and what the scale says of it): settings < the arm < make, or the
+trial < the way of training without.
 """
 
 from collections.abc import Mapping

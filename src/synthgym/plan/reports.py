@@ -1,91 +1,92 @@
 """What do reports know of a plan, and which files do they read?"""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from synthgym.jobs.planned import Job
+from synthgym.plan.experiments import Experiment, Objectives
 from synthgym.plan.layers import Values
 from synthgym.plan.sweeps import Search, Transforms
 from synthgym.plan.views import task_section, task_seen
 from synthgym.stages import STAGES
 
 if TYPE_CHECKING:
-    from synthgym.plan.experiments import Experiment, Objectives
     from synthgym.plan.scale import ScalePlan
 
 Jobs = Mapping[str, Job]
-MAKING = ("metatrain", "distil")
 CAPTIONS, DESIGN = "workflow/report", "src/synthgym/analysis/page/page"
-# report -> name of an input -> (family or "", stages whose jobs leave the file, file)
-INPUTS: Mapping[str, Mapping[str, tuple[str, tuple[str, ...], str]]] = {
+# report -> its inputs -> the file, and the jobs that leave it: `family/` and stages
+INPUTS: Mapping[str, Mapping[str, str]] = {
+    "figures": {
+        "progress": "progress.parquet of tasks/ metatrain distil",
+        "evaluations": "evaluations.parquet of tasks/ metatrain distil",
+        "curves": "curves.parquet of tasks/ transfer baseline",
+        "episodes": "episodes.parquet of tasks/ transfer baseline",
+        "values": "values.parquet of tasks/ behaviour",
+        "surface": "surface.parquet of tasks/ behaviour",
+    },
     "summary": {
-        "curves": ("tasks", ("transfer", "baseline"), "curves.parquet"),
-        "episodes": ("tasks", ("transfer", "baseline"), "episodes.parquet"),
-        "progress": ("tasks", MAKING, "progress.parquet"),
-        "evaluations": ("tasks", MAKING, "evaluations.parquet"),
-        "client_curves": ("tasks", ("clients", "client_baseline"), "curves.parquet"),
-        "client_episodes": ("tasks", ("clients", "client_baseline"), "episodes.parquet"),
+        "curves": "curves.parquet of tasks/ transfer baseline",
+        "episodes": "episodes.parquet of tasks/ transfer baseline",
+        "progress": "progress.parquet of tasks/ metatrain distil",
+        "evaluations": "evaluations.parquet of tasks/ metatrain distil",
+        "client_curves": "curves.parquet of clients client_baseline",
+        "client_episodes": "episodes.parquet of clients client_baseline",
     },
     "transfer_report": {
-        "curves": ("tasks", ("transfer", "baseline"), "curves.parquet"),
-        "progress": ("tasks", MAKING, "progress.parquet"),
-        "expert_curves": ("", ("expert",), "curves.parquet"),
+        "curves": "curves.parquet of tasks/ transfer baseline",
+        "progress": "progress.parquet of tasks/ metatrain distil",
+        "expert_curves": "curves.parquet of expert",
     },
     "expert_report": {
-        "curves": ("", ("expert",), "curves.parquet"),
-        "episodes": ("", ("expert",), "episodes.parquet"),
+        "curves": "curves.parquet of expert",
+        "episodes": "episodes.parquet of expert",
     },
-    "choice_report": {"choices": ("", ("choices",), "choices.parquet")},
+    "choice_report": {"choices": "choices.parquet of choices"},
     "insight_report": {
-        name: ("", ("insight",), f"{name}.parquet")
-        for name in ("policies", "importance", "symmetry", "states")
+        "policies": "policies.parquet of insight",
+        "importance": "importance.parquet of insight",
+        "symmetry": "symmetry.parquet of insight",
+        "states": "states.parquet of insight",
     },
     "reward_report": {
-        "progress": ("rewards", ("metatrain",), "progress.parquet"),
-        "networks": ("rewards", ("study",), "curves.parquet"),
-        "without": ("rewards", ("baseline",), "curves.parquet"),
-        "maps": ("rewards", ("reward_map",), "rewards.parquet"),
-        "best": ("rewards", ("tune",), "best.json"),
-        "tried": ("rewards", ("tune",), "trials.parquet"),
+        "progress": "progress.parquet of rewards/ metatrain",
+        "networks": "curves.parquet of rewards/ study",
+        "without": "curves.parquet of rewards/ baseline",
+        "maps": "rewards.parquet of rewards/ reward_map",
+        "best": "best.json of rewards/ tune",
+        "tried": "trials.parquet of rewards/ tune",
     },
     "mdp_report": {
-        "progress": ("mdps", ("metatrain",), "progress.parquet"),
-        "evaluations": ("mdps", ("metatrain",), "evaluations.parquet"),
-        "model_progress": ("mdps", ("model",), "progress.parquet"),
-        "curves": ("mdps", ("study",), "curves.parquet"),
-        "episodes": ("mdps", ("study",), "episodes.parquet"),
-        "real_curves": ("mdps", ("baseline",), "curves.parquet"),
-        "real_episodes": ("mdps", ("baseline",), "episodes.parquet"),
-        "values": ("mdps", ("behaviour",), "values.parquet"),
-        "noise": ("mdps", ("noise",), "noise.parquet"),
+        "progress": "progress.parquet of mdps/ metatrain",
+        "evaluations": "evaluations.parquet of mdps/ metatrain",
+        "model_progress": "progress.parquet of mdps/ model",
+        "curves": "curves.parquet of mdps/ study",
+        "episodes": "episodes.parquet of mdps/ study",
+        "real_curves": "curves.parquet of mdps/ baseline",
+        "real_episodes": "episodes.parquet of mdps/ baseline",
+        "values": "values.parquet of mdps/ behaviour",
+        "noise": "noise.parquet of mdps/ noise",
     },
     "objective_report": {
-        "curves": ("", ("judge",), "curves.parquet"),
-        "progress": ("", ("objective",), "progress.parquet"),
-        "evaluations": ("", ("objective",), "evaluations.parquet"),
-        "drift": ("", ("objective",), "drift.parquet"),
+        "curves": "curves.parquet of judge",
+        "progress": "progress.parquet of objective",
+        "evaluations": "evaluations.parquet of objective",
+        "drift": "drift.parquet of objective",
     },
-    "transform_report": {"runs": ("", ("transform_study",), "runs.parquet")},
+    "transform_report": {"runs": "runs.parquet of transform_study"},
     "search_report": {
-        "trials": ("", ("search",), "trials.parquet"),
-        "best": ("", ("search",), "best.json"),
-        "importance": ("", ("search",), "importance.json"),
-        "comparison": ("", ("search_comparison",), "comparison.parquet"),
+        "trials": "trials.parquet of search",
+        "best": "best.json of search",
+        "importance": "importance.json of search",
+        "comparison": "comparison.parquet of search_comparison",
     },
     "comparison_report": {
-        "progress": ("comparisons", ("metatrain",), "progress.parquet"),
-        "evaluations": ("comparisons", ("metatrain",), "evaluations.parquet"),
-        "curves": ("comparisons", ("study",), "curves.parquet"),
-        "real_curves": ("comparisons", ("baseline",), "curves.parquet"),
+        "progress": "progress.parquet of comparisons/ metatrain",
+        "evaluations": "evaluations.parquet of comparisons/ metatrain",
+        "curves": "curves.parquet of comparisons/ study",
+        "real_curves": "curves.parquet of comparisons/ baseline",
     },
-}
-OF_TASK: Mapping[str, tuple[tuple[str, ...], str]] = {  # inputs of the figures of a task
-    "progress": (MAKING, "progress.parquet"),
-    "evaluations": (MAKING, "evaluations.parquet"),
-    "curves": (("transfer", "baseline"), "curves.parquet"),
-    "episodes": (("transfer", "baseline"), "episodes.parquet"),
-    "values": (("behaviour",), "values.parquet"),
-    "surface": (("behaviour",), "surface.parquet"),
 }
 
 
@@ -97,36 +98,30 @@ def jobs(scale: "ScalePlan", planned: Jobs) -> Iterator[Job]:
 
 
 def _reports(scale: "ScalePlan", planned: Jobs) -> Iterator[Job]:
-    place = f"results/{scale.name}"
-    for task in scale.tasks:
-        needs = {
-            name: list(_files(planned, "tasks", stages, file, task))
-            for name, (stages, file) in OF_TASK.items()
-        }
-        labels = {"scale": scale.name, "task": task}
-        yield Job("figures", f"{place}/figures/{task}", labels, _config(scale, task), needs)
     for name, inputs in INPUTS.items():
-        needs = {
-            kind: list(_files(planned, family, stages, file))
-            for kind, (family, stages, file) in inputs.items()
-        }
-        if name == "comparison_report":
-            needs["plan_progress"] = _of_plan(scale)
-        if name == "objective_report":
-            needs["environment"] = _stand_ins(scale)
-        if any(needs.values()):
-            directory = STAGES[name].places[0].format(scale=scale.name)
-            yield Job(name, directory, {"scale": scale.name}, _config(scale), needs)
+        for task in scale.tasks if name == "figures" else [None]:
+            needs = {kind: _files(planned, files, task) for kind, files in inputs.items()}
+            if name == "comparison_report":
+                needs["plan_progress"] = _of_plan(scale)
+            if name == "objective_report":
+                needs["environment"] = _stand_ins(scale)
+            if any(needs.values()):
+                labels = {"scale": scale.name, **({"task": task} if task else {})}
+                place = STAGES[name].places[0].format(**labels)
+                yield Job(name, place, labels, _config(scale, task), needs)
 
 
-def _files(
-    planned: Jobs, family: str, stages: Iterable[str], file: str, task: str | None = None
-) -> Iterator[str]:
-    """Yield a file of each job of these stages, of a family and a task where they are given."""
-    for job in planned.values():
-        if job.stage in stages and (not family or job.labels.get("family") == family):
-            if task is None or job.labels["task"] == task:
-                yield f"{job.out}/{file}"
+def _files(planned: Jobs, which: str, task: str | None) -> list[str]:
+    """Return these files, of a task where one is given."""
+    file, _, stages = which.partition(" of ")
+    family, _, names = stages.rpartition("/ ")
+    return [
+        f"{job.out}/{file}"
+        for job in planned.values()
+        if job.stage in names.split()
+        and (not family or job.labels.get("family") == family)
+        and (task is None or job.labels["task"] == task)
+    ]
 
 
 def _of_plan(scale: "ScalePlan") -> list[str]:
@@ -142,8 +137,6 @@ def _of_plan(scale: "ScalePlan") -> list[str]:
 
 def _stand_ins(scale: "ScalePlan") -> list[str]:
     """Return what the making of the environment took that objectives are meta-trained in."""
-    from synthgym.plan.experiments import Objectives
-
     every = [one for one in scale.of_kind(Objectives) if any(map(one.synthetic, one.made))]
     return [file for one in every for file in one.stand_in["progress"]]
 
@@ -198,8 +191,6 @@ def _config(scale: "ScalePlan", task: str | None = None) -> Callable[[Any], Valu
 
 def knowledge(scale: "ScalePlan") -> Values:
     """Return what reports about no task in particular are told of a scale."""
-    from synthgym.plan.experiments import Objectives
-
     tasks = {name: task.config()["task"] for name, task in scale.tasks.items()}
     choices = (scale.values.get("choices") or {}).values()
     varied = {task for where in choices for task in where["tasks"]}
@@ -230,7 +221,7 @@ def knowledge(scale: "ScalePlan") -> Values:
     }
 
 
-def _comparison(one: "Experiment") -> Values:
+def _comparison(one: Experiment) -> Values:
     trials = {}
     for trial, values in one.trials.items():
         steps = {arm: one.composed(arm, trial)["transfer"]["steps"] for arm in one.judged(trial)}
@@ -251,7 +242,7 @@ def _comparison(one: "Experiment") -> Values:
     }
 
 
-def _mdps(one: "Experiment") -> Values:
+def _mdps(one: Experiment) -> Values:
     training = {}
     for trial in one.trials:
         study = one.composed(None, trial)["transfer"]
@@ -267,7 +258,7 @@ def _mdps(one: "Experiment") -> Values:
     }
 
 
-def _rewards(one: "Experiment") -> Values:
+def _rewards(one: Experiment) -> Values:
     kind = next(iter(one.made))
     tuned = {}
     for job in one.jobs():
@@ -299,7 +290,7 @@ def _rewards(one: "Experiment") -> Values:
     }
 
 
-def _objectives(one: "Objectives") -> Values:
+def _objectives(one: Objectives) -> Values:
     tasks = {task: task_seen(one.composed(None, task)["task"]) for task in one.trials}
     return {
         "task": one.task,

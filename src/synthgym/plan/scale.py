@@ -88,7 +88,8 @@ class ScalePlan:
         return [
             one
             for one in every
-            if isinstance(one, Experiment) and (one.place == place or one.place.startswith(f"{place}/"))
+            if isinstance(one, Experiment)
+            and (one.place == place or one.place.startswith(f"{place}/"))
         ]
 
     def of_kind(self, kind: type[Kind]) -> list[Kind]:
@@ -132,13 +133,12 @@ class ScalePlan:
         return jobs
 
     def _jobs(self) -> Iterator[Job]:
-        for part in (self.tasks, self.experts, self.experiments):
-            for one in part.values():
-                yield from one.jobs()
+        for one in (*self.tasks.values(), *self.experts.values(), *self.experiments.values()):
+            yield from one.jobs()
 
     @property
     def groups(self) -> dict[str, list[str]]:
-        """Meta-trainings that one job does side by side: path of a file that says so -> their outs."""
+        """Meta-trainings done side by side in one job: path of a file that says so -> outs."""
         found: dict[str, list[str]] = {}
         for task in self.tasks.values():
             for environment in task.environments:

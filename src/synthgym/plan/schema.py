@@ -117,7 +117,8 @@ class Common:
 class Experiment:
     """One question: environments made in several ways (arms), and agents judged with them (trials).
 
-    `question`, `place` and `task` are in `Common`. All may differ between budgets, and in params.yaml.
+    `question`, `place` and `task` are in `Common`. All may differ between budgets, and in
+    params.yaml.
     """
 
     agent: str = setting("the algorithm that environments are made with; else meta.agents says it")

@@ -1,7 +1,7 @@
 """Sweeps: many settings tried, of meta-trainings (search), of agents (tune), of score transforms.
 
-Searches and transforms are files of conf/experiment/, with one of their budgets. What a search finds flows
-into the meta-training of environments that say `search: NAME`.
+Searches and transforms are files of conf/experiment/, with one of their budgets. What a search
+finds flows into the meta-training of environments that say `search: NAME`.
 """
 
 import dataclasses
@@ -41,8 +41,22 @@ STRATEGY, SYNTH = "ferreira", "mdp"  # where a plan names none
 # Of meta-training; others would change what a generation costs, or what is compared.
 OF_META = ("sigma", "learning_rate", "step_size", "transform", "mirrored", "fitness")
 NEVER = {"stop": "never", "keep": "last"}  # the budget is the number of generations
-OF_SEARCH = ("space", "configurations", "budget", "brackets", "random", "workers", "seeds", "judged")
-VARIED = ("transforms", "step_sizes", "mirrored", "seeds")  # what a study of transforms goes through
+OF_SEARCH = (
+    "space",
+    "configurations",
+    "budget",
+    "brackets",
+    "random",
+    "workers",
+    "seeds",
+    "judged",
+)
+VARIED = (
+    "transforms",
+    "step_sizes",
+    "mirrored",
+    "seeds",
+)  # what a study of transforms goes through
 STUDIED = ("transform", "step_size", "mirrored")  # settings of `meta` that then have no one value
 NEEDED = {"name": STRATEGY, "stop": "solved", "evaluate_every": 1}  # to see when it solves
 
@@ -62,6 +76,10 @@ class Sweep(ABC):
     @abstractmethod
     def layers(self) -> Layers:
         """Return what differs from conf/, in order of precedence."""
+
+    @abstractmethod
+    def jobs(self) -> Iterator[Job]:
+        """List every job of the sweep."""
 
     def composed(self, overrides: Sequence[str] = ()) -> Values:
         """Return all sections for the meta-trainings."""
@@ -83,9 +101,7 @@ class Search(Sweep):
     """A search for settings of a meta-training, and the comparison of what it finds."""
 
     schema: type[Section] = Hyperparameters
-    complete = (
-        *("space", "settings", "configurations", "budget", "seeds", "judged", "compared"),
-    )
+    complete = (*("space", "settings", "configurations", "budget", "seeds", "judged", "compared"),)
 
     @property
     def settings(self) -> Values:
@@ -160,7 +176,9 @@ class Search(Sweep):
 
 
 class Transforms(Sweep):
-    """The strategy of Ferreira et al. 2022 with every transform of scores, step size, mirrored or not."""
+    """The strategy of Ferreira et al. 2022 with every transform of scores, step size, mirrored or
+    not.
+    """
 
     schema: type[Section] = TransformsSchema
     complete = (*VARIED, "agent")

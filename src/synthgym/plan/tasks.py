@@ -1,10 +1,11 @@
 """The main experiment, task by task: every environment of a scale made, judged, and looked into.
 
-Its arms are the scale's environments of the task, its trials the scale's agents. Beside them: experts, the
-choices in distilling, agents of other libraries, and what bandits know.
+Its arms are the scale's environments of the task, its trials the scale's agents. Beside them:
+experts, the choices in distilling, agents of other libraries, and what bandits know.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from synthgym.jobs.planned import Job
@@ -132,9 +133,7 @@ class TaskExperiment:
 
     def environments_of(self, environment: str) -> list[str]:
         """Return the files of an environment, one of each seed."""
-        return [
-            self.file(environment, seed, ENVIRONMENT) for seed in self.scale.seeds(environment)
-        ]
+        return [self.file(environment, seed, ENVIRONMENT) for seed in self.scale.seeds(environment)]
 
     def file(self, environment: str, seed: int, name: str) -> str:
         """Return the path of a file that the making of an environment leaves."""
@@ -172,7 +171,9 @@ class TaskExperiment:
                 needs = {"environment": [self.file(environment, seed, ENVIRONMENT)]}
                 for agent in self.agents:
                     which = {"agent": agent, "seed": seed}
-                    yield self.job("transfer", f"{run}/transfer/{agent}", needs, environment, **which)
+                    yield self.job(
+                        "transfer", f"{run}/transfer/{agent}", needs, environment, **which
+                    )
                 # What agents see and get is recorded in one environment of each kind, as
                 # published, and an episode of one agent there.
                 if number == 0:
@@ -211,7 +212,9 @@ class TaskExperiment:
                 continue
             for agent in (agent for agent in where["agents"] if agent in self.agents):
                 for seed in where.get("seeds", scale.seeds(environment)):
-                    out = f"results/{scale.name}/choices/{self.name}/{environment}/{agent}/seed{seed}"
+                    out = (
+                        f"results/{scale.name}/choices/{self.name}/{environment}/{agent}/seed{seed}"
+                    )
                     needs = {"policy": [f"{self.place}/teacher/seed{seed}/policy.safetensors"]}
                     yield self.job("choices", out, needs, environment, agent=agent, seed=seed)
         clients = (scale.values.get("clients") or {}).get(self.name)
@@ -245,7 +248,10 @@ class TaskExperiment:
         only, environments = values.pop("only", {}), values.pop("environments", {})
         check(only, Only, f"{where}.only")
         check(environments, dict[str, Any], f"{where}.environments")
-        named = [(kind, only.get(kind, []), f"{where}.only.{kind}") for kind in ("agents", "environments")]
+        named = [
+            (kind, only.get(kind, []), f"{where}.only.{kind}")
+            for kind in ("agents", "environments")
+        ]
         named.append(("environments", list(environments), f"{where}.environments"))
         for kind, names, place in named:
             for name in names:
@@ -345,7 +351,12 @@ class Experts:
             common = expanded(self.scale.values.get("common") or {})
             layers = [(f"scales.{self.scale.name}.common", common), (self.where, expanded(values))]
             self.scale.composed[key] = self.scale.composer.tuned(
-                self.where, self.task, self.values["train"], f"{self.where}.train", layers, overrides
+                self.where,
+                self.task,
+                self.values["train"],
+                f"{self.where}.train",
+                layers,
+                overrides,
             )
         return self.scale.composed[key]
 
@@ -365,7 +376,7 @@ class Experts:
         for agent in self.values["train"]:
             labels = {"scale": self.scale.name, "task": self.task, "agent": agent}
             out = f"results/{self.scale.name}/experts/{self.task}/{agent}"
-            yield Job("expert", out, labels, lambda given, agent=agent: self.config(agent, given))
+            yield Job("expert", out, labels, partial(self.config, agent))
 
     def check(self) -> None:
         """Refuse whatever is wrong with the experts of the task, by a ConfigError."""
@@ -393,5 +404,3 @@ def check_choices(scale: "ScalePlan") -> None:
             check_known(task, scale.tasks, "task", f"{place}.tasks", "the plan")
             known = scale.environments(task)
             check_known(environment, known, "environment", f"{place}.tasks", task)
-
-

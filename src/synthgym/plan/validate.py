@@ -31,9 +31,7 @@ RESERVED = {
         for place in stage.places
         if place.count("/") > 1 and "{" not in place.split("/")[2]
     },
-    **{
-        name: "it is a directory of results/" for name in ("teacher", *FAMILIES, "figures")
-    },
+    **dict.fromkeys(("teacher", *FAMILIES, "figures"), "it is a directory of results/"),
 }
 
 
