@@ -244,7 +244,7 @@ def test_claims_are_judged_by_intervals(made: Path) -> None:
     }
     here = {claim["claim"]: claim["here"] for claim in claims}
     assert here["Most searches solve the task (varied)"].startswith("varied: 50% [")
-    assert here["Ranks agree"].startswith("1 of 2: varied: +0.90 [")
+    assert here["Ranks agree"].startswith("0 of 2: varied: +0.90 [+0.00")
 
 
 def test_fewer_steps_count_only_for_the_same_return(made: Path, numbers: Any) -> None:

@@ -76,7 +76,7 @@ def below(
     figure: FigureBase, entries: Mapping[str, Any], notes: Iterable[str] = (), columns: int = 2
 ) -> None:
     """Notes under all panels, and a legend of {text: handle} under the notes."""
-    figure.legend(  # type: ignore[attr-defined]
+    figure.legend(
         entries.values(),
         entries.keys(),
         loc="outside lower left",

@@ -41,18 +41,14 @@ def comparison(
 
     evaluations, progress: of all, with columns comparison, arm and seed.
     """
-    return {
-        name: _one(
-            section,
-            numbers["comparisons"][name],
-            *(
-                table[table["comparison"] == name] if len(table) else table
-                for table in (evaluations, progress)
-            ),
-            scale,
+    figures = {}
+    for name, section in comparisons.items():
+        returns, costs = (
+            table[table["comparison"] == name] if len(table) else table
+            for table in (evaluations, progress)
         )
-        for name, section in comparisons.items()
-    }
+        figures[name] = _one(section, numbers["comparisons"][name], returns, costs, scale)
+    return figures
 
 
 def _one(

@@ -22,8 +22,8 @@ RANDOM = {**SOLVED, "ls": ":"}
 
 def learning_curves(curves: pd.DataFrame, tasks: Tasks, scale: str) -> Figure:
     """Return on the real task over training steps: a panel per task, a line per agent."""
-    labels = {"x": "steps in the real task", "y": "return per episode"}
-    figure, panels = grid(len(tasks), 3, height=1.75, sharex=False, sharey=False, **labels)
+    labels = ("steps in the real task", "return per episode")
+    figure, panels = grid(len(tasks), 3, 1.75, *labels, sharex=False, sharey=False)
     look = style.agents(map(str, curves["agent"].unique()))
     for axes, task in zip(panels, sorted(tasks), strict=True):
         for (agent,), of_agent in runs.by(curves[curves["task"] == task], "agent"):

@@ -13,7 +13,16 @@ from matplotlib.patches import Patch
 
 from synthgym.analysis import style
 from synthgym.analysis.core.statistics import estimate
-from synthgym.analysis.figures.common import INTERVAL, SOLVED, Task, Tasks, below, forest, level
+from synthgym.analysis.figures.common import (
+    INTERVAL,
+    SOLVED,
+    Look,
+    Task,
+    Tasks,
+    below,
+    forest,
+    level,
+)
 
 KINDS = {"best paid": style.BLUE, "trained": style.ORANGE, "random": "#999999"}
 SOURCES = {"visited": style.REAL_COLOUR, "context": style.BLUE}
@@ -42,7 +51,7 @@ def insight(tables: Mapping[str, pd.DataFrame], tasks: Tasks, scale: str) -> Fig
         _contexts(right, states, section)
     panels[-1][0].set_xlabel("return per episode")
     panels[-1][1].set_xlabel("importance by permutation")
-    points = {"marker": ".", "ls": ""}
+    points: Look = {"marker": ".", "ls": ""}
     entries: dict[str, Any] = {
         "action that pays best, no training": Patch(color=KINDS["best paid"]),
         "agents trained in the bandit": Patch(color=KINDS["trained"]),

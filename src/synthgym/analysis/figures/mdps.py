@@ -30,7 +30,6 @@ from synthgym.analysis.figures.common import (
     reach,
     source_entries,
 )
-from synthgym.plan.mdp_plan import RANKING
 
 Numbers = Mapping[str, Any]
 PUBLISHED: Look = {"color": "black", "marker": "x", "ls": "", "ms": 5}
@@ -106,7 +105,7 @@ def _searches(left: Axes, right: Axes, rows: pd.DataFrame, solved: float, colour
 
 def mdp_returns(episodes: pd.DataFrame, numbers: Numbers, tasks: Tasks, scale: str) -> Figure:
     """Densities of test returns by where agents were trained; bars of what training took."""
-    trials = [trial for trial in next(iter(tasks.values()))["agents"] if trial != RANKING]
+    trials = list(numbers["tasks"][next(iter(tasks))]["trials"])
     heights = [height for _ in tasks for height in (1.5, 1.0, 1.0)]
     figure = style.blank(1.5 + 1.15 * sum(heights))
     panels = figure.subplots(len(heights), len(trials), squeeze=False, height_ratios=heights)
@@ -133,8 +132,8 @@ def mdp_returns(episodes: pd.DataFrame, numbers: Numbers, tasks: Tasks, scale: s
                     steps.plot(x, length, **PUBLISHED)
         for axes, label in zip(rows[:, 0], ("share", "steps", "episodes"), strict=True):
             axes.set_ylabel(label)
-    arms = dict.fromkeys(arm for section in tasks.values() for arm in (REAL, *_arms(section)))
-    entries: dict[str, Any] = {place_name(arm): Patch(color=colour_of[arm]) for arm in arms}
+    places = dict.fromkeys(arm for section in tasks.values() for arm in (REAL, *_arms(section)))
+    entries: dict[str, Any] = {place_name(arm): Patch(color=colour_of[arm]) for arm in places}
     entries |= keys({"published": PUBLISHED, "solved": SOLVED})
     note = (
         "All test episodes of finished agents with random settings. Bars: mean length of a "

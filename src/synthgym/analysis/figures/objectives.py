@@ -36,8 +36,8 @@ def looks(plan: Plan) -> dict[str, Look]:
 def objective_learning(curves: pd.DataFrame, plan: Plan, scale: str) -> Figure:
     """Return over training steps in the real task: a panel per task, a line per objective."""
     tasks, look = plan["tasks"], looks(plan)
-    labels = {"x": "steps in the real task", "y": "return per episode"}
-    figure, panels = grid(len(tasks), 3, 1.75, room=1.3, sharex=False, sharey=False, **labels)
+    labels = ("steps in the real task", "return per episode")
+    figure, panels = grid(len(tasks), 3, 1.75, *labels, room=1.3, sharex=False, sharey=False)
     for axes, (task, section) in zip(panels, tasks.items(), strict=True):
         for name, line in look.items():
             rows = curves[(curves["task"] == task) & (curves["objective"] == name)]

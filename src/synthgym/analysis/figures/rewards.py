@@ -149,7 +149,7 @@ def _cells(axes: Axes, rows: pd.DataFrame) -> PolyCollection:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.grid(visible=False)
-    centred = {"ha": "center", "va": "center", "fontsize": style.SMALL}
+    centred: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": style.SMALL}
     for state, letter in ((START, "S"), (ENDS[-1], "G")):
         y, x = divmod(state, COLUMNS)
         axes.text(x + 0.5, y + 0.5, letter, **centred)

@@ -21,11 +21,10 @@ def rollout(rollouts: pd.DataFrame, task: Task, scale: str) -> Figure:
     colours = style.colours(names)
     figure = style.blank(1.1 + 0.62 * len(quantities))
     panels = figure.subplots(len(quantities), len(names), sharex=True, sharey="row", squeeze=False)
+    episodes = {name: rollouts[rollouts["environment"] == name] for name in names}
     for row, quantity in zip(panels, quantities, strict=True):
-        for axes, name in zip(row, names, strict=True):
-            chosen = rollouts[
-                (rollouts["environment"] == name) & (rollouts["quantity"] == quantity)
-            ]
+        for axes, (name, steps) in zip(row, episodes.items(), strict=True):
+            chosen = steps[steps["quantity"] == quantity]
             _trace(axes, chosen.sort_values("step"), colours[name])
             whole = quantity == "action" and task["action"]["kind"] == "discrete"
             axes.yaxis.set_major_locator(MaxNLocator(3, integer=whole))

@@ -42,10 +42,8 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
 def transfer_profiles(profiles: Sequence[Numbers], scale: str) -> Figure:
     """Share of agents with at least each normalised score: several tasks together, and each."""
     columns = min(3, max(1, len(profiles)))
-    labels = {"x": "score of at least", "y": "share of agents"}
-    figure, panels = grid(
-        max(1, len(profiles)), columns, height=1.75, room=1.5, sharex=False, **labels
-    )
+    labels = ("score of at least", "share of agents")
+    figure, panels = grid(max(1, len(profiles)), columns, 1.75, *labels, room=1.5, sharex=False)
     look = looks(name for profile in profiles for name in profile["lines"])
     for axes, profile in zip(panels, profiles, strict=False):
         for name, line in profile["lines"].items():
