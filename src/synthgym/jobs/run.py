@@ -18,7 +18,8 @@ from typing import IO, Any, NamedTuple, cast
 
 from synthgym.core.io import read_json, write_json
 from synthgym.core.settings import typed
-from synthgym.jobs.provenance import STAGES, digest, sha256, stage_code
+from synthgym.jobs.provenance import digest, sha256, stage_code
+from synthgym.stages import STAGES
 
 GPU_SLOTS = "SYNTHGYM_GPU_SLOTS"  # environment variable: so many jobs at a time, each with a GPU
 _HELD: list[IO[str]] = []  # locks that live as long as the process

@@ -253,7 +253,7 @@ def budgeted(name: str, given: Any, scale: str, where: str) -> Values:
     for part in ("only", *PARTS):
         check(values.get(part, {}), dict[str, Any], f"experiment {name}.{part}")
     check(values.get("environments", []), list[str], f"experiment {name}.environments")
-    values["_arms"] = [*values.get("arms", {}), *values.get("environments", [])]
+    values["_every"] = {part: list(values.get(part, {})) for part in PARTS}
     for part, names in (values.pop("only", None) or {}).items():
         check_known(part, PARTS, "part", f"{where}.only", "an experiment")
         check(names, list[str], f"{where}.only.{part}")

@@ -6,8 +6,8 @@ from typing import Any
 
 from synthgym.core import checkpoint
 from synthgym.jobs.display import say
-from synthgym.jobs.provenance import TASK
 from synthgym.plan.schema import check_known, definition, groups
+from synthgym.stages import TASK
 from synthgym.synth.env import SyntheticEnv
 from synthgym.verbs.collect import about_task
 from synthgym.zoo import guard, legacy
