@@ -115,10 +115,11 @@ class Study:
 
     def steps_saved(self, arm: str, which: str) -> Numbers | None:
         """The share of the training steps in the task that is not needed in MDPs of an arm."""
-        if not (here := self.mean(arm, "step", which)) or not (real := self.mean(REAL, "step")):
+        steps, real = self.mean(arm, "step", which), self.mean(REAL, "step")
+        if not steps or not real:
             return None
         # Independent groups: resamples of one go with any of the other.
-        return estimate(1 - here[0] / real[0], 1 - here[1] / real[1][::-1])
+        return estimate(1 - steps[0] / real[0], 1 - steps[1] / real[1][::-1])
 
     def return_less(self, arm: str, other: str, which: str) -> Numbers | None:
         """Mean return with MDPs of an arm less that with another's, or in the task."""
@@ -170,7 +171,7 @@ def claimed(
 
 def _solved(making: Numbers, claim: Claim) -> Iterator[Evidence]:
     for arm, n in making.items():
-        if arm in claim["of"]:
+        if arm in claim["of"] and "solved" in n:
             yield Evidence(_share_solved(n), SHARE, arm, note=f"of {n['mdps']} searches")
 
 
@@ -200,7 +201,7 @@ def _ranks(ranking_: Numbers, claim: Claim) -> Iterator[Evidence]:
 def made(
     section: Mapping[str, Any], evaluations: pd.DataFrame, progress: pd.DataFrame
 ) -> dict[str, Numbers]:
-    """Of each arm: how many searches solved the task, when; and costs, means over MDPs."""
+    """Searches that solved the task, and when, by arm; and costs, means over MDPs."""
     arms: dict[str, Numbers] = {}
     for arm in (*section["evolved"], *section["fitted"]):
         costs = progress[progress["arm"] == arm].groupby("seed")
@@ -259,35 +260,35 @@ def ranking(means: pd.DataFrame, section: Mapping[str, Any]) -> dict[str, Number
     real_steps = int(means.loc[means["arm"] == REAL, "step"].sum())
     cells: dict[str, Numbers] = {}
     for arm in section["evolved"]:
-        mine = means[means["arm"] == arm]
-        if mine.empty:
+        rows_of_arm = means[means["arm"] == arm]
+        if rows_of_arm.empty:
             continue
-        there = mine.pivot(index="environment_seed", columns="setting", values="return_")
-        there = there[real.index].to_numpy()
+        returns = rows_of_arm.pivot(index="environment_seed", columns="setting", values="return_")
+        returns = returns[real.index].to_numpy()
         generator = np.random.default_rng(SEED)
-        mdps, settings = there.shape
+        mdps, settings = returns.shape
         samples = []
         for _ in range(NESTED):
             rows = generator.integers(mdps, size=mdps)
             columns = generator.integers(settings, size=settings)
-            samples.append(_spearman(there[rows][:, columns], real.to_numpy()[columns]))
-        value, lost = _spearman(there, real.to_numpy()), real.max() - real.to_numpy()
+            samples.append(_spearman(returns[rows][:, columns], real.to_numpy()[columns]))
+        value, lost = _spearman(returns, real.to_numpy()), real.max() - real.to_numpy()
         cells[arm] = {
             "settings": settings,
             "mdps": mdps,
             "spearman": estimate(value, np.array(samples)),
-            "kendall": float(np.nanmean([stats.kendalltau(row, real)[0] for row in there])),
-            "regret": float(lost[there.argmax(1)].mean()),
+            "kendall": float(np.nanmean([stats.kendalltau(row, real)[0] for row in returns])),
+            "regret": float(lost[returns.argmax(1)].mean()),
             "regret_of_chance": float(lost.mean()),
-            "steps": int(mine["step"].sum() / mdps),
+            "steps": int(rows_of_arm["step"].sum() / mdps),
             "real_steps": real_steps,
         }
     return cells
 
 
-def _spearman(there: np.ndarray, real: np.ndarray) -> float:
+def _spearman(returns: np.ndarray, real: np.ndarray) -> float:
     """Mean over rows; one whose values are all the same agrees by no means."""
-    ranks = [stats.rankdata(real), *(stats.rankdata(row) for row in there)]
+    ranks = [stats.rankdata(real), *(stats.rankdata(row) for row in returns)]
     if np.ptp(ranks[0]) == 0:
         return 0.0
     each = [np.corrcoef(ranks[0], row)[0, 1] if np.ptp(row) > 0 else 0.0 for row in ranks[1:]]
@@ -298,8 +299,8 @@ def noise(rows: pd.DataFrame, section: Mapping[str, Any]) -> dict[str, dict[str,
     """{arm: {quantity: mean return by intensity, and the largest one that is bearable}}."""
     random = section["reference"]["random"]
     cells: dict[str, dict[str, Numbers]] = {}
-    for (arm, quantity), mine in rows.groupby(["arm", "quantity"], sort=False):
-        returns = mine.groupby("intensity")["return_"].mean()
+    for (arm, quantity), measured in rows.groupby(["arm", "quantity"], sort=False):
+        returns = measured.groupby("intensity")["return_"].mean()
         enough = random + BEARABLE * (returns.loc[0.0] - random)
         bad = returns.index[returns < enough]
         fine = returns.index[returns.index < bad.min()] if len(bad) else returns.index
@@ -317,8 +318,8 @@ def distances(values: pd.DataFrame) -> dict[str, dict[str, Numbers]]:
     actions of the test.
     """
     cells: dict[str, dict[str, Numbers]] = {}
-    for (arm, quantity), mine in values.groupby(["arm", "quantity"], sort=False):
-        of_source = {name: rows["value"].to_numpy() for name, rows in mine.groupby("source")}
+    for (arm, quantity), measured in values.groupby(["arm", "quantity"], sort=False):
+        of_source = {name: rows["value"].to_numpy() for name, rows in measured.groupby("source")}
         real = of_source["real_test"]
         scale = float(real.std())
         numbers = {}

@@ -112,7 +112,7 @@ def judged(task: str, section: Mapping[str, Any], found: Experiments) -> list[Nu
 
 
 def _returns(found: Experiments, claim: Claim) -> Iterator[Evidence]:
-    """At the first test at or after the claim's `step`, or at the end."""
+    """Returns at the first test at or after the claim's `step`, or at the end."""
     for name, line, other in _claimed(found, claim):
         yield Evidence(line.at(claim.get("step"), other), GAIN if other else RETURN, name)
 

@@ -115,7 +115,7 @@ def difference(
     level: float = LEVEL,
     resamples: int = NESTED,
 ) -> Difference:
-    """Of two groups, each a vector of runs per environment seed.
+    """Difference of two groups, each a vector of runs per environment seed.
 
     The percentile interval resamples seeds, and within each the runs: so it says what other
     environments, made in the same way, would give. With one seed in a group it cannot.
