@@ -18,7 +18,7 @@ from synthgym.analysis.core import report
 from synthgym.analysis.core.estimate import COUNT, GAIN, SHARE, Numbers, number, rounded, written
 from synthgym.analysis.core.statistics import LEVEL, difference
 from synthgym.analysis.core.tables import identity, table
-from synthgym.analysis.core.verdict import FAILS, HOLDS, UNDECIDED, Evidence, judge
+from synthgym.analysis.core.verdict import FAILS, HOLDS, UNDECIDED, Evidence, Measure, judge
 from synthgym.analysis.figures import searches as figures
 from synthgym.analysis.figures.common import draw
 from synthgym.core.io import read_json, read_table
@@ -54,13 +54,8 @@ def run(
     for (task, name), found in results.items():
         search = summarise(plans[task][name], found)
         numbers["searches"].setdefault(task, {})[name] = search
-        none = dict.fromkeys(("value", "low", "high"), 0.0)
-        gain = none if search["same"] else search["compared"]["difference"]
         numbers["claims"] += judge(
-            config.get("claims", ()),
-            {"best_less_default": lambda claim, gain=gain: [Evidence(gain, note="return")]},
-            task=task,
-            search=name,
+            config.get("claims", ()), measures(search), task=task, search=name
         )
     numbers = rounded(numbers)
     drawn = draw(
@@ -112,6 +107,13 @@ def summarise(plan: Mapping[str, Any], found: Mapping[str, Any]) -> Numbers:
     }
 
 
+def measures(search: Numbers) -> dict[str, Measure]:
+    """Numbers that claims on a search may be about."""
+    none = dict.fromkeys(("value", "low", "high"), 0.0)
+    gain = none if search["same"] else search["compared"]["difference"]
+    return {"best_less_default": lambda claim: [Evidence(gain, note="return")]}
+
+
 def _same(value: Any, other: Any) -> bool:
     """Equality up to rounding: of gamma, 1 less it is what was searched for."""
     return math.isclose(value, other) if isinstance(value, float) else bool(value == other)
@@ -159,7 +161,7 @@ def markdown(numbers: Numbers, plans: Mapping[str, Any]) -> str:
 
 
 def sentence(search: Numbers, plan: Mapping[str, Any]) -> str:
-    """Whether the best setting is better than the plan's."""
+    """Sentence on whether the best settings are better than the plan's."""
     compared, budget = search["compared"], plan["search"]["budget"]["max"]
     best, default = (written(compared[name]) for name in ("best", "default"))
     if search["same"]:

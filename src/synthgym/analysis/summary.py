@@ -217,7 +217,7 @@ def better_than_real(transfer: Numbers, equal: Numbers) -> set[tuple[str, str]]:
 def break_even(
     curves: pd.DataFrame, steps: Mapping[str, float], better: Collection[tuple[str, str]]
 ) -> Numbers:
-    """After how many agents an environment has paid for itself: {environment: {agent: numbers}}.
+    """Agents after which an environment has paid for itself: {environment: {agent: numbers}}.
 
     An agent saves the steps that such agents need in the real task until their interquartile mean
     is what it is after training in the environment. Where they do not get there in as long as they

@@ -34,7 +34,7 @@ def markdown(summary: Numbers) -> str:
 
 
 def reading(summary: Numbers) -> str:
-    """How to read any of the tables."""
+    """Explanation of what all tables have in common."""
     about = summary["about"]
     seeds = span(env["n"] for task in summary["meta_training"].values() for env in task.values())
     return (
@@ -68,7 +68,7 @@ def returns_table(summary: Numbers, task: str) -> str:
 
 
 def clients_table(summary: Numbers, task: str) -> str:
-    """The same for agents of Stable-Baselines3; empty if there is none."""
+    """Return of agents of Stable-Baselines3; empty if there is none."""
     rows = _by_place(summary, "clients", task)
     if not (cells := _cells(rows)):
         return ""
@@ -168,7 +168,7 @@ def cost_table(summary: Numbers, task: str) -> str:
 
 
 def pays(numbers: Numbers) -> str:
-    """After how many agents an environment has paid for itself."""
+    """Number of agents after which an environment has paid for itself."""
     if numbers["agents"] is None:
         return UNDECIDED
     return f"{'≤ ' * numbers['at_most']}{times(numbers['agents'])}"

@@ -34,7 +34,7 @@ from synthgym.analysis.learning import mean_curves
 from synthgym.analysis.steps import TUNED, Line, line, ratio
 from synthgym.analysis.summary import break_even, real_steps
 
-Sampled = tuple[float | np.ndarray, np.ndarray]  # a value, and that of each resample
+Sampled = tuple[Any, np.ndarray]  # a value or a curve, and that of each resample
 TAUS = 81  # points of a profile, besides those of which numbers are given
 SHOWN = (0.25, 0.5, 0.75, 0.95)
 FEWER = {"expect": "more_than", "value": 1}  # steps in an environment than in the task
@@ -90,7 +90,7 @@ class TaskResults:
 
     @property
     def bandits(self) -> list[str]:
-        """Those whose episodes are all of one step."""
+        """Environments whose episodes are all of one step."""
         one = self.curves["episode"] == self.curves["step"]
         return [name for name in self.environments if one[self.curves["environment"] == name].all()]
 
@@ -146,7 +146,7 @@ def cube(ends: pd.DataFrame) -> np.ndarray:
 
 
 def stream(*names: str) -> np.random.Generator:
-    """Random numbers of their own for each name: no estimate depends on the order of others."""
+    """Random numbers for each name: no estimate depends on the order of others."""
     return np.random.default_rng([SEED, *"/".join(names).encode()])
 
 
@@ -300,7 +300,7 @@ def _shown(profile: Numbers) -> Numbers:
 
 
 def improvements(results: Sequence[TaskResults]) -> list[Numbers]:
-    """P(X > Y) of agents of each environment and those of the task, and of each two environments.
+    """Probability that agents of one place beat those of another: environments, and the task.
 
     {better, than, tasks, value, low, high, one_seed}: mean over the tasks that have both.
     """
@@ -436,7 +436,7 @@ def measures(summary: Numbers) -> dict[str, Measure]:
     }
 
 
-def sure(e: Numbers | None) -> Numbers:
+def sure(e: Mapping[str, Any] | None) -> Numbers:
     """A ratio of steps that a verdict may rely on; 0 where agents learn nothing.
 
     None stands for NEVER: agents in the task do not get there.

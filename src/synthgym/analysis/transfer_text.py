@@ -171,14 +171,13 @@ STEPS = (
 
 def _middle_ratios(summary: Numbers) -> Iterable[str]:
     for settings, word in ((TUNED, "tuned"), (REAL, "sampled")):
-        ratios = [e for *_, e in bandit_ratios(summary, settings) if e]
-        if ratios:
-            ratios.sort(key=lambda e: e["value"])
+        every = [e for *_, e in bandit_ratios(summary, settings)]
+        if ratios := sorted(filter(None, every), key=lambda e: e["value"]):
             low, middle, high = (times(ratios[i]) for i in (0, len(ratios) // 2, -1))
             yield (
-                f"Of {len(ratios)} bandits and agents that learn something there, against {word} "
-                f"settings in the task, the middle one needs {middle} times fewer steps; all are "
-                f"between {low} and {high}."
+                f"Bandits against the task with {word} settings: agents learn nothing in "
+                f"{len(every) - len(ratios)} of {len(every)} (bandits and agents); of the others "
+                f"the middle one needs {middle} times fewer steps, all between {low} and {high}."
             )
 
 
@@ -197,7 +196,7 @@ def bandit_ratios(
 
 
 def steps_table(summary: Numbers, task: str) -> Iterable[str]:
-    """What was published, if it was; then a row for each environment and agent."""
+    """Published ratio, if there is one; then a row for each environment and agent."""
     if ratios := published.values("bandits")["step_ratios"].get(task):
         yield f"Published: about {ratios} times more (read off a figure)."
     payback = summary["break_even"][task]
@@ -223,7 +222,7 @@ def times(e: Numbers | None) -> str:
 
 
 def tasks_of(e: Numbers) -> str:
-    """On how many tasks an estimate is, and whether one seed is all that it has on one."""
+    """Number of tasks of an estimate, with a star where there is only one seed on one of them."""
     n = len(e["tasks"])
     return f"{n} task{'s' * (n > 1)}{' *' * e['one_seed']}"
 
