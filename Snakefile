@@ -31,7 +31,7 @@ target(
     jobs_below("tasks") + jobs_below("figures") + [f"results/{SCALE}"],
 )
 target("all_clients", "agents of Stable-Baselines3", jobs_below("clients"))
-for task in dict.fromkeys(out.split("/")[3] for out in jobs_below("tasks")):
+for task in dict.fromkeys(JOBS[out].labels["task"] for out in jobs_below("tasks")):
     target(f"task_{task}", task, jobs_below(f"tasks/{task}"))  # for dvc.yaml
 
 refuse_unknown_targets()

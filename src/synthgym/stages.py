@@ -85,6 +85,11 @@ class Stage:
             for experiment in (experiments.get(figure.family, ()) if figure.family else ("",))
         ]
 
+    def labels(self) -> list[str]:
+        """Labels that say which of its jobs is meant, besides the scale; the main ones first."""
+        named = dict.fromkeys((*self.options, *self.wildcards()))
+        return [name for name in named if name not in ("scale", "arm")]
+
     def wildcards(self) -> tuple[str, ...]:
         """Names in its places."""
         return tuple(dict.fromkeys(re.findall(r"{(\w+)}", " ".join(self.places))))

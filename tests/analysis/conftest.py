@@ -271,7 +271,7 @@ class World:
             save(self.values(environment, seed), "values", *at, "behaviour")
             save(self.surface(environment, seed), "surface", *at, "behaviour")
             save(self.rollout(environment, seed), "rollout", *at, "rollout", self.agents[0])
-        return paths
+        return {**paths, "rollouts": paths.pop("rollout")}
 
     def config(self, scale: str = "quick") -> dict[str, Any]:
         return {"scale": scale, "task": dict(self.task), "tasks": {self.name: dict(self.task)}}

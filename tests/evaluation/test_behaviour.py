@@ -9,7 +9,7 @@ import pytest
 
 from synthgym.analysis import style
 from synthgym.analysis.core.tables import read_runs
-from synthgym.analysis.figures import reward_surface
+from synthgym.analysis.figures.reward_surface import reward_surface
 from synthgym.core.io import write_table
 from synthgym.core.settings import typed
 from synthgym.evaluation import behaviour
@@ -102,6 +102,6 @@ def test_a_task_that_names_no_two_observations_has_no_surface(recorded: Any, tmp
     place = tmp_path / "results/smoke/tasks/cartpole/some_env/seed1/behaviour/surface.parquet"
     write_table(place, rows)
     table = read_runs("surface", [place])
-    figure = reward_surface.draw(table, task={"id": "Task"}, scale="quick")
+    figure = reward_surface(table, task={"id": "Task"}, scale="quick")
     style.save(figure, tmp_path / "reward_surface.png")
     assert (tmp_path / "reward_surface.png").stat().st_size > 1000

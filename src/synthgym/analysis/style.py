@@ -24,6 +24,7 @@ LARGE = 120_000  # bytes
 # ways of making an environment that are planned keep their colours; others take what is left.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 BLUE, RED, GREEN, PINK, SKY, ORANGE = PALETTE
+MORE = ("#8C564B", "#999933")  # where six are too few
 REAL_COLOUR = "#555555"
 PLANNED = {
     "bandit_ppo": BLUE,
@@ -80,7 +81,7 @@ def colours(names: Iterable[str]) -> dict[str, str]:
     names = list(names)
     others = [name for name in dict.fromkeys(names) if name not in (REAL, *PLANNED)]
     taken = {PLANNED[name] for name in names if name in PLANNED}
-    spare = [colour for colour in PALETTE if colour not in taken] or PALETTE
+    spare = [colour for colour in (*PALETTE, *MORE) if colour not in taken]
     return {REAL: REAL_COLOUR, **PLANNED, **dict(zip(others, cycle(spare), strict=False))}
 
 

@@ -1,5 +1,7 @@
 """Which choices in distilling matter: return over the values of each."""
 
+from textwrap import fill
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -45,7 +47,7 @@ def choices(table: pd.DataFrame, tasks: Tasks, scale: str) -> Figure:
             axes.set_xticks(range(len(values)), words, fontsize=6, **turned)
             axes.margins(x=0.12)
             if task == names[-1]:
-                axes.set_xlabel(CHOICES[choice], fontsize=6.5)
+                axes.set_xlabel(fill(CHOICES[choice], 16), fontsize=6.5)
         row[0].set_ylabel(f"{tasks[task]['id']}\nreturn per episode")
     n = n_of(table.groupby(["task", "agent", "choice", "value"]).size())
     note = f"Interquartile mean of {n} agents, {INTERVAL}; dashed: solved."

@@ -185,7 +185,7 @@ class Content:
         """A figure from its PNG, with its caption. Raises ValueError if it has none."""
         with Image.open(path) as image:
             width, height = image.size
-        about = [self.tasks[task]] * bool(task) + [f"scale {self.scale}"]
+        about = [*([self.tasks[task]] if task else []), f"scale {self.scale}"]
         return Picture(
             anchor="-".join(filter(None, ["figure", task, path.stem])),
             title=": ".join([row.title, *(name.replace("_", " ") for name in names.values())]),
