@@ -114,7 +114,7 @@ def generation(case: Case, spread: bool = False) -> Run:
         skip_initial_evaluation=True,
         **settings(case),
     ).replace(eval_callback=test)
-    if case.agent.name == "sac" and case.spec.discrete and case.agent.static.dueling:
+    if case.agent.name == "sac" and case.spec.discrete and case.agent.static["dueling"]:
         # As when Liesen et al. published; 0.1.3 has critics of its own without.
         critic = DuelingQNetwork((64, 64), algo.critic.activation, case.spec.num_actions)
         algo = algo.replace(critic=critic)

@@ -47,7 +47,7 @@ def writing(*names: str) -> Any:
 
 def failing(config: Any, inputs: Any, out: Path, checkpoint: Path) -> list[str]:
     """A stage that gets half-way."""
-    (checkpoint / "state").write_text(str(config.number))
+    (checkpoint / "state").write_text(str(config["number"]))
     (out / ".table.parquet.123.tmp").write_text("half")
     raise RuntimeError("half-way")
 
@@ -130,9 +130,9 @@ def test_jobs_together_are_those_that_are_not_done_each_with_its_own_manifest() 
     seen: list[list[Any]] = []
 
     def run(jobs: Sequence[Begun]) -> list[list[str]]:
-        seen.append([begun.config.number for begun in jobs])
+        seen.append([begun.config["number"] for begun in jobs])
         for begun in jobs:
-            (begun.out / "number").write_text(str(begun.config.number))
+            (begun.out / "number").write_text(str(begun.config["number"]))
             (begun.checkpoint / "state").touch()
         return [["number"] for _ in jobs]
 
@@ -163,7 +163,7 @@ def test_a_process_that_follows_computes_and_keeps_nothing(tmp_path: Path) -> No
 
     execute_together(several()[:1], run)
     execute_together(several()[:2], run, follows=True)
-    assert [begun.config.number for begun in seen] == [0, 1]  # the second time, what is not done
+    assert [begun.config["number"] for begun in seen] == [0, 1]  # the second time, what is not done
     assert not Path("results/1").exists()
     assert not seen[1].out.exists()
     # Where the first process keeps its checkpoints, so that both go on from the same.
@@ -172,7 +172,7 @@ def test_a_process_that_follows_computes_and_keeps_nothing(tmp_path: Path) -> No
 
 def test_a_stage_sees_a_frozen_configuration() -> None:
     def run(config: Any, inputs: Any, out: Path, checkpoint: Path) -> list[str]:
-        assert config.meta.steps.ppo == 3
+        assert config.meta.steps["ppo"] == 3
         assert config.meta.hidden == (1, 2)
         with pytest.raises(TypeError, match="frozen"):
             config.meta["steps"] = 4

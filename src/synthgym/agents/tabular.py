@@ -5,7 +5,7 @@ what was rarely done.
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,8 +13,9 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from synthgym.agents import losses
-from synthgym.agents.base import begin
+from synthgym.agents.base import begin, build
 from synthgym.agents.networks import check_word
+from synthgym.core import settings
 from synthgym.core.types import (
     Action,
     Env,
@@ -115,7 +116,9 @@ class Tabular:
         drawn = self._explore(key_next, state.params, to, epsilon)
         first = self._explore(key_first, state.params, observations.argmax(-1), epsilon)
 
-        def update(tables: tuple[Any, Any], visit: Visit) -> tuple[Any, None]:
+        def update(
+            tables: tuple[PyTree, PyTree], visit: Visit
+        ) -> tuple[tuple[PyTree, PyTree], None]:
             return self._update(*tables, visit=visit, hyperparameters=hyperparameters), None
 
         seen = Visit(at, action, step.reward, to, drawn, step.terminated)
@@ -180,7 +183,7 @@ class Tabular:
         return table.at[here].add(change), visits
 
 
-def make(agent: Any, spec: EnvSpec) -> Tabular:
+def make(agent: settings.Agent, spec: EnvSpec) -> Tabular:
     """Q-learning or SARSA from a config section.
 
     Raises ValueError for continuous actions, for observations that are not one-hot vectors, and for
@@ -194,6 +197,6 @@ def make(agent: Any, spec: EnvSpec) -> Tabular:
             f"{agent.name} needs observations that are one-hot vectors of a state, not "
             f"{spec.observation_size} numbers. Use dqn or ppo."
         )
-    tabular = Tabular(spec=spec, name=agent.name, **agent.static)
+    tabular = build(Tabular, agent, spec)
     check_word(tabular.target, TARGETS, f"agents.{agent.name}.static.target")
     return tabular

@@ -1,5 +1,6 @@
 """Files that are whole or not there: JSON and parquet, written atomically."""
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -27,6 +28,12 @@ def atomic(path: Path | str) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sha256(path: Path | str) -> str:
+    """64 hex digits of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_json(path: Path | str, value: Any) -> None:

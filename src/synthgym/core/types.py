@@ -129,7 +129,9 @@ class Agent(Protocol):
     def updates(self, num_steps: int) -> int:
         """Gradient updates in a training run of `num_steps`."""
 
-    def init(self, key: PRNGKey, env: Env, hyperparameters: Hyperparameters, num_steps: int) -> Any:
+    def init(
+        self, key: PRNGKey, env: Env, hyperparameters: Hyperparameters, num_steps: int
+    ) -> PyTree:
         """The state before training for `num_steps`.
 
         Has `params`, `step` (environment steps so far) and `episodes` (ended so far).
@@ -138,11 +140,11 @@ class Agent(Protocol):
     def iterate(
         self,
         key: PRNGKey,
-        state: Any,
+        state: PyTree,
         env: Env,
         hyperparameters: Hyperparameters,
         num_steps: int,
-    ) -> tuple[Any, Transition]:
+    ) -> tuple[PyTree, Transition]:
         """Collect and learn once; also what was collected, [step, environment]."""
 
     def act(self, params: PyTree, key: PRNGKey, observation: Observation) -> Action:

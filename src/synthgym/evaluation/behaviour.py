@@ -18,10 +18,10 @@ from jaxtyping import Array, Float
 
 from synthgym.agents import base as agents
 from synthgym.agents import spaces
+from synthgym.core.display import Work
 from synthgym.core.io import write_table
 from synthgym.core.rng import root, stream
 from synthgym.core.types import Transition
-from synthgym.jobs.display import Work
 from synthgym.synth import env as synth
 from synthgym.tasks import base as tasks
 from synthgym.tasks.rollout import episodes

@@ -15,11 +15,11 @@ import pandas as pd
 
 from synthgym.agents import base as agents
 from synthgym.agents import spaces
+from synthgym.core.display import Work
 from synthgym.core.io import write_table
 from synthgym.core.parallel import devices_for
 from synthgym.core.rng import root, stream
 from synthgym.core.settings import typed
-from synthgym.jobs.display import Work
 from synthgym.meta import distillation, fitness
 from synthgym.meta import teacher as teachers
 from synthgym.plan.schema import REWARDS

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from synthgym.adapters.gymnasium_env import GymnasiumEnv
+from synthgym.core.display import Work
 from synthgym.core.io import write_table
 from synthgym.core.rng import root, stream
-from synthgym.jobs.display import Work
 from synthgym.synth import env as synth
 
 REAL = "real"  # the `environment` of agents trained in Gymnasium's task itself

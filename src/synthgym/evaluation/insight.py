@@ -19,10 +19,10 @@ from jaxtyping import Array, Float
 
 from synthgym.agents import base as agents
 from synthgym.agents import spaces
+from synthgym.core.display import say
 from synthgym.core.io import write_table
 from synthgym.core.rng import root, stream
 from synthgym.core.types import Action, Observation, PRNGKey
-from synthgym.jobs.display import say
 from synthgym.synth import env as synth
 from synthgym.tasks import base as tasks
 from synthgym.tasks.rollout import episode_returns, episodes, uniform_action

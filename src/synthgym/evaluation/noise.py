@@ -22,11 +22,11 @@ from jaxtyping import Array, Float, PyTree
 
 from synthgym.agents import base as agents
 from synthgym.agents import spaces
+from synthgym.core.display import Work
 from synthgym.core.io import write_table
 from synthgym.core.rng import root, stream
 from synthgym.core.types import Action, Env, EnvSpec, Observation, PRNGKey, Step
 from synthgym.evaluation.family import place_of
-from synthgym.jobs.display import Work
 from synthgym.synth.base import module_of
 from synthgym.tasks import base as tasks
 from synthgym.tasks.rollout import episode_returns

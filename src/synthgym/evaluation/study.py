@@ -13,11 +13,11 @@ from jaxtyping import Array, Key, PyTree
 from synthgym.agents import base as agents
 from synthgym.agents import spaces, stopping
 from synthgym.core import parallel
+from synthgym.core.display import Work
 from synthgym.core.io import write_table
 from synthgym.core.parallel import devices_for, spread
 from synthgym.core.rng import root, stream
 from synthgym.core.types import Env, Hyperparameters
-from synthgym.jobs.display import Work
 from synthgym.tasks.rollout import episode_returns
 
 AT_A_TIME = 5  # agents on one device, even if more would fit: so that progress is seen

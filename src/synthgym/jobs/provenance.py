@@ -316,12 +316,6 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def sha256(path: Path | str) -> str:
-    """64 hex digits of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """(dotted name, value) of everything in a nested mapping that is no mapping itself."""
     if isinstance(value, Mapping):

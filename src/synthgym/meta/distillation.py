@@ -13,11 +13,11 @@ import pandas as pd
 from jaxtyping import Array, Float
 
 from synthgym.core import checkpoint as files
+from synthgym.core.display import say
 from synthgym.core.io import read_table, write_table
+from synthgym.core.job import device
 from synthgym.core.rng import root, stream
 from synthgym.core.types import PRNGKey, Transition
-from synthgym.jobs.display import say
-from synthgym.jobs.run import device
 from synthgym.meta import students
 from synthgym.meta import teacher as teachers
 from synthgym.meta.progress import EVALUATIONS, PROGRESS, cost, row, table

@@ -16,10 +16,10 @@ import numpy as np
 
 from synthgym.core import checkpoint as files
 from synthgym.core import parallel
+from synthgym.core.display import Work, say
 from synthgym.core.io import read_table, write_table
+from synthgym.core.job import Begun
 from synthgym.core.rng import together
-from synthgym.jobs.display import Work, say
-from synthgym.jobs.run import Begun
 from synthgym.meta.fitness import Evaluation
 from synthgym.meta.progress import EVALUATIONS, PROGRESS, cost, table
 from synthgym.meta.search import Search, Trials

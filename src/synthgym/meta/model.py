@@ -20,11 +20,11 @@ from synthgym.agents import base as agents
 from synthgym.agents import spaces
 from synthgym.core import checkpoint as files
 from synthgym.core import parallel
+from synthgym.core.display import say
 from synthgym.core.io import write_table
+from synthgym.core.job import device
 from synthgym.core.rng import root, stream
 from synthgym.core.types import Transition
-from synthgym.jobs.display import say
-from synthgym.jobs.run import device
 from synthgym.meta.progress import PROGRESS, cost, row, table
 from synthgym.synth import distil
 from synthgym.synth import env as synth

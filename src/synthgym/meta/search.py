@@ -21,11 +21,11 @@ from synthgym.agents import base as agents
 from synthgym.agents import spaces
 from synthgym.core import checkpoint as files
 from synthgym.core import parallel
+from synthgym.core.display import say
+from synthgym.core.job import device
 from synthgym.core.rng import root, stream
 from synthgym.core.settings import typed
 from synthgym.core.types import Discounted, Hyperparameters, PRNGKey
-from synthgym.jobs.display import say
-from synthgym.jobs.run import device
 from synthgym.meta import curriculum, fitness, scoring
 from synthgym.meta.fitness import Evaluation
 from synthgym.meta.strategies import STRATEGIES

@@ -14,10 +14,10 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from synthgym.agents import base as agents
 from synthgym.core import checkpoint as files
+from synthgym.core.display import Work, say
 from synthgym.core.io import write_table
 from synthgym.core.rng import root, stream
 from synthgym.core.types import Agent, PRNGKey
-from synthgym.jobs.display import Work, say
 from synthgym.meta.progress import PROGRESS, row, table
 from synthgym.tasks import base as tasks
 from synthgym.tasks.rollout import episode_returns

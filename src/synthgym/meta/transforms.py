@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from synthgym.core.display import Work, say
 from synthgym.core.io import read_table, write_table
 from synthgym.core.settings import typed
-from synthgym.jobs.display import Work, say
 from synthgym.meta import evolve, search
 from synthgym.meta.search import Trials
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from synthgym.core.display import say
 from synthgym.core.io import read_json, write_table
-from synthgym.jobs.display import say
 from synthgym.search.rungs import Programs
 
 OUTPUTS = ["comparison.parquet"]

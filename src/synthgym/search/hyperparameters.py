@@ -18,8 +18,8 @@ from typing import Any
 
 import pandas as pd
 
+from synthgym.core.display import say
 from synthgym.core.io import write_json, write_table
-from synthgym.jobs.display import say
 from synthgym.plan.search_plan import contains, setting
 from synthgym.search.journal import COST, Journal, Tried, claimed, importances
 from synthgym.search.rungs import Programs

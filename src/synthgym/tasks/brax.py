@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float, Int, PyTree
 
+from synthgym.core import settings
 from synthgym.core.types import Action, EnvSpec, Observation, PRNGKey, Step
 from synthgym.tasks.base import check, spec_of
 
@@ -71,7 +72,7 @@ class BraxTask(struct.PyTreeNode):
         return jnp.stack(values).astype(jnp.float32)
 
 
-def make(task: Any) -> BraxTask:
+def make(task: settings.Task) -> BraxTask:
     """The task of a config section.
 
     Raises ValueError where the section contradicts the environment, and ModuleNotFoundError where
@@ -83,7 +84,7 @@ def make(task: Any) -> BraxTask:
     except ModuleNotFoundError as error:
         sentence = f"{file} needs Brax, which is not here: pip install 'synthgym[brax]'."
         raise ModuleNotFoundError(f"{sentence} ({error})", name=error.name) from error
-    backend = task.options.get("backend")
+    backend = str(task.options.get("backend"))
     for kind, value, values in (("environment", task.id, known), ("backend", backend, BACKENDS)):
         if value not in values:
             raise ValueError(f"{file}: Brax has no {kind} {value}, only {', '.join(values)}.")
@@ -157,7 +158,7 @@ class _Numpy:
         return getattr(jnp, name)
 
     @staticmethod
-    def clip(array: Any, a_min: Any) -> Any:
+    def clip(array: Array, a_min: Array) -> Array:
         return jnp.maximum(array, a_min)
 
 

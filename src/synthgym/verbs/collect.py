@@ -16,8 +16,7 @@ from synthgym.analysis import files, runs
 from synthgym.analysis.files import REAL
 from synthgym.analysis.statistics import LEVEL, estimate
 from synthgym.analysis.summary import rounded
-from synthgym.core.io import atomic, read_json, read_table, write_json
-from synthgym.jobs.provenance import sha256
+from synthgym.core.io import atomic, read_json, read_table, sha256, write_json
 from synthgym.plan.plan import Plan
 from synthgym.plan.schema import definition
 from synthgym.zoo import guard

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgym.core import checkpoint
-from synthgym.jobs.display import say
+from synthgym.core.display import say
 from synthgym.jobs.provenance import TASK
 from synthgym.plan.schema import check_known, definition, groups
 from synthgym.synth.env import SyntheticEnv

@@ -16,12 +16,12 @@ from synthgym.agents import base as agents
 from synthgym.agents import defaults
 from synthgym.analysis.statistics import Estimate, estimate
 from synthgym.core import checkpoint
+from synthgym.core.display import say
 from synthgym.core.parallel import devices_for, spread
 from synthgym.core.rng import root, stream
 from synthgym.core.settings import typed
 from synthgym.core.types import Env, PRNGKey
 from synthgym.evaluation.study import study
-from synthgym.jobs.display import say
 from synthgym.plan.schema import check_known, definition, groups
 from synthgym.plan.validate import check_pair
 from synthgym.synth.env import SyntheticEnv

@@ -11,7 +11,7 @@ from typing import Any
 from tabulate import tabulate
 
 from synthgym import zoo
-from synthgym.jobs.display import say
+from synthgym.core.display import say
 from synthgym.zoo import guard
 
 Card = dict[str, Any]

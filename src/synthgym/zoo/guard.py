@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from synthgym.core import checkpoint
-from synthgym.core.io import write_json
+from synthgym.core.io import sha256, write_json
 from synthgym.core.settings import typed
-from synthgym.jobs.provenance import sha256
 from synthgym.plan.schema import Synth, Task, check, short
 from synthgym.synth import env as synth
 from synthgym.synth.env import SyntheticEnv
