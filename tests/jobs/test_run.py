@@ -173,14 +173,17 @@ def test_a_process_that_follows_computes_and_keeps_nothing(tmp_path: Path) -> No
 def test_a_stage_sees_a_frozen_configuration() -> None:
     def run(config: Any, inputs: Any, out: Path, checkpoint: Path) -> list[str]:
         assert config.meta.steps["ppo"] == 3
-        assert config.meta.hidden == (1, 2)
+        assert config.meta.agents == ("ppo", "dqn")
         with pytest.raises(TypeError, match="frozen"):
-            config.meta["steps"] = 4
-        with pytest.raises(AttributeError, match="no sigma in this configuration, only steps"):
+            config.meta.steps = 4
+        with pytest.raises(TypeError, match="not support item assignment"):
+            config.meta.steps["ppo"] = 4
+        with pytest.raises(AttributeError, match="no sigma in this Meta, only steps"):
             _ = config.meta.sigma
         return writing("summary.json")(config, inputs, out, checkpoint)
 
-    execute(spec(meta={"steps": {"ppo": 3}, "hidden": [1, 2]}), run)
+    meta = {"steps": {"ppo": 3}, "agents": ["ppo", "dqn"]}
+    execute({**spec(meta=meta), "stage": "metatrain"}, run)
     assert read_json(Path(OUT, "manifest.json"))["config"]["meta"]["steps"] == {"ppo": 3}
 
 

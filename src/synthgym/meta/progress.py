@@ -12,7 +12,9 @@ PROGRESS = (
 EVALUATIONS = ("generation", "agent", "draw", "return_")
 
 
-def row(stage: str, seconds: float, real_steps: int, updates: int, **more: Any) -> dict[str, Any]:
+def row(
+    stage: str, seconds: float, real_steps: int, updates: int, **more: object
+) -> dict[str, Any]:
     """Of a stage that has no generations: teacher or distil. What it lacks is not a number."""
     blank = dict.fromkeys(PROGRESS, float("nan"))
     counts = {"generation": 0, "synthetic_steps": 0, "real_steps": real_steps, "updates": updates}

@@ -2,7 +2,7 @@
 
 import importlib
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from jaxtyping import PyTree
 
@@ -10,6 +10,7 @@ from synthgym.core import settings
 from synthgym.core.types import Env, PRNGKey
 
 
+@runtime_checkable
 class Learned(Env, Protocol):
     """An environment with parameters; those of a population have one more axis."""
 
@@ -18,6 +19,7 @@ class Learned(Env, Protocol):
     def replace(self, *, theta: PyTree) -> "Learned": ...
 
 
+@runtime_checkable
 class Module(Protocol):
     """A module that provides learned environments."""
 
