@@ -23,6 +23,7 @@ ARM = f"{EXPERIMENT}/{{arm}}"  # environments that were made in the same way
 RUN = f"{ARM}/seed{{seed}}"  # one of them
 OBJECTIVE = "results/{scale}/objectives/{objective}"
 SEARCH = "results/{scale}/search/{task}/{search}"
+FAMILIES = ("tasks", "comparisons", "mdps", "rewards")
 ALL_CORES = "all"
 STUDY = ("curves.parquet", "episodes.parquet")
 
@@ -308,7 +309,7 @@ STAGES: Mapping[str, Stage] = {
 
 CONSTRAINTS = {  # on what a wildcard of a place may be
     "scale": "[a-z]+",
-    "family": "tasks|comparisons|mdps|rewards",
+    "family": "|".join(FAMILIES),
     "arm": "(?!(real|teacher)/)[a-z][a-z0-9_]*",
     "environment": "(?!(real|teacher)/)[a-z][a-z0-9_]*",
     "seed": "[0-9]+",

@@ -1,12 +1,16 @@
-"""Hydra composes configurations of conf/; what it composed before is remembered.
+"""What is the configuration of a job? Groups of conf/, composed by Hydra, under the layers of a
+plan.
 
-That takes a third of a second each, and a plan has dozens: so what came out is kept in
-work/compositions.json, by all that went in.
+Hydra composes choices: a task, a synthetic environment, a strategy, an agent. That takes a tenth of
+a second each, so what it made of them is kept in work/compositions.json. Values of a plan are
+merged over it.
 """
 
 import copy
+import dataclasses
 import hashlib
 import json
+import typing
 from collections.abc import Collection, Sequence
 from functools import cache
 from importlib.metadata import version
@@ -15,62 +19,177 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from synthgym.core import settings
 from synthgym.core.io import atomic, read_json
-from synthgym.plan.layers import Values, plain
-from synthgym.plan.schema import CONF, Config
+from synthgym.core.settings import merged
+from synthgym.plan.layers import Layers, Values, expanded, plain, tidy_agents, where_set
+from synthgym.plan.schema import (
+    CONF,
+    Config,
+    ConfigError,
+    check_known,
+    check_names,
+    definition,
+    groups,
+)
+from synthgym.plan.validate import check_environment, check_pair, check_whole
 
 KEPT = Path("work/compositions.json")
-MOST = 2_000  # compositions kept; the oldest go
+STRATEGY = "snes"  # where a plan names none
+REAL_LACKS = frozenset({"synth", "meta", "distil"})  # what makes a synthetic environment
 
 
-class Compositions:
-    """Those of a file, and new ones."""
+class Composer:
+    """Compositions of choices: those of a file, and new ones."""
 
     def __init__(self, path: Path = KEPT):
-        self.path = path
-        known = read_json(path)
-        self.known: dict[str, Values] = known if isinstance(known, dict) else {}
-        self.new = False
+        self.path, self.new = path, False
+        kept = read_json(path)
+        known = isinstance(kept, dict) and kept.get("ground") == _ground() and kept.get("choices")
+        self.choices: dict[str, Values] = known if isinstance(known, dict) else {}
 
-    def compose(self, choices: Sequence[str], values: Values, absent: Collection[str]) -> Values:
-        """The configuration of these choices in conf/, with `values` over it; plain dictionaries.
-
-        Without the sections that are `absent`. Raises what Hydra does.
-        """
-        key = _digest([*choices], values, sorted(absent), _ground())
-        if key not in self.known:
-            self.known[key] = _composed(choices, values, absent)
-            self.new = True
-        own: Values = copy.deepcopy(self.known[key])  # nobody changes what is remembered
-        return own
+    def section(self, task: str, group: str = "", name: str = "") -> Values:
+        """Return the section of a group's option; without one, all sections of a task."""
+        overrides = [f"task={task}"]
+        if group == "agent":
+            overrides.append(f"+agent@agents.{name}={name}")
+        elif group:
+            overrides.append(f"{group}={name}")
+        key = overrides[-1]
+        if key not in self.choices:
+            composed = _composed(overrides)
+            if group == "agent":
+                composed = composed["agents"][name]
+            elif group:
+                composed = composed[group]
+            self.choices[key], self.new = composed, True
+        return copy.deepcopy(self.choices[key])  # nobody changes what is remembered
 
     def save(self) -> None:
-        """For the next time, where the workflow has its directory."""
+        """Keep the compositions for the next time, where the workflow has its directory."""
         if self.new and self.path.parent.is_dir():
-            newest = dict(list(self.known.items())[-MOST:])
             with atomic(self.path) as temporary:  # not sorted: the order of agents means something
-                temporary.write_text(json.dumps(newest))
+                temporary.write_text(json.dumps({"ground": _ground(), "choices": self.choices}))
             self.new = False
 
+    def compose(
+        self,
+        place: str,
+        task: str,
+        layers: Layers,
+        agents: Sequence[str] = (),
+        overrides: Sequence[str] = (),
+        absent: Collection[str] = (),
+    ) -> Values:
+        """Return all sections for a task under `layers` and the command line, checked as a whole.
 
-def _composed(choices: Sequence[str], values: Values, absent: Collection[str]) -> Values:
-    store = ConfigStore.instance()
-    store.store(name="schema", node=Config)
-    store.store(group="plan", name="chosen", node=values, package="_global_")
+        `agents`: those that train, besides those of meta-training; `absent`: sections left out.
+        """
+        layers = [*layers, ("command line", command_line(overrides))]
+        values: Values = {}
+        for _, layer in layers:
+            values = merged(values, layer)
+        every = [*agents, *values.get("agents", {})]
+        absent = {*absent, *({"objective"} - values.keys())}
+        try:
+            config = self.section(task)
+            if "meta" not in absent:
+                strategy = values.get("meta", {}).get("name", STRATEGY)
+                where = where_set(layers, "meta", "name")
+                check_known(strategy, groups("meta"), "strategy", where, "conf/meta")
+                config["meta"] = self.section(task, "meta", strategy)
+                every += values.get("meta", {}).get("agents", config["meta"]["agents"])
+            if "synth" not in absent:
+                config["synth"] = self.section(task, "synth", values["synth"]["name"])
+            every = list(dict.fromkeys(every))
+            check_names(every, "agent", where_set(layers, "meta", "agents"))
+            config["agents"] = {name: self.section(task, "agent", name) for name in every}
+        except (HydraException, OmegaConfBaseException, MissingMandatoryValue) as error:
+            raise ConfigError(f"{place}, task {task}: {' '.join(str(error).split())}.") from None
+        config = {name: part for name, part in config.items() if name not in absent}
+        kept = {name: part for name, part in values.items() if name in config}
+        config = conform(merged(config, kept), Config)
+        tidy_agents(config["agents"])
+        check_whole(config, layers)
+        for agent in agents:
+            check_pair(agent, config["task"], f"{place}.agents")
+        return config
+
+    def tuned(
+        self,
+        place: str,
+        task: str,
+        agents: Sequence[str],
+        where: str,
+        layers: Layers,
+        overrides: Sequence[str] = (),
+    ) -> Values:
+        """Return all sections for agents in a task itself, with the settings tuned for it."""
+        file, tuned = f"conf/task/{task}.yaml", definition("task", task)["tuned"]
+        for agent in agents:
+            check_pair(agent, definition("task", task), where)
+            check_known(agent, tuned, "agent", where, f"`tuned` of {file}")
+        settings = {name: {k: v for k, v in tuned[name].items() if k != "steps"} for name in agents}
+        layers = [(f"{file}: tuned", {"agents": settings}), *layers]
+        return self.compose(place, task, layers, agents, overrides, REAL_LACKS)
+
+
+def conform(value: Any, kind: Any) -> Any:
+    """Give numbers the type of their setting (1 -> 1.0 where it is a float)."""
+    if dataclasses.is_dataclass(kind) and isinstance(value, dict):
+        types = {field.name: field.type for field in dataclasses.fields(kind)}
+        return {name: conform(item, types.get(name, Any)) for name, item in value.items()}
+    options = [option for option in typing.get_args(kind) if option is not type(None)]
+    origin = typing.get_origin(kind)
+    if origin is dict and isinstance(value, dict):
+        return {name: conform(item, options[1]) for name, item in value.items()}
+    if origin in (list, tuple) and isinstance(value, list):
+        return [conform(item, options[0]) for item in value]
+    if kind is float or float in options:
+        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    return value
+
+
+def command_line(overrides: Sequence[str]) -> Values:
+    """Return Hydra overrides, by section."""
+    values: Values = {}
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(overrides)) if overrides else []
+    except HydraException as error:
+        raise ConfigError(f"command line: {' '.join(str(error).split())}.") from None
+    for override in parsed:
+        path, value = override.key_or_group.split("."), override.value()
+        if override.is_delete() or override.is_sweep_override():
+            raise ConfigError(f"command line: {override.input_line} is not for a single job.")
+        for name in reversed(path[1:]):
+            value = {name: value}
+        if path in (["synth"], ["meta"]) and isinstance(value, str):
+            value = {"name": value}
+        values = merged(values, {path[0]: value})
+    check_environment(values, "command line")
+    return expanded(values)
+
+
+def _composed(overrides: Sequence[str]) -> Values:
+    ConfigStore.instance().store(name="schema", node=Config)
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        composed = compose("config", overrides=[*choices, "+plan=chosen"])
-    return plain(composed, absent=set(absent))
+        return plain(
+            compose("config", overrides=list(overrides)), absent={"synth"} - _set(overrides)
+        )
+
+
+def _set(overrides: Sequence[str]) -> set[str]:
+    return {override.partition("=")[0] for override in overrides}
 
 
 @cache
 def _ground() -> str:
-    """Of all that compositions come from but their choices and values."""
+    """Return a digest of all that compositions come from but their choices."""
     files = [Path(settings.__file__), *sorted(CONF.rglob("*.yaml"))]
     versions = [version(name) for name in ("hydra-core", "omegaconf")]
-    return _digest([path.read_text("utf-8") for path in files], versions)
-
-
-def _digest(*values: Any) -> str:
-    return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:32]
+    texts = [path.read_text("utf-8") for path in files]
+    return hashlib.sha256(json.dumps([texts, versions]).encode()).hexdigest()[:32]

@@ -53,13 +53,6 @@ def settings_of(values: Any) -> Any:
     return {name: value for name, value in values.items() if name not in PLANNED}
 
 
-def merged(old: Any, new: Any) -> Any:
-    """Mappings merged in all depths; whatever else, the new one."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        return {**old, **{key: merged(old.get(key), value) for key, value in new.items()}}
-    return new
-
-
 def plain(composed: Any, absent: set[str]) -> Values:
     """What Hydra composed, as plain dictionaries, without the sections that are `absent`."""
     return {

@@ -6,7 +6,7 @@ live in conf/.
 
 import dataclasses
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from synthgym.core.checking import (
@@ -104,50 +104,59 @@ class ClientsOf:
 
 
 @dataclasses.dataclass
-class Rewards:
-    """Reward networks for a task, and what they are compared with."""
+class Common:
+    """What every file of conf/experiment/ says."""
 
-    networks: list[str] = setting("their kinds", among=REWARD_KINDS)
-    seeds: list[int] = setting("one network of each kind each", low=0)
-    agent: str = setting("the algorithm that they are evolved with")
-    settings: dict[str, Any] = setting("sections of the configuration, for all that follows")
-    evolve: dict[str, Any] = setting("sections that differ where networks are evolved")
-    kinds: dict[str, Any] = setting("kind -> sections that differ for it")
-    experiments: dict[str, Any] = setting(
-        "name -> {agent, sections that differ}: agents judged with each network, `transfer.draws` "
-        "of them, and as many as with all networks of a kind without one"
-    )
-    baselines: dict[str, Any] = setting(
-        "name -> {in_place_of, tune, sections that differ}: agents without a network. in_place_of: "
-        "agent of an experiment -> that which trains in its place; experiments of others are left "
-        "out. tune: a search for their settings, {space, configurations, budget, draws, "
-        "evaluations, seed}, of which the budget is in steps, and hyperparameters have bare names"
-    )
+    question: str = setting("what is asked, as a heading")
+    place: str = setting("directory of its results: kind of experiment, and a name")
+    task: str = setting("as in conf/task/<name>.yaml")
+    claims: dict[str, Any] = setting("name -> what is expected, written before it is computed")
 
 
 @dataclasses.dataclass
-class Mdps:
-    """Synthetic MDPs for a task, as of Ferreira et al. 2022, and agents judged with them."""
+class Experiment:
+    """One question: environments made in several ways (arms), and agents judged with them (trials).
 
-    seeds: list[int] = setting("one MDP of each arm each", low=0)
-    agent: str = setting("the algorithm that they are evolved with, or fitted to what it meets")
+    `question`, `place` and `task` are in `Common`. All may differ between budgets, and in
+    params.yaml.
+    """
+
+    agent: str = setting("the algorithm that environments are made with; else meta.agents says it")
+    seeds: list[int] = setting("one environment of each arm each", low=0)
     settings: dict[str, Any] = setting("sections of the configuration, for all that follows")
+    make: dict[str, Any] = setting("sections that differ where environments are made")
     arms: dict[str, Any] = setting(
-        "name -> sections that differ in how the MDPs are made; with `model`: fitted, not evolved; "
-        "with `search`: by the best settings that this search of the task found; with `seeds`: own"
+        "name -> sections that differ in how environments are made; of these agents are judged by "
+        "`synth` and `transfer`; with `model`: fitted, not evolved; with `search`: by the best "
+        "settings that this search of the task found; with `seeds`: its own"
     )
+    environments: list[str] = setting("of the scale's environments of the task, arms as well")
     trials: dict[str, Any] = setting(
-        "name -> {agent, sections that differ}: agents judged with each MDP (`transfer`), and as "
-        "many as with all MDPs of an arm in the task (`baseline`); `arms`: with these only"
+        "name -> {agent, sections that differ}: agents judged with each environment (`transfer`), "
+        "and in the task; `arms`: with these only"
+    )
+    real: str = setting(
+        "agents in the task itself: as `baseline` says; as that, but as many as with all "
+        "environments of an arm; as `transfer` says, and so many",
+        among=["baseline", "as_many", "like_transfer"],
+    )
+    without: dict[str, Any] = setting(
+        "name -> {in_place_of, tune, sections that differ}: agents in the task itself, in several "
+        "ways. in_place_of: agent of a trial -> that which trains in its place; trials of others "
+        "are left out. tune: a search for their settings"
+    )
+    looks: list[str] = setting(
+        "what is recorded of each evolved arm: of its first environment, or the rewards of all",
+        among=["behaviour", "noise", "reward_map"],
     )
 
 
 @dataclasses.dataclass
 class Claim:
-    """What is expected of a comparison: agents in some places, less those in others."""
+    """What is expected of an experiment: agents in some places, beside those in others."""
 
     says: str = setting("the claim, as a sentence")
-    of: list[str] = setting("arms, environments, or `real`: where these agents are trained")
+    of: list[str] = setting("arms, or `all` of them, or `real`: where these agents are trained")
     over: list[str] = setting("where the others are; both differ in return on the real task")
     trials: list[str] = setting("in which trials; all of them if not said")
     over_trials: list[str] = setting("trials of the others, where they are not the same")
@@ -159,35 +168,14 @@ class Claim:
 
 
 @dataclasses.dataclass
-class Comparison:
-    """One question about the making of environments, or about the agents trained in them."""
-
-    about: str = setting("the question, as a heading")
-    task: str = setting("as in conf/task/<name>.yaml")
-    seeds: list[int] = setting("one environment of each arm each", low=0)
-    settings: dict[str, Any] = setting("sections of the configuration, for all that follows")
-    arms: dict[str, Any] = setting(
-        "name -> sections that differ in how environments are meta-trained; of these agents are "
-        "judged by `synth` and `transfer`; with `seeds`: own"
-    )
-    environments: list[str] = setting("of the plan of the task, compared as well")
-    trials: dict[str, Any] = setting(
-        "name -> {agent, sections that differ}: agents judged with each environment (`transfer`), "
-        "and in the task (`baseline`); `arms`: with these only"
-    )
-    claims: list[Claim] = setting("what is expected")
-
-
-@dataclasses.dataclass
 class Objectives:
-    """Objectives that are meta-trained, and where they are judged beside PPO's and DPO's."""
+    """Objectives that are meta-trained, and tasks in which all are judged beside PPO's and DPO's."""
 
-    task: str = setting("of the scale's tasks, that of meta-training")
     environment: str = setting("of the task, what stands in for it: with the first of its seeds")
     seeds: list[int] = setting("one meta-training each", low=0)
-    common: dict[str, Any] = setting("sections of the configuration, for all of them")
-    learned: dict[str, Any] = setting("name -> what differs: `objective: {train, fitness}`, ..")
-    judged: dict[str, Any] = setting("task, also one without environments -> what differs there")
+    settings: dict[str, Any] = setting("sections of the configuration, for all of them")
+    arms: dict[str, Any] = setting("name -> what differs: `objective: {train, fitness}`, ..")
+    trials: dict[str, Any] = setting("task, also one without environments -> what differs there")
 
 
 @dataclasses.dataclass
@@ -225,18 +213,13 @@ class Scale:
         "task -> {agents, environments}: where agents of Stable-Baselines3 are trained"
     )
     insight: dict[str, Any] = setting("task -> bandits of its plan that are looked into")
-    objectives: Objectives = section(Objectives)
     experts: dict[str, Any] = setting(
         "task -> `train`: agents trained in the task itself, with settings tuned for it"
     )
-    rewards: dict[str, Rewards] = section(dict)
-    mdps: dict[str, Mdps] = section(dict)
-    comparisons: dict[str, Comparison] = section(dict)
-    left_out: list[str] = setting(
-        "of the scale's comparisons, and `objectives` as a whole: what is not computed"
+    experiments: dict[str, Any] = setting(
+        "name of conf/experiment/<name>.yaml -> {budget, seeds, what differs}; budget: one of the "
+        "experiment's, that which is called as the scale if not said"
     )
-    transforms: dict[str, Transforms] = section(dict)
-    search: dict[str, dict[str, Hyperparameters]] = section(dict)  # task -> name -> search
 
 
 @dataclasses.dataclass
@@ -246,6 +229,15 @@ class Params:
     scale: str = setting("what is computed where no scale is named")
     scales: dict[str, Any] = setting("name -> plan")
     accept_code: bool = setting("adopt the present code in the manifests, compute nothing for it")
+
+
+def check_experiment(values: Any, kind: Any, place: str, complete: Sequence[str]) -> None:
+    """Refuse an experiment that is not as the schema of its kind says."""
+    shared = [field.name for field in dataclasses.fields(Common)]
+    own = {name: value for name, value in values.items() if name not in (*shared, "_arms")}
+    common = {name: value for name, value in values.items() if name in shared}
+    check(common, Common, place, complete=("question", "place", "task"))
+    check(own, kind, place, complete=complete)
 
 
 def described(kind: Any = Config, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:

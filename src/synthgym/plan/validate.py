@@ -19,23 +19,19 @@ from synthgym.plan.schema import (
     groups,
     listed,
 )
+from synthgym.stages import FAMILIES, STAGES
 
 REAL = "real"  # stands where the name of a synthetic environment would: the task itself
 CLASSIC = "synthgym.tasks.classic"  # whose tasks are Gymnasium's, by the same IDs
 RESERVED = {
     REAL: "it means the task itself",
-    "teacher": "it is a directory of results/",
-    "figures": "it is a directory of results/",
-    "choices": "it is a directory of results/",
-    "experts": "it is a directory of results/",
-    "clients": "it is a directory of results/",
-    "rewards": "it is a directory of results/",
-    "objectives": "it is a directory of results/",
-    "mdps": "it is a directory of results/",
-    "insight": "it is a directory of results/",
-    "transforms": "it is a directory of results/",
-    "search": "it is a directory of results/",
-    "comparisons": "it is a directory of results/",
+    **{
+        place.split("/")[2]: "it is a directory of results/"
+        for stage in STAGES.values()
+        for place in stage.places
+        if place.count("/") > 1 and "{" not in place.split("/")[2]
+    },
+    **dict.fromkeys(("teacher", *FAMILIES, "figures"), "it is a directory of results/"),
 }
 
 
@@ -47,7 +43,9 @@ def check_identifier(name: str, place: str) -> None:
         raise ConfigError(f"{place}: a name consists of a-z, 0-9 and _, and begins with a letter.")
 
 
-def check_environment(values: Any, place: str, complete: bool = False) -> None:
+def check_environment(
+    values: Any, place: str, complete: bool = False, rewards: bool = False
+) -> None:
     """The differences of an environment: sections; `synth` and `meta` may be names."""
     values = {} if values is None and not complete else values
     check(values, dict[str, Any], place)
@@ -55,8 +53,8 @@ def check_environment(values: Any, place: str, complete: bool = False) -> None:
     name = synth.get("name") if isinstance(synth, dict) else synth
     if name is not None:
         check_known(name, groups("synth"), "synth", f"{place}.synth", "conf/synth")
-        if definition("synth", name)["reward"]:
-            raise ConfigError(f"{place}.synth: {name} is planned under `rewards` of a scale.")
+        if definition("synth", name)["reward"] and not rewards:
+            raise ConfigError(f"{place}.synth: {name} is for experiments whose place is rewards/.")
     elif complete:
         raise ConfigError(f"{place}: must say which synth, one of {listed(groups('synth'))}.")
     if "meta" in values and "distil" in values:

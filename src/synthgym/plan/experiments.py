@@ -1,0 +1,561 @@
+"""Experiments: a question, arms (how environments are made), trials (who trains there), looks,
+claims.
+
+Those of a scale are files of conf/experiment/, with one of their budgets. Each resolves, checks and
+lists its own jobs. `Objectives` are such an experiment, too: what agents maximise is made, in place
+of what they train in, and a trial is a task.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from synthgym.jobs.planned import Job
+from synthgym.plan import sweeps
+from synthgym.plan.layers import Layers, Values, expanded
+from synthgym.plan.schema import (
+    Claim,
+    Config,
+    ConfigError,
+    check,
+    check_experiment,
+    check_known,
+    check_names,
+    check_unique,
+    definition,
+    groups,
+)
+from synthgym.plan.schema import Experiment as ExperimentSchema
+from synthgym.plan.schema import Objectives as ObjectivesSchema
+from synthgym.plan.validate import REAL, check_environment, check_identifier, check_pair
+from synthgym.plan.views import of_agents, seen_by_jobs, task_section, with_level
+
+if TYPE_CHECKING:
+    from synthgym.plan.scale import ScalePlan
+
+ENVIRONMENT = "environment.safetensors"
+BESIDE = ("agent", "arms", "seeds", "search", "in_place_of", "tune")  # what is no section
+AS_ENVIRONMENT = ("synth", "transfer")  # what those who train in an arm see of it
+PPO, LPO = "ppo", "lpo"  # whose settings all objectives have; what is meta-trained
+GIVEN = (PPO, "dpo")  # objectives that are judged beside those that are learned
+
+
+def sections(values: Mapping[str, Any] | None) -> Values:
+    """Return the sections of the configuration among what a plan says of an arm or a trial."""
+    return expanded({k: v for k, v in (values or {}).items() if k not in BESIDE})
+
+
+class Experiment:
+    """An experiment whose arms are environments, judged by the agents of its trials."""
+
+    schema: type = ExperimentSchema
+    complete: tuple[str, ...] = ("trials",)
+
+    def __init__(self, scale: "ScalePlan", name: str, values: Values):
+        self.scale, self.name, self.values = scale, name, values
+        self.place = f"results/{scale.name}/{values.get('place')}"
+        self.task: str = values.get("task", "")
+        self.where = f"experiment {name}"
+
+    # what there is
+
+    @property
+    def arms(self) -> list[str]:
+        """The arms that are made for it, then environments of the scale."""
+        return [*self.made, *self.values.get("environments", [])]
+
+    @property
+    def made(self) -> dict[str, Any]:
+        return {name: arm or {} for name, arm in self.values.get("arms", {}).items()}
+
+    @property
+    def trials(self) -> dict[str, Any]:
+        trials: dict[str, Any] = self.values["trials"]
+        return trials
+
+    @property
+    def without(self) -> dict[str, Any]:
+        return {name: way or {} for name, way in self.values.get("without", {}).items()}
+
+    @property
+    def labels(self) -> Values:
+        _, name = self.values["place"].split("/", 1)
+        family = self.values["place"].split("/")[0]
+        return {
+            "scale": self.scale.name,
+            "family": family,
+            "experiment": name,
+            "task": self.task,
+        }
+
+    def seeds(self, arm: str | None = None) -> list[int]:
+        """Return the seeds of an arm: its own, where it has some, or those of all."""
+        if arm in self.values.get("environments", []):
+            return self.scale.seeds(str(arm))
+        own = self.made[arm].get("seeds") if arm else None
+        seeds: list[int] = own or self.values.get("seeds", [])
+        return seeds
+
+    def judged(self, trial: str) -> list[str]:
+        """Return the arms whose environments agents of a trial are trained in."""
+        return [arm for arm in self.arms if arm in self.trials[trial].get("arms", self.arms)]
+
+    def fitted(self, arm: str) -> bool:
+        """Whether an arm is fitted to what agents meet in the task, not evolved."""
+        return "model" in self.made.get(arm, {})
+
+    def agent(self, trial: str | None, way: str | None = None) -> str:
+        """Return who trains; nobody where a way of training without has no place in the trial."""
+        agent: str = self.trials[trial]["agent"] if trial else self.values.get("agent", "")
+        instead = self.without[way].get("in_place_of") if way else None
+        return instead.get(agent, "") if instead else agent
+
+    def makers(self, arm: str) -> list[str]:
+        """Return the algorithms that an arm is meta-trained with; none where it is distilled."""
+        if arm in self.values.get("environments", []):
+            config = self.scale.tasks[self.task].composed(arm)
+        else:
+            config = self.composed(arm)
+        agents: list[str] = config["meta"]["agents"] if "meta" in config else []
+        return agents
+
+    @property
+    def claims(self) -> list[Values]:
+        """The claims on arms that the experiment has, with these arms only."""
+        places, found = [*self.arms, REAL], []
+        for claim in self.values.get("claims", {}).values():
+            sides = {
+                side: self.arms if names == ["all"] else [arm for arm in names if arm in places]
+                for side in ("of", "over")
+                if isinstance(names := claim.get(side), list)
+            }
+            if all(sides.values()):
+                found.append({**claim, **sides})
+        return found
+
+    # configurations
+
+    def composed(
+        self,
+        arm: str | None = None,
+        trial: str | None = None,
+        way: str | None = None,
+        overrides: Sequence[str] = (),
+    ) -> Values:
+        """Return all sections for the making of an arm; with a trial, for those judged there."""
+        key = (self.where, arm, trial, way, *overrides)
+        if key not in self.scale.composed:
+            self.scale.composed[key] = self._compose(arm, trial, way, overrides)
+        return self.scale.composed[key]
+
+    def _compose(
+        self, arm: str | None, trial: str | None, way: str | None, overrides: Sequence[str]
+    ) -> Values:
+        values, where = self.values, self.where
+        layers: list[tuple[str, Any]] = [(f"{where}.settings", values.get("settings"))]
+        agent = self.agent(trial, way)
+        if agent and not trial:
+            layers.insert(0, (f"{where}.agent", {"meta": {"agents": [agent]}}))
+        if arm in values.get("environments", []):
+            synth = self.scale.tasks[self.task].composed(arm)["synth"]
+            layers.append((f"{where}.environments", {"synth": synth}))
+        elif arm:
+            seen = {k: v for k, v in self.made[arm].items() if not trial or k in AS_ENVIRONMENT}
+            layers.append((f"{where}.arms.{arm}", seen))
+        if trial:
+            layers.append((f"{where}.trials.{trial}", self.trials[trial]))
+        elif arm:
+            layers.append((f"{where}.make", values.get("make")))
+        if way:
+            layers.append((f"{where}.without.{way}", self.without[way]))
+        absent = {"distil"} | ({"meta"} if trial else set()) | (set() if arm else {"synth"})
+        if arm and not trial and self.fitted(arm):
+            absent.add("meta")
+        cleaned: Layers = [(place, sections(layer)) for place, layer in layers]
+        agents = [agent] if agent else []
+        return self.scale.compose(where, self.task, cleaned, agents, overrides, absent)
+
+    def config(
+        self,
+        arm: str | None = None,
+        trial: str | None = None,
+        way: str | None = None,
+        seed: int | None = None,
+        overrides: Sequence[str] = (),
+    ) -> Values:
+        """Return the configuration of a job: a making, a look, or with a trial a study."""
+        config = seen_by_jobs(self.composed(arm, trial, way, overrides))
+        if trial and not arm:
+            config["baseline"] = self._in_task(trial, way, overrides)
+        agent = self.agent(trial, way)
+        config = of_agents(config, [agent] if agent else config["meta"]["agents"])
+        given = any(override.startswith("seed=") for override in overrides)
+        seed = config["seed"] if seed is None or given else seed
+        return {**config, "scale": self.scale.name, "seed": seed}
+
+    def _in_task(self, trial: str, way: str | None, overrides: Sequence[str]) -> Values:
+        """Return the study of agents in the task itself."""
+        config = self.composed(None, trial, way, overrides)
+        study, transfer = config["baseline"], config["transfer"]
+        kind, seeds = self.values.get("real", "baseline"), len(self.seeds())
+        if kind == "like_transfer":
+            study = {**transfer, "draws": transfer["draws"] * seeds}
+        elif kind == "as_many":
+            counts = ("draws", *(["repeats"] if study["repeats"] > 1 else []))
+            study = {**study, **{count: transfer[count] * seeds for count in counts}}
+        return with_level(study, config["task"])
+
+    # jobs
+
+    def jobs(self) -> Iterator[Job]:
+        """List every job of the experiment."""
+        yield from self._making()
+        yield from self._trials()
+        yield from self._in_task_jobs()
+        yield from self._looks()
+
+    def job(
+        self,
+        stage: str,
+        below: str,
+        needs: Mapping[str, Sequence[str]],
+        seed: int | None = None,
+        **place: str | None,
+    ) -> Job:
+        """Return the job at a place below the experiment's."""
+        labels = {
+            **self.labels,
+            **{name: value for name, value in place.items() if value is not None},
+            **({} if seed is None else {"seed": seed}),
+        }
+        if arm := place.get("arm"):
+            labels["environment"] = arm
+        if way := place.get("baseline"):
+            labels["baseline"] = way
+        if trial := place.get("trial"):
+            labels["agent"] = self.agent(trial, place.get("baseline"))
+
+        def config(overrides: Sequence[str]) -> Values:
+            return self.config(
+                place.get("arm"), place.get("trial"), place.get("baseline"), seed, overrides
+            )
+
+        return Job(stage, f"{self.place}/{below}", labels, config, needs)
+
+    def _making(self) -> Iterator[Job]:
+        for arm, values in self.made.items():
+            found = values.get("search")
+            settings = self.scale.file_of("search", f"{self.task}/{found}", "best.json")
+            needs = {"settings": settings} if found else {}
+            stage = "model" if self.fitted(arm) else "metatrain"
+            for seed in self.seeds(arm):
+                yield self.job(stage, f"{arm}/seed{seed}/{stage}", needs, seed, arm=arm)
+
+    def environments_of(self, arm: str) -> list[str]:
+        """Return the files of an arm's environments, one of each seed."""
+        if arm in self.values.get("environments", []):
+            return self.scale.tasks[self.task].environments_of(arm)
+        stage = "model" if self.fitted(arm) else "metatrain"
+        return [f"{self.place}/{arm}/seed{seed}/{stage}/{ENVIRONMENT}" for seed in self.seeds(arm)]
+
+    def _trials(self) -> Iterator[Job]:
+        for trial in self.trials:
+            for arm in self.judged(trial):
+                needs = {"environment": self.environments_of(arm)}
+                yield self.job("study", f"{arm}/transfer/{trial}", needs, arm=arm, trial=trial)
+
+    def _in_task_jobs(self) -> Iterator[Job]:
+        for trial in self.trials:
+            if "without" not in self.values:
+                yield self.job("baseline", f"real/{trial}", {}, trial=trial)
+            for way in self.without:
+                if self.agent(trial, way):
+                    tuned = self.tuned_for(way, trial)
+                    best = [f"{self.place}/tuned/{way}/{tuned}/best.json"]
+                    needs = {"settings": best} if tuned else {}
+                    below = f"real/{way}/{trial}"
+                    yield self.job("baseline", below, needs, trial=trial, baseline=way)
+                    if tuned == trial:
+                        yield self._tuning(way, trial)
+
+    def tuned_for(self, way: str, trial: str) -> str | None:
+        """Return the first trial with the same agent, for which it is tuned; None if it is not."""
+        if "tune" not in self.without[way]:
+            return None
+        agent = self.agent(trial, way)
+        return next(name for name in self.trials if self.agent(name, way) == agent)
+
+    def _tuning(self, way: str, trial: str) -> Job:
+        def config(overrides: Sequence[str]) -> Values:
+            tune = self.without[way]["tune"]
+            return sweeps.tuning(tune, self.config(None, trial, way, None, overrides))
+
+        job = self.job("tune", f"tuned/{way}/{trial}", {}, trial=trial, baseline=way)
+        return Job(job.stage, job.out, job.labels, config)
+
+    def _looks(self) -> Iterator[Job]:
+        for arm in self.made:
+            for look in self.values.get("looks", []):
+                files = self.environments_of(arm)
+                if look == "reward_map":
+                    yield self.job(look, f"{arm}/map", {"environment": files}, arm=arm)
+                elif not self.fitted(arm):
+                    yield self.job(look, f"{arm}/{look}", {"environment": files[:1]}, arm=arm)
+
+    # checks
+
+    def check(self) -> None:
+        """Refuse whatever is wrong with the experiment, by a ConfigError."""
+        values, where = self.values, self.where
+        check_experiment(values, self.schema, where, self.complete)
+        check_known(self.task, groups("task"), "task", f"{where}.task", "conf/task")
+        if self.made:
+            check_unique(values.get("seeds", []), f"{where}.seeds")
+        if "agent" in values:
+            check_names([values["agent"]], "agent", f"{where}.agent")
+            check_pair(values["agent"], definition("task", self.task), f"{where}.agent")
+        for part in ("settings", "make"):
+            check_sections(values.get(part) or {}, f"{where}.{part}")
+        self._check_environments()
+        for arm, differences in values.get("arms", {}).items():
+            self._check_arm(arm, differences)
+        for trial in self.trials:
+            self._check_trial(trial)
+        for way in self.without:
+            self._check_without(way)
+        if "reward_map" in values.get("looks", []) and not task_section(self.task)["num_states"]:
+            raise ConfigError(f"{where}.looks: {self.task} has no states to map rewards on.")
+        for name, claim in values.get("claims", {}).items():
+            self._check_claim(claim, f"{where}.claims.{name}")
+
+    def _check_environments(self) -> None:
+        where = self.where
+        if not self.arms:
+            raise ConfigError(f"{where}: must have arms or environments, or both.")
+        for environment in self.values.get("environments", []):
+            check_known(self.task, self.scale.tasks, "task", f"{where}.task", "the plan")
+            known = self.scale.environments(self.task)
+            check_known(environment, known, "environment", f"{where}.environments", self.task)
+
+    def _check_arm(self, arm: str, differences: Any) -> None:
+        place = f"{self.where}.arms.{arm}"
+        check_identifier(arm, place)
+        if arm in self.values.get("environments", []):
+            raise ConfigError(f"{place}: is the name of an environment of the scale, too.")
+        check(differences or {}, dict[str, Any], place)
+        check_sections(differences or {}, place)
+        check(self.seeds(arm), list[int], f"{place}.seeds")
+        check_unique(self.seeds(arm), f"{place}.seeds")
+        if (found := self.made[arm].get("search")) is not None:
+            known = [name for name, _ in self.scale.searches(self.task)]
+            check_known(found, known, "search", f"{place}.search", f"searches of {self.task}")
+        synth = self.composed(arm)["synth"]
+        if str(synth["reward"]).endswith("_info") and not definition("task", self.task)["info"]:
+            raise ConfigError(
+                f"{place}: {synth['reward']} needs an info vector, which {self.task} does not "
+                "have; use a kind without _info."
+            )
+
+    def _check_trial(self, trial: str) -> None:
+        place, values = f"{self.where}.trials.{trial}", self.trials[trial]
+        check_identifier(trial, place)
+        check(values, dict[str, Any], place)
+        if "agent" not in values:
+            raise ConfigError(f"{place}: must say which agent.")
+        check_names([values["agent"]], "agent", f"{place}.agent")
+        check_pair(values["agent"], definition("task", self.task), f"{place}.agent")
+        check_sections(values, place)
+        check(values.get("arms", []), list[str], f"{place}.arms")
+        for arm in values.get("arms", []):
+            check_known(arm, self.arms, "arm", f"{place}.arms", "the plan")
+        for arm in (None, *self.judged(trial)):
+            composed = self.composed(arm, trial)
+            for study in ("transfer", "baseline"):
+                draws, repeats = (composed[study][count] for count in ("draws", "repeats"))
+                if draws % repeats:
+                    raise ConfigError(
+                        f"{place}.{study}: {draws} draws for {repeats} of each setting."
+                    )
+
+    def _check_without(self, way: str) -> None:
+        place, values = f"{self.where}.without.{way}", self.without[way]
+        check_identifier(way, place)
+        check(values, dict[str, Any], place)
+        instead = values.get("in_place_of", {})
+        check(instead, dict[str, str], f"{place}.in_place_of")
+        agents = [trial["agent"] for trial in self.trials.values()]
+        for old, new in instead.items():
+            check_known(old, agents, "agent", f"{place}.in_place_of", "the trials")
+            check_names([new], "agent", f"{place}.in_place_of")
+            check_pair(new, definition("task", self.task), f"{place}.in_place_of")
+        check_sections(values, place)
+        who = {self.agent(trial, way) for trial in self.trials} - {""}
+        if "tune" in values:
+            sweeps.check_tuning(values["tune"], who, f"{place}.tune")
+        for trial in self.trials:
+            if self.agent(trial, way):
+                self.composed(None, trial, way)
+
+    def _check_claim(self, claim: Any, place: str) -> None:
+        check(claim, Claim, place, complete=("says", "of", "over", "expect"))
+        check_unique(claim["of"], f"{place}.of")
+        for side in ("of", "over"):
+            for arm in claim[side]:
+                known = [*definition_arms(self.values), "all", REAL]
+                check_known(arm, known, "arm", f"{place}.{side}", "the experiment")
+        for kind in ("trials", "over_trials"):
+            for trial in claim.get(kind, []):
+                check_known(trial, self.trials, "trial", f"{place}.{kind}", "the plan")
+
+
+def definition_arms(values: Values) -> list[str]:
+    """Return the arms that an experiment has in any of its budgets."""
+    every: list[str] = values.get("_arms") or [
+        *values.get("arms", {}),
+        *values.get("environments", []),
+    ]
+    return every
+
+
+def check_sections(values: Any, place: str) -> None:
+    """Refuse differences that are no sections of the configuration, or not as these should be."""
+    check(values, dict[str, Any], place)
+    check_environment({k: v for k, v in values.items() if k not in BESIDE}, place, rewards=True)
+
+
+class Objectives(Experiment):
+    """What agents maximise: drifts of PPO, meta-trained (arms) and judged in tasks (trials)."""
+
+    schema = ObjectivesSchema
+    complete = ("environment", "seeds", "arms", "trials")
+
+    @property
+    def labels(self) -> Values:
+        return {"scale": self.scale.name}
+
+    @property
+    def everyone(self) -> list[str]:
+        """All objectives that are judged."""
+        return [*GIVEN, *self.made]
+
+    @cached_property
+    def stand_in(self) -> dict[str, list[str]]:
+        """The files of the environment that objectives are meta-trained in, by name."""
+        task = self.scale.tasks[self.task]
+        (file, *_) = task.environments_of(self.values["environment"])
+        return {
+            "environment": [file],
+            "progress": [file.replace(ENVIRONMENT, "progress.parquet")],
+        }
+
+    def synthetic(self, arm: str) -> bool:
+        """Whether an objective is meta-trained in a synthetic environment."""
+        return "synthetic" in self.made[arm]["objective"].values()
+
+    def _compose(
+        self, arm: str | None, trial: str | None, way: str | None, overrides: Sequence[str]
+    ) -> Values:
+        values, where = self.values, self.where
+        layers: Layers = [(f"{where}.settings", sections(values.get("settings")))]
+        if trial:
+            place = f"{where}.trials.{trial}"
+            layers.append((place, sections(self.trials[trial])))
+            return self.scale.composer.tuned(where, trial, [PPO], place, layers, overrides)
+        synth = self.scale.tasks[self.task].composed(values["environment"])["synth"]
+        start = {"synth": synth, "meta": {"name": "open_es", "agents": [LPO]}}
+        layers.insert(0, (f"{where}.environment", expanded(start)))
+        layers.append((f"{where}.arms.{arm}", sections(self.made[str(arm)])))
+        return self.scale.compose(where, self.task, layers, [], overrides, {"distil"})
+
+    def config(
+        self,
+        arm: str | None = None,
+        trial: str | None = None,
+        way: str | None = None,
+        seed: int | None = None,
+        overrides: Sequence[str] = (),
+    ) -> Values:
+        """Return the configuration of a meta-training; with a trial, of the judging in a task."""
+        composed = self.composed(None if trial else arm, trial, None, overrides)
+        config = seen_by_jobs(composed)
+        given = any(override.startswith("seed=") for override in overrides)
+        seed = config["seed"] if seed is None or given else seed
+        config |= {"scale": self.scale.name, "seed": seed}
+        if trial:
+            kind = str(arm) if arm in GIVEN else LPO
+            steps = config["judge"]["steps"] or composed["task"]["tuned"][PPO]["steps"]
+            return {
+                **config,
+                "agents": {kind: _by_drift(config["agents"][PPO], kind)},
+                "judge": {**with_level(config["judge"], composed["task"]), "steps": steps},
+                "objective_name": arm,
+            }
+        ppo = self.composed(None, self.task)["agents"][PPO]
+        tuned = {kind: _by_drift(ppo, kind) for kind in (LPO, PPO)}
+        return of_agents({**config, "objective": {**config["objective"], "tuned": tuned}}, [LPO])
+
+    def jobs(self) -> Iterator[Job]:
+        """List every meta-training, and every judging in a task."""
+        for arm in self.made:
+            needs = {"environment": self.stand_in["environment"]} if self.synthetic(arm) else {}
+            for seed in self.seeds():
+                yield self._job("objective", f"{arm}/seed{seed}", needs, arm, seed=seed)
+        for arm in self.everyone:
+            seeds = self.seeds() if arm in self.made else []
+            files = [f"{self.place}/{arm}/seed{seed}/objective.safetensors" for seed in seeds]
+            needs = {"objective": files} if files else {}
+            for trial in self.trials:
+                yield self._job("judge", f"{arm}/judged/{trial}", needs, arm, trial)
+
+    def _job(
+        self,
+        stage: str,
+        below: str,
+        needs: Mapping[str, Sequence[str]],
+        arm: str,
+        trial: str | None = None,
+        seed: int | None = None,
+    ) -> Job:
+        labels = {**self.labels, "objective": arm, "task": trial or self.task}
+
+        def config(overrides: Sequence[str]) -> Values:
+            return self.config(arm, trial, None, seed, overrides)
+
+        if seed is not None:
+            labels["seed"] = seed
+        return Job(stage, f"{self.place}/{below}", labels, config, needs)
+
+    def check(self) -> None:
+        """Refuse whatever is wrong with the objectives, by a ConfigError."""
+        values, where = self.values, self.where
+        check_experiment(values, self.schema, where, self.complete)
+        check_known(self.task, self.scale.tasks, "task", f"{where}.task", "the plan")
+        known = self.scale.environments(self.task)
+        place = f"{where}.environment"
+        check_known(values["environment"], known, "environment", place, self.task)
+        check_unique(values["seeds"], f"{where}.seeds")
+        check(values.get("settings") or {}, Config, f"{where}.settings")
+        if not self.made or self.task not in self.trials:
+            raise ConfigError(f"{where}: must have one arm or more, and {self.task} in trials.")
+        for arm, differences in self.made.items():
+            place = f"{where}.arms.{arm}"
+            check_identifier(arm, place)
+            check(differences, Config, place)
+            if arm in GIVEN:
+                raise ConfigError(f"{place}: {arm} is not learned; give it another name.")
+            if not {"train", "fitness"} <= differences.get("objective", {}).keys():
+                raise ConfigError(f"{place}.objective: must say {{train: .., fitness: ..}}.")
+            self.composed(arm)
+        for task, differences in self.trials.items():
+            place = f"{where}.trials.{task}"
+            check_known(task, groups("task"), "task", place, "conf/task")
+            check(differences or {}, Config, place)
+            draws, seeds = self.composed(None, task)["judge"]["draws"], len(values["seeds"])
+            if draws % seeds:
+                raise ConfigError(f"{place}: {draws} agents (judge.draws) for {seeds} seeds.")
+
+
+def _by_drift(ppo: Values, kind: str) -> Values:
+    """Return PPO's settings for an agent that differs from it in its drift only."""
+    drift = {k: v for k, v in definition("agent", kind)["static"].items() if k == "drift"}
+    return {**ppo, "name": kind, "static": {**ppo["static"], **drift}}
