@@ -10,7 +10,6 @@ import pytest
 from synthgym.analysis import files, style
 from synthgym.analysis.figures import reward_surface
 from synthgym.core.io import write_table
-from synthgym.core.settings import typed
 from synthgym.evaluation import behaviour
 from synthgym.synth import env as synth
 
@@ -95,7 +94,7 @@ def test_the_surface_is_the_reward_over_two_dimensions(recorded: Any) -> None:
 
 def test_a_task_that_names_no_two_observations_has_no_surface(recorded: Any, tmp_path: Any) -> None:
     config, env, *_ = recorded
-    task = typed({**config.task, "surface": []})
+    task = config.task.replace(surface=[])
     rows = behaviour.surface(env, task, np.zeros((5, 4)))
     assert (len(rows), list(rows)) == (0, list(recorded[3]))
     place = tmp_path / "tasks/cartpole/some_env/seed1/behaviour/surface.parquet"

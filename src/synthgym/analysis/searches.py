@@ -20,7 +20,7 @@ from synthgym.analysis.published import SETTINGS
 from synthgym.analysis.statistics import LEVEL, difference
 from synthgym.analysis.summary import rounded
 from synthgym.core.io import atomic, read_json, read_table, write_json
-from synthgym.plan.search_plan import setting
+from synthgym.core.spaces import value_of
 
 Numbers = dict[str, Any]
 COSTS = ("real_steps", "synthetic_steps", "updates", "seconds")
@@ -63,7 +63,7 @@ def summarise(plan: Mapping[str, Any], of: Mapping[str, Any]) -> Numbers:
     compared = {name: _by_seed(of["comparison"], name) for name in ("best", "default")}
     gain = difference(compared["best"], compared["default"])
     published = SETTINGS.get(plan["task"]["name"], {})
-    same = all(_same(setting(of["best"], name), setting(plan, name)) for name in space)
+    same = all(_same(value_of(of["best"], name), value_of(plan, name)) for name in space)
     return {
         "configurations": int(trials["configuration"].nunique()),
         "whole_budget": len(whole),
@@ -80,8 +80,8 @@ def summarise(plan: Mapping[str, Any], of: Mapping[str, Any]) -> Numbers:
         "cost": {kind: float(trials[kind].sum()) for kind in COSTS},
         "settings": {
             name: {
-                "best": setting(of["best"], name),
-                "default": setting(plan, name),
+                "best": value_of(of["best"], name),
+                "default": value_of(plan, name),
                 "published": published.get(name),
                 "importance": of["importance"]["shares"][name],
             }

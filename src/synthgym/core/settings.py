@@ -8,7 +8,7 @@ objects that method code is given.
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, dataclass_transform
 
@@ -88,7 +88,7 @@ def planned(meaning: str) -> Any:
     return _field(lambda: MISSING, meaning=meaning, planned=True, omegaconf_ignore=True)
 
 
-def _field(default: Any, **metadata: Any) -> Any:
+def _field(default: Callable[[], object], **metadata: object) -> Any:
     # A factory, as a plain default would be there where a job does not see the setting.
     return dataclasses.field(default_factory=default, metadata=metadata)
 
@@ -152,7 +152,7 @@ class Section:
         return f"{type(self).__name__}({inside})"
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """Sections and mappings as dictionaries, tuples as lists: what JSON can hold."""
     if isinstance(value, Section):
         return plain(vars(value))
@@ -161,14 +161,14 @@ def plain(value: Any) -> Any:
     return [plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def merged(old: Any, new: Any) -> Any:
+def merged(old: object, new: object) -> Any:
     """Mappings merged in all depths; whatever else, the new one."""
     if isinstance(old, dict) and isinstance(new, dict):
         return {**old, **{key: merged(old.get(key), value) for key, value in new.items()}}
     return new
 
 
-def _typed(value: Any, kind: Any) -> Any:
+def _typed(value: object, kind: Any) -> Any:
     """A plain value as its annotation says."""
     if isinstance(kind, types.UnionType):
         return None if value is None else _typed(value, typing.get_args(kind)[0])

@@ -31,8 +31,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from synthgym.plan.layers import merged
-from synthgym.plan.search_plan import nested
+from synthgym.core.settings import merged
+from synthgym.core.spaces import nested
 
 COST = ("real_steps", "synthetic_steps", "updates", "seconds")
 TOP = 1 / 3  # of the configurations, whose values tell which settings matter
