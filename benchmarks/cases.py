@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 
 from synthgym.core import settings
-from synthgym.core.rng import root, stream
 from synthgym.core.definitions import definition
+from synthgym.core.rng import root, stream
 from synthgym.core.types import EnvSpec
 from synthgym.synth import env as synth
 from synthgym.synth.env import SyntheticEnv

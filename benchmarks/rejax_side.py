@@ -6,6 +6,7 @@ critic have an optimiser each, and truncated episodes count as terminated.
 """
 
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -151,7 +152,8 @@ def generation(case: Case, spread: bool = False) -> Run:
 
 def settings(case: Case) -> dict[str, Any]:
     """The settings of conf/agent/<name>.yaml in rejax's words."""
-    static, h = case.agent.static, case.agent.hyperparameters
+    static = SimpleNamespace(**case.agent.static)
+    h = SimpleNamespace(**case.agent.hyperparameters)
     if tuple(static.hidden) != (64, 64):
         raise ValueError("rejax 0.1.3 has hidden layers of 64 and 64 only.")
     translate = {"ppo": _ppo, "dqn": _dqn, "sac": _sac, "ddpg": _td3, "td3": _td3}

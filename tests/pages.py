@@ -9,7 +9,6 @@ from PIL import Image
 from synthgym.analysis import experts, page, summary
 from synthgym.analysis.page.content import REPORTS
 from synthgym.core.io import write_json
-from synthgym.core.settings import typed
 from synthgym.jobs.provenance import digest
 
 ROOT = Path(__file__).parents[1]
@@ -64,7 +63,7 @@ def html(
 ) -> str:
     """The text of the page, which is in `out`."""
     out.mkdir(exist_ok=True)
-    assert page.run(typed(config), inputs, out, out) == ["report.html"]
+    assert page.run(config, inputs, out, out) == ["report.html"]
     return (out / "report.html").read_text("utf-8")
 
 

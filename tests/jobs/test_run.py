@@ -10,9 +10,10 @@ from typing import Any
 import jax
 import pytest
 
+from synthgym.core import job
 from synthgym.core.io import read_json
 from synthgym.jobs import run
-from synthgym.jobs.run import Begun, execute, execute_together, prepare_devices
+from synthgym.jobs.run import execute, execute_together, prepare_devices
 
 OUT = "results/smoke"
 
@@ -129,7 +130,7 @@ def several() -> list[dict[str, Any]]:
 def test_jobs_together_are_those_that_are_not_done_each_with_its_own_manifest() -> None:
     seen: list[list[Any]] = []
 
-    def run(jobs: Sequence[Begun]) -> list[list[str]]:
+    def run(jobs: Sequence[Any]) -> list[list[str]]:
         seen.append([begun.config["number"] for begun in jobs])
         for begun in jobs:
             (begun.out / "number").write_text(str(begun.config["number"]))
@@ -153,9 +154,9 @@ def test_a_stage_that_does_one_job_at_a_time_says_so() -> None:
 
 
 def test_a_process_that_follows_computes_and_keeps_nothing(tmp_path: Path) -> None:
-    seen: list[Begun] = []
+    seen: list[Any] = []
 
-    def run(jobs: Sequence[Begun]) -> list[list[str]]:
+    def run(jobs: Sequence[Any]) -> list[list[str]]:
         seen.extend(jobs)
         for begun in jobs:
             (begun.out / "number").write_text("1")
@@ -282,4 +283,4 @@ def test_the_manifest_says_what_computed(monkeypatch: pytest.MonkeyPatch) -> Non
     execute(spec(), writing("summary.json"))
     assert read_json(Path(OUT, "manifest.json"))["device"] == f"{jax.device_count()} x cpu"
     monkeypatch.delitem(sys.modules, "jax")
-    assert run.device() is None  # and it was not imported for that
+    assert job.device() is None  # and it was not imported for that

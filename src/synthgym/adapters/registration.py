@@ -95,7 +95,7 @@ def _names() -> list[str]:
 
 
 def _factory(name: str) -> Callable[..., Any]:
-    def factory(**kwargs: Any) -> Any:
+    def factory(**kwargs: object) -> Any:
         return importlib.import_module(GYMNAX).make(name, **kwargs)
 
     factory.__name__ = f"make {name}"

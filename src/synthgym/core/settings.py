@@ -139,10 +139,10 @@ class Section:
             seen = ", ".join(vars(self)) or "nothing"
             raise AttributeError(f"no {name} in this {type(self).__name__}, only {seen}")
 
-    def __setattr__(self, name: str, value: object) -> NoReturn:
+    def __setattr__(self, *_: object) -> NoReturn:
         raise TypeError("the configuration of a job is frozen")
 
-    __delattr__ = __setattr__  # type: ignore[assignment]
+    __delattr__ = __setattr__
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and vars(self) == vars(other)

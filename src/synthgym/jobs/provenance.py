@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from synthgym.core.io import read_json, write_json
+from synthgym.core.io import read_json, sha256, write_json
 from synthgym.jobs.codehash import PACKAGE, fingerprint
 
 MANIFEST = "manifest.json"

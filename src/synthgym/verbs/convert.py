@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from synthgym.core import checkpoint
+from synthgym.core.checking import check_known
+from synthgym.core.definitions import definition, groups
 from synthgym.core.display import say
 from synthgym.jobs.provenance import TASK
-from synthgym.plan.schema import check_known, definition, groups
 from synthgym.synth.env import SyntheticEnv
 from synthgym.verbs.collect import about_task
 from synthgym.zoo import guard, legacy

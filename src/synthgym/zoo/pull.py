@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from synthgym.plan.schema import check_known
+from synthgym.core.checking import check_known
 from synthgym.zoo import folders, guard
 from synthgym.zoo.bounded import LARGEST, LARGEST_TEXT
 from synthgym.zoo.folders import CARD, ENVIRONMENT, INDEX
