@@ -273,7 +273,7 @@ def test_episodes_of_candidates_may_be_longer_than_the_tasks_and_evaluations_are
     tmp_path: Path,
 ) -> None:
     """CartPole cut after 5 steps; nobody falls before the eighth, and chance takes twenty."""
-    longer = section("meta", "snes").curriculum | {"kind": "linear", "start": 20, "begin": 0.5}
+    longer = {"kind": "linear", "start": 20, "begin": 0.5}
     job = config(generations=2, curriculum=longer, keep="best", evaluate_every=1)
     short = job.replace(task=section("task", "cartpole", horizon=5))
     (search,) = gone(None, tmp_path, short)

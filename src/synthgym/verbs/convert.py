@@ -8,7 +8,7 @@ from synthgym.core import checkpoint
 from synthgym.core.checking import check_known
 from synthgym.core.definitions import definition, groups
 from synthgym.core.display import say
-from synthgym.jobs.provenance import TASK
+from synthgym.stages import TASK
 from synthgym.synth.env import SyntheticEnv
 from synthgym.verbs.collect import about_task
 from synthgym.zoo import guard, legacy
