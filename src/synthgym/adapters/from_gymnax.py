@@ -34,7 +34,7 @@ class FromGymnax(struct.PyTreeNode):
 
 
 def as_env(env: Environment, params: PyTree) -> FromGymnax:
-    """What `gymnax.make` gives, as an `Env`.
+    """Wrap the environment that `gymnax.make` gives as an `Env`.
 
     Raises ValueError where observations are no vectors, or actions are neither one of several nor
     a vector with the same bounds for all numbers.

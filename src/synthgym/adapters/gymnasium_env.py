@@ -22,7 +22,7 @@ Info = dict[str, Any]
 
 
 class GymnasiumEnv(gymnasium.Env[np.ndarray, Any]):
-    """What `gymnasium.make("synthgym:Synthetic-CartPole-v1")` gives.
+    """The environment that `gymnasium.make("synthgym:Synthetic-CartPole-v1")` gives.
 
     `render_mode="rgb_array"` draws the real task in the state that the observation shows.
     """
@@ -73,7 +73,7 @@ class GymnasiumEnv(gymnasium.Env[np.ndarray, Any]):
 
 
 class GymnasiumVectorEnv(VectorEnv[np.ndarray, Any, np.ndarray]):
-    """What `gymnasium.make_vec` gives: `B` environments in one compiled step.
+    """The environment that `gymnasium.make_vec` gives: `B` in one compiled step.
 
     An episode that ends is followed by the next in the same step; the observation in which it ended
     is in `info["final_obs"]`.
@@ -122,7 +122,7 @@ class GymnasiumVectorEnv(VectorEnv[np.ndarray, Any, np.ndarray]):
 
 
 def final(observations: Float[np.ndarray, "B o"], done: Bool[np.ndarray, " B"]) -> Info:
-    """What Gymnasium's vector environments say of those episodes that ended in this step."""
+    """Info of Gymnasium's vector environments on the episodes that ended in this step."""
     if not done.any():
         return {}
     ended = np.empty(len(done), dtype=object)
@@ -132,7 +132,7 @@ def final(observations: Float[np.ndarray, "B o"], done: Bool[np.ndarray, " B"]) 
 
 
 def metadata(task_id: str) -> Info:
-    """What can be drawn, here; and how many pictures a second."""
+    """Kinds of pictures that can be drawn here, and how many a second."""
     return {"render_modes": [] if missing(task_id) else ["rgb_array"], "render_fps": 30}
 
 

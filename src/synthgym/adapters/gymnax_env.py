@@ -21,7 +21,7 @@ class EnvParams(environment.EnvParams):
 
 
 class GymnaxEnv(environment.Environment[State, EnvParams]):
-    """What `gymnax.make("Synthetic-CartPole-v1")` gives.
+    """The environment that `gymnax.make("Synthetic-CartPole-v1")` gives.
 
     digest: says which environment it is. One made of the same file is equal, so that it need not be
     compiled again; another is not, as its parameters may be constants of a compiled program.

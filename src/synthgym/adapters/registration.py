@@ -27,7 +27,7 @@ def with_gymnax() -> None:
 
 
 def with_gymnasium() -> None:
-    """The same with Gymnasium; `make_vec` gets a vector environment of its own."""
+    """Register with Gymnasium; `make_vec` gets a vector environment of its own."""
     import gymnasium
 
     for name in _names():

@@ -41,7 +41,7 @@ Advance = Callable[[tuple[PyTree, PyTree], Int[Array, " I"]], tuple[PyTree, PyTr
 
 
 class Curve(NamedTuple):
-    """What a test during training saw, at `T` moments."""
+    """Results of tests during training, at `T` moments."""
 
     step: Int[Array, "T"]  # environment steps so far
     episode: Int[Array, "T"]  # episodes ended so far

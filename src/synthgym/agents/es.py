@@ -30,7 +30,7 @@ from synthgym.core.types import (
 
 
 class TrainState(struct.PyTreeNode):
-    """What an iteration starts from."""
+    """The state that an iteration starts from."""
 
     search: PyTree  # evosax's state: mean and deviation of each parameter
     params: PyTree  # the mean as a network's parameters, and the normaliser

@@ -40,7 +40,7 @@ OWN, OF_PPO = ("learner", "feature_size", "model_hidden"), ("model_epochs",)
 
 @dataclass(frozen=True)
 class Model:
-    """What foresees an environment. Its networks are a tree, which a learner has."""
+    """A model that foresees an environment. Its networks are a tree, which a learner has."""
 
     spec: EnvSpec
     feature_size: int
@@ -79,7 +79,7 @@ class Model:
     def errors(
         self, networks: PyTree, batch: Transition
     ) -> tuple[Float[Array, "*b"], Float[Array, "*b"]]:
-        """Of the forward network (mean square over features), of the inverse one.
+        """Errors of the forward network (mean square over features) and of the inverse one.
 
         That is a cross-entropy for discrete actions, a mean square for continuous ones.
         """
@@ -112,7 +112,7 @@ class Model:
 
 
 class Learner(struct.PyTreeNode):
-    """What the agent learns, and what its model of the environment does."""
+    """The state of the agent's learner, and of its model of the environment."""
 
     agent: PyTree
     model: PyTree
@@ -198,7 +198,7 @@ class Paid(struct.PyTreeNode):
 
 
 class TrainState(struct.PyTreeNode):
-    """What an iteration of a curious PPO starts from."""
+    """The state that an iteration of a curious PPO starts from."""
 
     agent: ppo.TrainState
     model: PyTree

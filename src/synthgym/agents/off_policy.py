@@ -57,7 +57,7 @@ class Experience(struct.PyTreeNode):
 
 
 class BanditExperience(struct.PyTreeNode):
-    """The same for a contextual bandit: the contexts of the whole run, what was done and got there.
+    """Experience in a contextual bandit: contexts of the whole run, actions and rewards in them.
 
     The replay buffer is a window over these arrays, and nothing is ever copied into it.
     """
@@ -69,7 +69,7 @@ class BanditExperience(struct.PyTreeNode):
 
 
 class TrainState(struct.PyTreeNode):
-    """What an iteration starts from."""
+    """The state that an iteration starts from."""
 
     learner: PyTree
     normaliser: Normaliser | None
@@ -116,7 +116,7 @@ class OffPolicy(ABC):
         hyperparameters: Hyperparameters,
         progress: Progress,
     ) -> Action:
-        """What is done in training, in the form in which it is stored."""
+        """An action in training, in the form in which it is stored."""
 
     @abstractmethod
     def learn(
@@ -126,20 +126,20 @@ class OffPolicy(ABC):
 
     @abstractmethod
     def decide(self, policy: PyTree, key: PRNGKey, observation: Observation) -> Action:
-        """What the trained agent does, as the environment takes it."""
+        """An action of the trained agent, as the environment takes it."""
 
     @abstractmethod
     def prefer(self, policy: PyTree, observation: Observation) -> Float[Array, " k"]:
-        """What `preferences` says, of an observation as the networks see it."""
+        """The `preferences` for an observation as the networks see it."""
 
     def to_action(self, stored: Action) -> Action:
-        """What the environment gets of an action as it is stored."""
+        """The environment's form of a stored action."""
         return bounded(stored, self.spec)
 
     def end_iteration(
         self, learner: PyTree, hyperparameters: Hyperparameters, progress: Progress
     ) -> PyTree:
-        """What an algorithm does after each iteration, whether it learnt or not."""
+        """Finish an iteration, whether it learnt or not."""
         return learner
 
     # The training run.

@@ -36,7 +36,7 @@ from synthgym.core.types import (
 
 
 class TrainState(struct.PyTreeNode):
-    """What an iteration starts from."""
+    """The state that an iteration starts from."""
 
     networks: PyTree  # {"actor": ..., "critic": ...}
     normaliser: Normaliser | None
@@ -52,7 +52,7 @@ class TrainState(struct.PyTreeNode):
 
 
 class Batch(NamedTuple):
-    """What an update learns from."""
+    """The samples of one update."""
 
     observation: Float[Array, "*b o"]
     action: Int[Array, "*b"] | Float[Array, "*b a"]

@@ -26,7 +26,7 @@ NUM_CRITICS = 2
 
 
 class Networks(NamedTuple):
-    """What gradients change."""
+    """The parameters that gradients change."""
 
     actor: PyTree
     critics: PyTree  # each leaf [critic, ...]
@@ -47,7 +47,7 @@ class Learner(struct.PyTreeNode):
 
 @dataclass(frozen=True)
 class SAC(OffPolicy):
-    """What does not depend on the kind of action."""
+    """The parts that do not depend on the kind of action."""
 
     dueling: bool  # of discrete actions
     hidden: tuple[int, ...]
@@ -105,7 +105,7 @@ class SAC(OffPolicy):
     def _target(
         self, learner: Learner, key: PRNGKey, batch: Transition, hyperparameters: Hyperparameters
     ) -> Float[Array, " b"]:
-        """What the critics learn."""
+        """The target of the critics."""
         if self.bandit_path:
             return batch.reward
         actor, _, log_temperature = learner.networks
@@ -167,7 +167,7 @@ class SAC(OffPolicy):
     def _worth(
         self, actor: PyTree, critics: PyTree, key: PRNGKey, observation: Float[Array, "*b o"]
     ) -> tuple[Float[Array, "*b"], Float[Array, "*b"]]:
-        """What the least critic expects of the policy; and the policy's entropy, in nats.
+        """The value of the policy by the lower critic; and the policy's entropy, in nats.
 
         Both may be estimates from one action.
         """
@@ -176,7 +176,7 @@ class SAC(OffPolicy):
     def _values(
         self, critics: PyTree, observation: Float[Array, "*b o"], action: Array
     ) -> Float[Array, "c *b"]:
-        """What each critic says of an action, in the form in which it is stored."""
+        """The value of an action, in the form in which it is stored, by each critic."""
 
 
 class DiscreteSAC(SAC):

@@ -45,7 +45,7 @@ class Visit(NamedTuple):
 
 
 class TrainState(struct.PyTreeNode):
-    """What an iteration starts from."""
+    """The state that an iteration starts from."""
 
     params: Float[Array, "s a"]  # the value of each action in each state
     visits: Int[Array, "s a"]
@@ -173,14 +173,14 @@ class Tabular:
         hyperparameters: Hyperparameters,
     ) -> tuple[Float[Array, "s a"], Int[Array, "s a"]]:
         """A step towards the target (Sutton & Barto 2018, eqs. 6.7 and 6.8)."""
-        here = (visit.state, visit.action)
-        visits = visits.at[here].add(1)
-        reward = visit.reward + hyperparameters["count_bonus"] / jnp.sqrt(visits[here])
+        pair = (visit.state, visit.action)
+        visits = visits.at[pair].add(1)
+        reward = visit.reward + hyperparameters["count_bonus"] / jnp.sqrt(visits[pair])
         following = table[visit.next_state]
         value = following.max() if self.target == "greedy" else following[visit.next_action]
         target = losses.td_target(reward, visit.terminated, value, hyperparameters["gamma"])
-        change = hyperparameters["learning_rate"] * (target - table[here])
-        return table.at[here].add(change), visits
+        change = hyperparameters["learning_rate"] * (target - table[pair])
+        return table.at[pair].add(change), visits
 
 
 def make(agent: settings.Agent, spec: EnvSpec) -> Tabular:

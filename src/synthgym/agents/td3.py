@@ -103,13 +103,13 @@ class TD3(OffPolicy):
         return jnp.where(warming_up, self._random(key_random), noisy)
 
     def decide(self, policy: PyTree, key: PRNGKey, observation: Observation) -> Action:
-        """What the actor does; noisy where that is asked for."""
+        """The actor's action; noisy where that is asked for."""
         noisy = self.test_policy == "noisy"
         stored = self._noisy(policy, key, observation) if noisy else self._mode(policy, observation)
         return self.to_action(stored)
 
     def prefer(self, policy: PyTree, observation: Observation) -> Float[Array, " k"]:
-        """What the actor does."""
+        """The actor's action."""
         return self.to_action(self._mode(policy, observation))
 
     def learn(
@@ -202,7 +202,7 @@ class TD3(OffPolicy):
     def _values(
         self, critics: PyTree, observation: Float[Array, "*b o"], action: Float[Array, "*b a"]
     ) -> Float[Array, "c *b"]:
-        """Of an action in a state, according to each critic."""
+        """The value of an action in a state, by each critic."""
         pair = jnp.concatenate([observation, action], axis=-1)
         # A copy for each critic: one batch of products, not one wide product to take apart.
         pairs = jnp.broadcast_to(pair, (len(jax.tree.leaves(critics)[0]), *pair.shape))
@@ -237,7 +237,7 @@ class TD3(OffPolicy):
         return Policy(actor, unit * hyperparameters["noise"], seed)
 
     def _mode(self, policy: PyTree, observation: Float[Array, "*b o"]) -> Float[Array, "*b a"]:
-        """What the actor does when nothing is random."""
+        """The actor's action when nothing is random."""
         squashed = jnp.tanh(self._actor.apply(policy.actor, observation))
         middle = (self.spec.action_high + self.spec.action_low) / 2
         return middle + self._half_width * squashed
@@ -245,7 +245,7 @@ class TD3(OffPolicy):
     def _propose(
         self, policy: PyTree, key: PRNGKey, observation: Float[Array, "*b o"]
     ) -> Float[Array, "*b a"]:
-        """What the actor does, before any noise; its gradient is that of the policy."""
+        """The actor's action before any noise; its gradient is that of the policy."""
         return self._mode(policy, observation)
 
     def _random(self, key: PRNGKey) -> Action:

@@ -1,4 +1,4 @@
-"""What a stage is given to do, and what computes it."""
+"""Jobs as a stage is given them, and the devices that compute them."""
 
 import sys
 from collections.abc import Mapping

@@ -187,7 +187,7 @@ HYPERPARAMETERS = setting(
 
 
 class Action(Section):
-    """What an agent does in a task."""
+    """The actions of a task."""
 
     kind: str = setting("one of `size` choices, or `size` numbers", among=KINDS_OF_ACTION)
     size: int = setting("number of choices, or of dimensions", low=1)
@@ -283,7 +283,7 @@ class Curriculum(Section):
 
 
 class Scoring(Section):
-    """What a search maximises of an agent's training."""
+    """The score of an agent's training, which a search maximises."""
 
     name: str = setting(
         "return after training; minus the steps until `window` tests on the real task solve it on "
@@ -473,7 +473,7 @@ class Behaviour(Section):
 
 
 class Insight(Section):
-    """What a bandit knows: its best action as a policy, what that depends on."""
+    """A look into a bandit: its best action as a policy, and what that depends on."""
 
     agents: int = setting("trained in it with default hyperparameters", "agents", low=1)
     episodes: int = setting(

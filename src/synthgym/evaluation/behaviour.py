@@ -1,4 +1,4 @@
-"""What a synthetic environment shows to agents, beside the real task; and its rewards as a surface.
+"""Observations and rewards of a synthetic environment beside the real task; and its reward surface.
 
 As in Ferreira et al. 2022 (Fig. 4): observations and rewards that agents get as they train in the
 synthetic environment, those of the same agents tested on the real task, and what the synthetic

@@ -88,7 +88,7 @@ def train_and_judge(
 
 
 def seeds_of(seed: int, agent: str, draws: int) -> list[tuple[int, int]]:
-    """Of each draw, for its training and its test: the same ones wherever it is trained."""
+    """Seeds of each draw, for its training and its test; the same wherever it is trained."""
     key = stream(root(seed), f"client {agent}")
     drawn = jax.random.randint(key, (draws, 2), 0, LARGEST_SEED)
     return [(int(train), int(test)) for train, test in drawn]

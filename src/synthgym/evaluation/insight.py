@@ -1,4 +1,4 @@
-"""What does a bandit know of the task?
+"""A look into a bandit: its knowledge of the task.
 
 After Liesen et al. 2024, who look into theirs in the same ways.
 The action that pays best is a policy without any training. It is judged on the real task beside
@@ -46,7 +46,7 @@ def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str
 
 
 def tables(config: Config, env: synth.SyntheticEnv) -> dict[str, pd.DataFrame]:
-    """Of one bandit, with the first of the job's agents."""
+    """All tables for one bandit, with the first of the job's agents."""
     settings, task = config.insight, tasks.load(config.task)
     key = stream(root(config.seed), "insight")
     algorithm = next(iter(config.agents.values()))
@@ -108,7 +108,7 @@ def tables(config: Config, env: synth.SyntheticEnv) -> dict[str, pd.DataFrame]:
 
 
 def best_action(env: synth.SyntheticEnv, observation: Observation) -> Action:
-    """What pays best: of all discrete actions, or of continuous ones, by ascent from several."""
+    """The action that pays best: of all discrete ones; of continuous ones by ascent from several."""
     spec = env.spec
     if spec.discrete:
         return paid(env, observation).argmax()
@@ -126,7 +126,7 @@ def best_action(env: synth.SyntheticEnv, observation: Observation) -> Action:
 
 
 def paid(env: synth.SyntheticEnv, observation: Observation) -> Float[Array, " k"]:
-    """Of discrete actions what each pays, of continuous ones the one that pays best."""
+    """The reward of each discrete action, or the continuous action that pays best."""
     if not env.spec.discrete:
         return best_action(env, observation)
     return jax.vmap(env.reward, (None, 0))(observation, jnp.arange(env.spec.num_actions))
@@ -144,7 +144,7 @@ def importance(
     discrete: bool,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Of each observation, for each policy: what changes without it, and with a little more of it.
+    """Importance of each observation to each policy: changes without it, and with a little more.
 
     permutation: where it is another state's, the share of states in which another discrete action
     is best, or by how much of the bounds' half width continuous actions differ. gradient: change
@@ -153,15 +153,16 @@ def importance(
     """
     spread, rows = states.std(0), []
     for policy, output in outputs.items():
-        of = jax.jit(jax.vmap(output))
-        base, slopes, lost = _centred(of(states), discrete), [], []
+        act = jax.jit(jax.vmap(output))
+        base, slopes, lost = _centred(act(states), discrete), [], []
         for d in range(states.shape[1]):
             mixed = states.copy()
             mixed[:, d] = rng.permutation(states[:, d])
-            lost.append(_difference(base, _centred(of(mixed), discrete), discrete))
+            lost.append(_difference(base, _centred(act(mixed), discrete), discrete))
             nudge = np.zeros_like(states)
             nudge[:, d] = NUDGE * spread[d]
-            change = _centred(of(states + nudge), discrete) - _centred(of(states - nudge), discrete)
+            more, less = (_centred(act(x), discrete) for x in (states + nudge, states - nudge))
+            change = more - less
             slopes.append(np.linalg.norm(change, axis=1).mean())
         total = sum(slopes) or 1.0
         rows += [

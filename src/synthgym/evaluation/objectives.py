@@ -38,6 +38,6 @@ def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str
 
 
 def _seed(path: Path) -> int:
-    """Of the meta-training, from .../seed<seed>/objective.safetensors; 0 for another file."""
+    """Seed of the meta-training, from .../seed<seed>/objective.safetensors; 0 for another file."""
     name = path.parent.name
     return int(name.removeprefix("seed")) if name.startswith("seed") else 0

@@ -42,7 +42,7 @@ def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str
 
 
 def learned_rewards(env: RewardNetwork) -> Float[Array, "s a"]:
-    """What a step by each action from each state pays, at the beginning of an episode."""
+    """Reward of each action in each state, at the beginning of an episode."""
 
     def reward(observation: Float[Array, " o"], action: Int[Array, ""]) -> Float[Array, ""]:
         return env.step(jax.random.key(0), env.state_at(observation), action)[1].reward

@@ -1,4 +1,4 @@
-"""What does an agent do in the real task after training in a synthetic environment? One episode.
+"""One episode of an agent in the real task, after training in a synthetic environment.
 
 To be looked at: one agent, with the settings of its conf/agent/ file. How well agents do is
 measured by `transfer`.

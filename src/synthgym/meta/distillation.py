@@ -78,7 +78,7 @@ def _fitted(
 
 
 def visits(config: Config, teacher: teachers.Teacher) -> Transition:
-    """What the teacher meets in the real task, [step], with some of its actions at random."""
+    """Transitions of the teacher in the real task, [step], with some of its actions at random."""
     return distil.visit(
         _key(config, "visit"),
         tasks.load(config.task),

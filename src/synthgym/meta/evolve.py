@@ -100,25 +100,25 @@ def go_on(searches: Sequence[Search], trials: Trials) -> None:
 def generation(searches: Sequence[Search], trials: Trials) -> None:
     """Ask, try, tell: one generation of each, all at the same one."""
     tests = [search.propose() for search in searches]
-    if len({of.algorithms for of in tests}) > 1:  # drawn, each its own: no two are alike
+    if len({test.algorithms for test in tests}) > 1:  # drawn, each its own: no two are alike
         for search in searches:
             generation([search], trials)
         return
     names = tests[0].algorithms
-    candidates = trials.of(_stacked([of.candidates for of in tests]))
-    keys = together([of.keys for of in tests])
-    horizons = jnp.array([of.horizon for of in tests], jnp.int32)
+    candidates = trials.of(_stacked([test.candidates for test in tests]))
+    keys = together([test.keys for test in tests])
+    horizons = jnp.array([test.horizon for test in tests], jnp.int32)
     tried = {
         name: _split(
             trials.try_candidates[name](
-                candidates, _stacked([of.settings[name] for of in tests]), keys, horizons
+                candidates, _stacked([test.settings[name] for test in tests]), keys, horizons
             )
         )
         for name in names
     }
     steps, updates = np.sum([trials.training(name) for name in names], axis=0)
-    for i, (search, of) in enumerate(zip(searches, tests, strict=True)):
-        search.learn(of, [tried[name][i] for name in names], (int(steps), int(updates)))
+    for i, (search, test) in enumerate(zip(searches, tests, strict=True)):
+        search.learn(test, [tried[name][i] for name in names], (int(steps), int(updates)))
 
 
 def evaluate(searches: Sequence[Search], trials: Trials) -> None:
@@ -138,7 +138,7 @@ def _stacked(trees: Sequence[PyTree]) -> PyTree:
 
 
 def _split(tried: Evaluation) -> list[Evaluation]:
-    """Of each search its own."""
+    """Split the results by search."""
     numbers = jax.tree.map(np.asarray, tried)
     return [jax.tree.map(lambda x, i=i: x[i], numbers) for i in range(len(numbers.return_))]
 

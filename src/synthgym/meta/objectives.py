@@ -77,7 +77,7 @@ class Learning(fitness.Trial):
         key: PRNGKey,
         horizon: Int[Array, ""] | None = None,
     ) -> fitness.Evaluation:
-        """What is tried, the parameters of a drift, stands where an environment does elsewhere."""
+        """Try the parameters of a drift, which stand where an environment does elsewhere."""
         return super().__call__(self.env, {**hyperparameters, "drift": env}, key, horizon)
 
 
@@ -155,7 +155,7 @@ class Search(search.Search):
 
 
 def surfaces(theta: PyTree) -> pd.DataFrame:
-    """What drifts are worth over (ratio, advantage): PPO's, DPO's, and that of these parameters."""
+    """Values over (ratio, advantage) of PPO's drift, DPO's, and that of these parameters."""
     ratio, advantage = (x.reshape(-1) for x in np.meshgrid(RATIOS, ADVANTAGES))
     at = (jnp.log(jnp.asarray(ratio, jnp.float32)), jnp.asarray(advantage, jnp.float32))
     values = {

@@ -1,4 +1,4 @@
-"""What does a search maximise of an agent's training? Three objectives of Ferreira et al. 2022.
+"""Scores of an agent's training that a search may maximise, after Ferreira et al. 2022.
 
 The final return is all that counts for a synthetic environment. A reward network is to make agents
 fast, so that what counts is how soon they solve the task, or how much they earn on the way.

@@ -49,14 +49,14 @@ class State(NamedTuple):
 
 @dataclass
 class Log:
-    """What happened so far: rows of progress.parquet and evaluations.parquet."""
+    """A record of the search so far: rows of progress.parquet and evaluations.parquet."""
 
     progress: list[dict[str, Any]] = field(default_factory=list)
     evaluations: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Tests(NamedTuple):
-    """What a generation is to try: who is trained in which candidates, with what, for how long."""
+    """A generation's tests: which agents are trained in which candidates, with which settings."""
 
     algorithms: tuple[str, ...]
     candidates: PyTree  # each leaf [P, ...]
@@ -99,7 +99,7 @@ class Trials:
             self.try_means[label] = fitness.over_means(replace(trial, task=task), chunk, draws)
 
     def of(self, theta: PyTree) -> PyTree:
-        """What is tried: environments with these parameters."""
+        """Environments with these parameters, which are tried."""
         return self.env.replace(theta=theta)
 
     def judges(self, generation: int) -> Sequence[str]:
@@ -147,7 +147,7 @@ class Search:
 
     @property
     def title(self) -> str:
-        """What is searched for, with whom; not with which seed."""
+        """The task, environment and agents of the search, not its seed."""
         c = self.config
         return f"{c.task.name} {c.synth.name} ({'+'.join(self.meta.agents)})"
 
@@ -195,7 +195,7 @@ class Search:
         files.save(self.path, self.state, vars(self.log))
 
     def propose(self) -> Tests:
-        """What the next generation is to try."""
+        """Propose the tests of the next generation."""
         generation = self.generation + 1
         key = jax.random.fold_in(stream(self.key, "generation"), generation)
         labels = [self._shape(key, name) for name in self._algorithms(key, generation)]
@@ -368,5 +368,7 @@ def _lengths(tried: Sequence[Evaluation]) -> dict[str, int]:
     known = [x.lengths for x in tried if x.lengths is not None]
     if not known:
         return {}
-    sums = [sum(int(np.asarray(counts).sum()) for counts in of) for of in zip(*known, strict=True)]
+    sums = [
+        sum(int(np.asarray(counts).sum()) for counts in same) for same in zip(*known, strict=True)
+    ]
     return dict(zip(("synthetic_episodes", "one_step_episodes"), sums, strict=True))

@@ -26,7 +26,7 @@ States = Float[np.ndarray, "_ o"]  # each source has its own number of them
 
 
 class Class(NamedTuple):
-    """What a round of students saw, and what it took."""
+    """A round of students: the states that they saw, and its cost."""
 
     states: States  # of the real task, in which they came to act
     return_: float  # mean over students and their episodes

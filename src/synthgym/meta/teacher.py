@@ -169,8 +169,8 @@ class School:
 
     def _title(self, number: int) -> str:
         c = self.config
-        of = f" {number + 1}/{c.teacher.candidates}" if c.teacher.candidates > 1 else ""
-        return f"teacher {self.agent.name}{of}, {c.task.name} seed {c.seed}"
+        number_of = f" {number + 1}/{c.teacher.candidates}" if c.teacher.candidates > 1 else ""
+        return f"teacher {self.agent.name}{number_of}, {c.task.name} seed {c.seed}"
 
 
 def _fitness(returns: np.ndarray) -> dict[str, float]:

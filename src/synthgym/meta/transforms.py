@@ -27,7 +27,7 @@ COUNTS = ("real_steps", "updates")  # as in progress.parquet, summed over the ge
 
 
 class Combination(NamedTuple):
-    """What tells a search from others."""
+    """The numbers that tell a search from others."""
 
     transform: str
     step_size: float
@@ -46,7 +46,7 @@ class Search(search.Search):
 
     @property
     def row(self) -> dict[str, Any]:
-        """Of runs.parquet. `score`: 1 where it began solved, 0 where it never was, as published."""
+        """Row of runs.parquet. `score`: 1 where it began solved, 0 where it never was, as published."""
         left = 1.0 - self.generation / self.meta.generations
         return {
             **self.combination._asdict(),

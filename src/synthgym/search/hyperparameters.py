@@ -55,7 +55,7 @@ def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str
 
 
 def write(config: Config, out: Path, checkpoint: Path) -> list[str]:
-    """What a search that has ended found."""
+    """Write what a finished search found."""
     journal = _journal(config, checkpoint)
     tried = list(journal.tried().values())
     write_table(out / "trials.parquet", table(tried, config))
@@ -156,7 +156,7 @@ def default(config: Config) -> dict[str, Any] | None:
 
 
 def best(tried: list[Tried], whole: int) -> Tried:
-    """Of those that had the whole budget the best, of equal ones the first."""
+    """The best of those that had the whole budget; of equal ones the first."""
     return max((one for one in tried if whole in one.values), key=lambda one: one.values[whole])
 
 
@@ -165,16 +165,18 @@ def table(tried: list[Tried], config: Config) -> pd.DataFrame:
 
     Choices are words: some would be lists.
     """
-    of = {number: bracket for bracket in planned(config) for number in bracket.configurations}
+    bracket_of = {
+        number: bracket for bracket in planned(config) for number in bracket.configurations
+    }
     choices = [name for name, how in config.search.space.items() if "choice" in how]
     rows = [
         {
             "configuration": one.number,
-            "bracket": of[one.number].number,
+            "bracket": bracket_of[one.number].number,
             "rung": rung,
             "budget": budget,
             "value": value,
-            "state": _state(one, budget, of[one.number]),
+            "state": _state(one, budget, bracket_of[one.number]),
             **one.costs[budget],
             **one.settings,
             **{name: _word(one.settings[name]) for name in choices},

@@ -1,4 +1,4 @@
-"""What is a setting worth after so many generations? Meta-training, and fresh agents.
+"""The value of a setting after so many generations, by meta-training and fresh agents.
 
 Its worth is the mean return on the real task of agents that were trained in the environment of the
 search mean. They have the settings of the plan, whatever those are that are tried, and the same
@@ -33,7 +33,7 @@ TRACED = ("sigma", "step_size", "transform", "mirrored", "learning_rate")
 
 
 class Worth(NamedTuple):
-    """Of one meta-training, at the end of a rung."""
+    """The result of one meta-training at the end of a rung."""
 
     returns: dict[str, list[float]]  # of each algorithm's agents, per episode
     cost: dict[str, float]  # since the rung below
@@ -90,12 +90,12 @@ class Programs:
         seconds = (time.monotonic() - begun) / len(searches)
         return [
             Worth(
-                {name: [float(x) for x in of.return_[i]] for name, of in judged.items()},
+                {name: [float(x) for x in trained.return_[i]] for name, trained in judged.items()},
                 self._cost(
                     search,
                     since,
                     seconds,
-                    {n: int(of.real_steps[i].sum()) for n, of in judged.items()},
+                    {n: int(trained.real_steps[i].sum()) for n, trained in judged.items()},
                 ),
             )
             for i, search in enumerate(searches)
@@ -104,7 +104,7 @@ class Programs:
     def _cost(
         self, search: Search, since: int, seconds: float, tests: dict[str, int]
     ) -> dict[str, float]:
-        """Of the generations since, and of judging: it decides, so it is part of the price."""
+        """Cost of the generations since, and of judging, which is part of the search."""
         cost: dict[str, float] = {"seconds": seconds}
         for name, real_steps in tests.items():
             agent = agents.load(self.config.agents[name], tasks.load(self.config.task).spec)
@@ -158,7 +158,7 @@ def go_on(searches: Sequence[Search], trials: Trials, budget: int) -> None:
 
 
 def blocks(members: Sequence[int], fit: int) -> list[Sequence[int]]:
-    """Of sizes that are powers of two and at most `fit`: each size is one compilation."""
+    """Blocks of at most `fit`; sizes are powers of two, as each size is one compilation."""
     made: list[Sequence[int]] = []
     while members:
         size = 1 << (min(fit, len(members)).bit_length() - 1)

@@ -1,4 +1,4 @@
-"""What every learned environment needs: its module by name, as tasks and agents have."""
+"""Learned environments: the protocol they share, and their modules by name."""
 
 import importlib
 from pathlib import Path

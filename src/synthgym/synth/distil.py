@@ -100,7 +100,7 @@ def action_preference(
 def log_probability(
     spec: EnvSpec, preferences: Float[Array, " k"], action: Action
 ) -> Float[Array, ""]:
-    """Of the softmax policy over preferences; the teacher's own where they are its logits."""
+    """Log-probability of the softmax over preferences; the teacher's own where they are logits."""
     return jax.nn.log_softmax(preferences)[action]
 
 
@@ -124,7 +124,7 @@ def negative_distance(
 def negative_squared_distance(
     spec: EnvSpec, preferences: Float[Array, " k"], action: Action
 ) -> Float[Array, ""]:
-    """The same, squared."""
+    """Squared distance to the teacher's action, negated."""
     return -_squared_distance(spec, preferences, action)
 
 
@@ -314,7 +314,7 @@ def energy_distance(x: Float[Array, "n o"], y: Float[Array, "n o"]) -> Float[Arr
 
 
 def unstandardised(params: PyTree, from_inputs: Moments, to_targets: Moments) -> PyTree:
-    """The same network for inputs and outputs as they are: the first and last layer take it up."""
+    """Parameters for inputs and outputs as they are; the first and last layer take up scales."""
     layers = sorted(params, key=lambda name: int(name.rpartition("_")[2]))
     params = {name: dict(params[name]) for name in layers}
     first, last = params[layers[0]], params[layers[-1]]

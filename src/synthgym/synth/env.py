@@ -92,14 +92,14 @@ class SyntheticEnv(struct.PyTreeNode):
         return self._apply("reward", self.pair(observation, action))[0]
 
     def pair(self, observation: Observation, action: Action) -> Float[Array, " i"]:
-        """What the reward and transition networks get."""
+        """The input of the reward and transition networks."""
         encoded = jax.nn.one_hot(action, self.spec.num_actions) if self.spec.discrete else action
         return jnp.concatenate([observation, encoded])
 
     def _moved(
         self, observation: Float[Array, " o"], output: Float[Array, " o"]
     ) -> Float[Array, " o"]:
-        """What follows on a state, by what the transition network says."""
+        """The state that follows, from the output of the transition network."""
         return output if self.spec.num_states else observation + output
 
     def _shown(self, observation: Float[Array, " o"]) -> Observation:

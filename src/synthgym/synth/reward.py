@@ -84,7 +84,7 @@ class RewardNetwork(struct.PyTreeNode):
         return KINDS[self.reward]
 
     def with_discount(self, gamma: Float[Array, ""]) -> "RewardNetwork":
-        """The same for an agent that discounts with `gamma`."""
+        """Return the environment for an agent that discounts with `gamma`."""
         return self.replace(gamma=gamma)
 
     def reset(self, key: PRNGKey) -> tuple[State, Observation]:
@@ -109,7 +109,7 @@ class RewardNetwork(struct.PyTreeNode):
     def learned(
         self, before: Float[Array, " i"], after: Float[Array, " i"], terminated: Bool[Array, ""]
     ) -> Float[Array, ""]:
-        """What is learned of a reward, from what the network sees before and after a step.
+        """The learned part of a reward, from what the network sees before and after a step.
 
         Raises ValueError where a potential is not told the agent's discount.
         """

@@ -1,4 +1,4 @@
-"""What every task needs: loading by name of module, and stepping with automatic reset."""
+"""Tasks: loading by name of module, checking of settings, stepping with automatic reset."""
 
 import importlib
 import operator

@@ -105,7 +105,7 @@ def make(task: settings.Task) -> BraxTask:
 
 @cache
 def metrics(name: str, backend: str) -> tuple[str, ...]:
-    """What Brax's environment tells of a step besides its reward, sorted."""
+    """Names of what Brax's environment tells of a step besides its reward, sorted."""
     with _tracing():
         state = jax.eval_shape(_environment(name, backend).reset, jax.random.key(0))
     return tuple(sorted(state.metrics))
@@ -130,10 +130,10 @@ def _environment(name: str, backend: str) -> Any:
 @cache
 def _library() -> Any:
     """Brax's environments, imported without what it and mujoco say when they are."""
-    said = io.StringIO()
-    with _without_warnings(), contextlib.redirect_stdout(said):
+    printed = io.StringIO()
+    with _without_warnings(), contextlib.redirect_stdout(printed):
         from brax import envs
-    lines = said.getvalue().splitlines(keepends=True)
+    lines = printed.getvalue().splitlines(keepends=True)
     sys.stdout.writelines(line for line in lines if not line.startswith(HARMLESS_LINES))
     return envs
 

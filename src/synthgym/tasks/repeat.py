@@ -36,7 +36,7 @@ class Repeated(struct.PyTreeNode):
         return state, observation
 
     def step(self, key: PRNGKey, state: PyTree, action: Action) -> tuple[PyTree, Step]:
-        """The same action until the episode ends; rewards add up."""
+        """Repeat the action until the episode ends; rewards add up."""
         keys = jax.random.split(key, self.repeat)
         carry = self.task.step(keys[0], state, action)
 

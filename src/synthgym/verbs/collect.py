@@ -161,7 +161,7 @@ def _judged(directory: Path, unseen: bool) -> Card:
 
 
 def limits(card: Card) -> list[str]:
-    """What not to expect of it, in sentences."""
+    """Limits of the environment, in sentences."""
     agents, solved = sorted(card["transfer"]), card["task"]["solved"]
     sentences = [
         f"Judged with {', '.join(agents)} only.",

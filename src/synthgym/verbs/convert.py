@@ -52,7 +52,7 @@ def _synth(arrays: dict[str, Any], path: Path, horizon: int | None) -> dict[str,
 
 
 def _task(name: str) -> dict[str, Any]:
-    """What an environment has to do with of a task."""
+    """The settings of a task that an environment depends on."""
     known = definition("task", name)
     return {key: known[key] for key in (setting.removeprefix("task.") for setting in TASK)}
 

@@ -31,7 +31,7 @@ from synthgym.verbs import drawing
 
 
 class Setup(NamedTuple):
-    """What is trained, where, and judged on what."""
+    """An agent, the environment to train it in, and the task to judge it on."""
 
     env: SyntheticEnv
     task: Env
@@ -128,7 +128,7 @@ def compare(setup: Setup, arguments: argparse.Namespace) -> pd.DataFrame:
 
 
 def load(arguments: argparse.Namespace) -> Setup:
-    """What the command line names. Raises ValueError where there is no such thing."""
+    """Load what the command line names. Raises ValueError where there is no such thing."""
     card = zoo.card(arguments.env, arguments.variant, arguments.version)
     name, task = arguments.agent, card["task"]["name"]
     check_known(name, groups("agent"), "agent", "--agent", "conf/agent")

@@ -78,7 +78,7 @@ def described(config: Mapping[str, Any], where: str) -> SyntheticEnv:
 
 
 def shapes(env: SyntheticEnv) -> dict[str, tuple[int, ...]]:
-    """Of every array that an environment has: "reward/Dense_0/kernel" -> (inputs, units), ..."""
+    """Shapes of an environment's arrays: "reward/Dense_0/kernel" -> (inputs, units), ..."""
     expected: dict[str, tuple[int, ...]] = {}
     for head, (inputs, outputs) in synth.heads(env).items():
         if head == "initial_state" and env.initial_states:

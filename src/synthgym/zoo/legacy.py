@@ -32,7 +32,7 @@ HEADS: Mapping[str, str] = MappingProxyType(  # synthetic-gymnax's name of a net
 
 
 class Named(NamedTuple):
-    """What a pickle would import: only its name is ever used."""
+    """The name of what a pickle would import; only the name is ever used."""
 
     module: str
     name: str
