@@ -52,7 +52,7 @@ def test_the_real_task_pays_one_and_the_environment_what_it_says(recorded: Any) 
 
 def test_the_answer_is_the_environments_to_the_state_and_action(recorded: Any) -> None:
     config, env, _, _ = recorded
-    _, test, answer = behaviour.record(config, env, config.agents.learner)
+    _, test, answer = behaviour.record(config, env, config.agents["learner"])
     assert len(test.reward) == len(answer.reward) == 25
     for i in (0, 7, 24):
         reward = env.reward(jnp.asarray(test.observation[i]), jnp.asarray(test.action[i]))

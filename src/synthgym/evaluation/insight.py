@@ -108,7 +108,7 @@ def tables(config: Config, env: synth.SyntheticEnv) -> dict[str, pd.DataFrame]:
 
 
 def best_action(env: synth.SyntheticEnv, observation: Observation) -> Action:
-    """The action that pays best: of all discrete ones; of continuous ones by ascent from several."""
+    """The best paid action: of all discrete ones; of continuous ones by ascent from several."""
     spec = env.spec
     if spec.discrete:
         return paid(env, observation).argmax()

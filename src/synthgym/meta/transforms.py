@@ -46,7 +46,7 @@ class Search(search.Search):
 
     @property
     def row(self) -> dict[str, Any]:
-        """Row of runs.parquet. `score`: 1 where it began solved, 0 where it never was, as published."""
+        """Row of runs.parquet. `score`: 1 where it began solved, 0 where it never was solved."""
         left = 1.0 - self.generation / self.meta.generations
         return {
             **self.combination._asdict(),

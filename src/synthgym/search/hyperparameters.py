@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import pandas as pd
 
@@ -32,6 +32,7 @@ WORKER = "synthgym.search.worker"
 PATIENCE = 2.0  # seconds between looks at whether others are done
 
 
+@runtime_checkable
 class Trials(Protocol):
     """How configurations are tried: `Programs`, or `Trainings` of agents.py."""
 
