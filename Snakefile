@@ -4,57 +4,34 @@ configfile: "params.yaml"
 report: "workflow/report/workflow.rst"
 
 
+# The method, step by step. A line per stage, whose row is in src/synthgym/stages.py; the jobs are in the plan.
 include: "workflow/rules/common.smk"
-include: "workflow/rules/metatrain.smk"
-include: "workflow/rules/distil.smk"
-include: "workflow/rules/evaluation.smk"
-include: "workflow/rules/rewards.smk"
-include: "workflow/rules/insight.smk"
-include: "workflow/rules/mdps.smk"
-include: "workflow/rules/objectives.smk"
-include: "workflow/rules/transforms.smk"
 include: "workflow/rules/search.smk"
-include: "workflow/rules/comparisons.smk"
-include: "workflow/rules/analysis.smk"
-include: "workflow/rules/experts.smk"
-include: "workflow/rules/transfer.smk"
-include: "workflow/rules/clients.smk"
-
-
-rule all_tasks:
-    input:
-        f"results/{SCALE}/summary.json",
-        [results_of(task) for task in PLAN.tasks(SCALE)],
-        [figures_of(task) for task in PLAN.tasks(SCALE)],
-    message:
-        f"the tasks of scale {SCALE}"
+include: "workflow/rules/make.smk"
+include: "workflow/rules/judge.smk"
+include: "workflow/rules/look.smk"
+include: "workflow/rules/report.smk"
 
 
 rule all:
     default_target: True
     input:
-        rules.all_tasks.input,
-        rules.all_transfer.input,
-        rules.all_experts.input,
-        rules.all_choices.input,
-        rules.all_rewards.input,
-        rules.all_insight.input,
-        rules.all_mdps.input,
-        rules.all_objectives.input,
-        rules.all_transforms.input,
-        rules.all_search.input,
-        rules.all_comparisons.input,
-        f"results/{SCALE}/page/report.html",
+        [
+            f"{out}/manifest.json"
+            for out, job in JOBS.items()
+            if STAGES[job.stage].report
+        ],
     message:
         f"all of scale {SCALE}"
 
 
-for task in PLAN.tasks(SCALE):  # `snakemake task_cartpole`, for dvc.yaml
+target(
+    "all_tasks",
+    "tasks",
+    jobs_below("tasks") + jobs_below("figures") + [f"results/{SCALE}"],
+)
+target("all_clients", "agents of Stable-Baselines3", jobs_below("clients"))
+for task in dict.fromkeys(JOBS[out].labels["task"] for out in jobs_below("tasks")):
+    target(f"task_{task}", task, jobs_below(f"tasks/{task}"))  # for dvc.yaml
 
-    rule:
-        name:
-            f"task_{task}"
-        input:
-            results_of(task),
-        message:
-            f"{task}, scale {SCALE}"
+refuse_unknown_targets()

@@ -13,6 +13,11 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+import yaml
+
+from synthgym.jobs.codehash import module_file
+from synthgym.stages import STAGES
+
 ROOT = Path(__file__).parents[1]
 SCALE = "smoke"
 MORE: Mapping[str, str] = {}  # environment variables, besides those of the tests
@@ -52,51 +57,11 @@ def run_together(jobs):
     assert len(jobs) == 1 or STAGE == "metatrain"
     return [run(*job) for job in jobs]
 '''
+EXPERIMENTS = {"comparisons": ["inner_loop"]}  # of scale smoke, which figures are named after
 OUTPUTS = {
-    "metatrain": ["environment.safetensors", "progress.parquet", "evaluations.parquet"],
-    "teacher": ["policy.safetensors", "progress.parquet", "episodes.parquet"],
-    "distil": ["environment.safetensors", "progress.parquet", "evaluations.parquet"],
-    "transfer": ["curves.parquet", "episodes.parquet"],
-    "baseline": ["curves.parquet", "episodes.parquet"],
-    "behaviour": ["values.parquet", "surface.parquet"],
-    "rollout": ["rollout.parquet"],
-    "figures": [
-        f"{name}.png"
-        for name in ("meta_training", "returns", "effort", "behaviour", "reward_surface")
-    ],
-    "summary": ["summary.json", "summary.md"],
-    "transfer_report": [
-        *("summary.json", "table.md"),
-        *(f"transfer_{figure}.png" for figure in ("profiles", "improvement", "efficiency")),
-    ],
-    "expert": ["curves.parquet", "episodes.parquet"],
-    "experts": ["summary.json", "table.md", "learning_curves.png"],
-    "reward_study": ["curves.parquet", "episodes.parquet"],
-    "reward_map": ["rewards.parquet"],
-    "tune": ["trials.parquet", "best.json", "importance.json"],
-    "reward_report": ["summary.json", "table.md", "reward_curves.png", "reward_map.png"],
-    "insight": [f"{name}.parquet" for name in ("policies", "importance", "symmetry", "states")],
-    "insight_report": ["summary.json", "table.md", "insight.png"],
-    "model": ["environment.safetensors", "progress.parquet"],
-    "mdp_study": ["curves.parquet", "episodes.parquet"],
-    "noise": ["noise.parquet"],
-    "mdp_report": [
-        *("summary.json", "table.md"),
-        *(f"mdp_{f}.png" for f in ("feasibility", "returns", "histograms", "ranking", "noise")),
-    ],
-    "objective": [
-        *("objective.safetensors", "progress.parquet", "evaluations.parquet", "drift.parquet"),
-    ],
-    "judge": ["curves.parquet", "episodes.parquet"],
-    "objective_report": ["summary.json", "table.md", "objective_learning.png", "drifts.png"],
-    "transform_study": ["runs.parquet"],
-    "transform_report": ["summary.json", "table.md", "transforms.png"],
-    "search": ["trials.parquet", "best.json", "importance.json"],
-    "search_comparison": ["comparison.parquet"],
-    "search_report": ["summary.json", "table.md", "search.png"],
-    "comparison_study": ["curves.parquet", "episodes.parquet"],
-    "comparison_report": ["summary.json", "table.md", "comparison_inner_loop.png"],
-    "page": ["report.html"],
+    name: [*stage.outputs, *(file for file, _ in stage.drawn(EXPERIMENTS))]
+    for name, stage in STAGES.items()
+    if not stage.package
 }
 
 
@@ -116,11 +81,7 @@ class Clone:
                 shutil.copy2(ROOT / name, path / name, follow_symlinks=False)
         clone = cls(path)
         (path / "dvc.lock").unlink(missing_ok=True)
-        text = (path / "dvc.yaml").read_text()  # quick has no objectives, smoke has
-        block = re.findall(r"(?s)^  standard-objectives:.*?(?=^  \S)", text, flags=re.MULTILINE)
-        objectives = block[0].replace("standard", SCALE)
-        clone.edit("dvc.yaml", r"(?s)^  standard:.*\Z", objectives)
-        clone.edit("dvc.yaml", "quick", SCALE)
+        (path / "dvc.yaml").write_text(_versioned((path / "dvc.yaml").read_text()))
         clone.edit("params.yaml", r"^scale: \w+", f"scale: {SCALE}")
         clone.edit(".gitignore", r"(?m)^/results/smoke/\n", "")
         clone.git("init", "-q", "-b", "main")
@@ -129,10 +90,6 @@ class Clone:
         return clone
 
     def with_fake_stages(self) -> "Clone":
-        sys.path.insert(0, str(ROOT / "src"))
-        from synthgym.jobs.codehash import module_file
-        from synthgym.jobs.provenance import STAGES
-
         for stage, outputs in OUTPUTS.items():
             original = module_file(STAGES[stage].module)
             assert original
@@ -229,6 +186,23 @@ class Clone:
     def go(self) -> None:
         """Let stages go on that FAKE_STOP stopped at a step."""
         (self.path / "work/go").touch()
+
+
+def _versioned(dvc: str) -> str:
+    """The stages of DVC for scale smoke: those of quick, and of objectives, which that has not."""
+    plan = yaml.safe_load(dvc)
+    kept = re.compile("quick.*|standard-objectives")
+    stages = {k: v for k, v in plan["stages"].items() if not k.startswith(("standard", "clients"))}
+    for stage in stages.values():
+        every = stage.get("foreach")
+        if isinstance(every, dict):
+            stage["foreach"] = {key: of for key, of in every.items() if kept.fullmatch(key)}
+        elif isinstance(every, list):
+            stage["foreach"] = [key for key in every if kept.fullmatch(key)]
+    stages["quick-page"]["deps"] += [f"results/quick/objective{end}" for end in ("s", "_report")]
+    metrics = [path for path in plan["metrics"] if "/quick/" in path or "objective" in path]
+    text = yaml.safe_dump({"stages": stages, "metrics": metrics}, sort_keys=False)
+    return re.sub("quick|standard", SCALE, text)
 
 
 def run(

@@ -34,18 +34,18 @@ def fingerprint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Edi
         file = tmp_path / "synthgym" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-        for cached in (codehash.fingerprint, codehash.imports, codehash.code):
+        for cached in (codehash.fingerprint, codehash.imports, codehash.read):
             cached.cache_clear()
         return codehash.fingerprint("synthgym.stage")
 
     monkeypatch.setattr(codehash, "SRC", tmp_path)
-    for name in ("__init__.py", "package/__init__.py", "package/inner.py", "far.py", "job.py"):
+    for name in ("__init__.py", "package/__init__.py", "package/inner.py", "far.py", "jobs.py"):
         after(name, "x = 1\n")
-    after("near.py", "from synthgym import far, job\n")
+    after("near.py", "from synthgym import far, jobs\n")
     after("stage.py", STAGE)
     yield after
     monkeypatch.undo()
-    for cached in (codehash.fingerprint, codehash.imports, codehash.code):
+    for cached in (codehash.fingerprint, codehash.imports, codehash.read):
         cached.cache_clear()
 
 
@@ -91,7 +91,7 @@ def test_the_package_that_holds_an_imported_module_counts(fingerprint: Edit) -> 
     assert fingerprint("package/__init__.py", "x = 2\n") != before
 
 
-@pytest.mark.parametrize("name", ["job.py", "other.py", "__init__.py"])
+@pytest.mark.parametrize("name", ["jobs.py", "other.py", "__init__.py"])
 def test_plumbing_and_strangers_do_not_count(fingerprint: Edit, name: str) -> None:
     before = fingerprint("stage.py", STAGE)
     assert fingerprint(name, "x = 2\n") == before

@@ -1,6 +1,7 @@
 """When is a job up to date? Two stages, made up: `metatrain` and what depends on it, `transfer`."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,22 +9,31 @@ import pytest
 
 from synthgym.core.io import read_json, write_json
 from synthgym.jobs import provenance
-from synthgym.jobs.provenance import Provenance, Stage, difference, digest, pick
+from synthgym.jobs.planned import Job
+from synthgym.jobs.provenance import Provenance, State, difference, digest, pick
 from synthgym.jobs.run import execute
+from synthgym.stages import Stage
 
-UP, DOWN = "results/cartpole/metatrain", "results/cartpole/transfer"
+UP, DOWN, PAGE = (f"results/cartpole/{name}" for name in ("metatrain", "transfer", "page"))
+Needs = Mapping[str, list[str]]
 
 
 @pytest.fixture
-def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The settings; a test may change them. The working directory is an empty one."""
-    monkeypatch.chdir(tmp_path)
+def stages(monkeypatch: pytest.MonkeyPatch) -> dict[str, Stage]:
+    """Rows of a table of stages; a test may add some."""
     stages = {
         "metatrain": Stage("synthgym.first", ("meta",)),
         "transfer": Stage("synthgym.second", ("transfer", "task.name")),
     }
     monkeypatch.setattr(provenance, "STAGES", stages)
     monkeypatch.setattr("synthgym.jobs.run.STAGES", stages)
+    return stages
+
+
+@pytest.fixture
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stages: Any) -> dict[str, Any]:
+    """The settings; a test may change them. The working directory is an empty one."""
+    monkeypatch.chdir(tmp_path)
     return {
         "meta": {"sigma": 0.1},
         "transfer": {"draws": 2},
@@ -31,12 +41,20 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     }
 
 
-def present(plan: dict[str, Any], **options: Any) -> Provenance:
-    """What a new process would make of it."""
-    jobs = Provenance(lambda task: plan, **options)
-    jobs.rule("metatrain", "results/{task}/metatrain")
-    jobs.rule("transfer", "results/{task}/transfer", environment="results/{task}/metatrain/env")
-    return jobs
+def present(plan: dict[str, Any], more: Needs | None = None, **options: Any) -> Provenance:
+    """The states that a new process would find; `more` is what a third job shows."""
+    needs: dict[str, Needs] = {UP: {}, DOWN: {"environment": [f"{UP}/env"]}}
+    if more:
+        needs[PAGE] = more
+    jobs = {
+        out: Job(Path(out).name, out, {}, lambda overrides: plan, files)
+        for out, files in needs.items()
+    }
+    return Provenance(jobs, **options)
+
+
+def state(plan: dict[str, Any], out: str, **options: Any) -> State:
+    return present(plan, **options).state(out)
 
 
 def compute(plan: dict[str, Any], *outs: str, text: str = "") -> list[str]:
@@ -50,19 +68,19 @@ def compute(plan: dict[str, Any], *outs: str, text: str = "") -> list[str]:
         return ["env"]
 
     for out in outs:
-        execute(present(plan).job(out).spec, run, say=lambda _: None)
+        execute(state(plan, out).spec, run, say=lambda _: None)
     return done
 
 
 def why(plan: dict[str, Any], out: str) -> str | None:
-    return present(plan).job(out).why
+    return state(plan, out).why
 
 
 def test_a_job_that_was_done_is_verified(plan: dict[str, Any]) -> None:
-    assert not present(plan).job(DOWN).verified
+    assert not state(plan, DOWN).verified
     assert compute(plan, UP, DOWN) == [UP, DOWN]
-    assert present(plan).job(UP).verified
-    assert present(plan).job(DOWN).verified
+    assert state(plan, UP).verified
+    assert state(plan, DOWN).verified
     assert compute(plan, UP, DOWN) == []
 
 
@@ -71,7 +89,7 @@ def test_a_job_sees_only_what_its_stage_uses(plan: dict[str, Any]) -> None:
     plan["task"]["solved"] = 1.0
     assert why(plan, UP) is None
     assert why(plan, DOWN) is None
-    assert present(plan).job(DOWN).spec["config"] == {
+    assert state(plan, DOWN).spec["config"] == {
         "transfer": {"draws": 2},
         "task": {"name": "cartpole"},
     }
@@ -123,70 +141,150 @@ def test_where_the_upstream_results_are_not_here_its_settings_decide(
 
 
 def test_what_shows_seconds_is_made_again_with_what_it_shows(
-    plan: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    plan: dict[str, Any], stages: dict[str, Stage]
 ) -> None:
     compute(plan, UP, DOWN)
-    shows = Stage("synthgym.second", ("transfer", "task.name"), with_inputs=True)
-    monkeypatch.setitem(provenance.STAGES, "transfer", shows)
+    stages["transfer"] = Stage("synthgym.second", ("transfer", "task.name"), report=True)
     assert why(plan, DOWN) is None
     for path in Path(UP).iterdir():
         path.unlink()
     assert why(plan, DOWN) == f"{UP} is to be made first"
 
 
-def test_other_code_is_a_reason_unless_it_is_accepted(
-    plan: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def edited(plan: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both jobs were done; then the code was edited. Fingerprint of the code before."""
     compute(plan, UP, DOWN)
     code = provenance.stage_code("metatrain", {})
     monkeypatch.setattr(provenance, "stage_code", lambda stage, config: "new")
     assert why(plan, UP) == f"code: {code} -> new"
+    return code
+
+
+def test_other_code_is_accepted_and_the_manifest_says_so(plan: dict[str, Any], edited: str) -> None:
     accepting = present(plan, accept_code=True)
-    assert accepting.job(DOWN).why is None
-    assert why(plan, UP) is None
-    assert why(plan, DOWN) is None
+    assert accepting.state(DOWN).verified
+    assert accepting.adopted == [UP, DOWN]
+    for out in (UP, DOWN):
+        assert why(plan, out) is None
+        (adopted,) = read_json(f"{out}/manifest.json")["adopted"]
+        assert adopted.keys() == {"code", "commit", "date"}
+    assert read_json(f"{UP}/manifest.json")["adopted"][0]["code"] == edited
+    assert compute(plan, UP, DOWN) == [UP, DOWN]  # runs with the real fingerprint again
+    assert "adopted" not in read_json(f"{UP}/manifest.json")
+
+
+@pytest.mark.usefixtures("edited")
+def test_each_adoption_is_kept(plan: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    state(plan, UP, accept_code=True)
+    monkeypatch.setattr(provenance, "stage_code", lambda stage, config: "newer")
+    state(plan, UP, accept_code=True)
+    assert [one["code"] for one in read_json(f"{UP}/manifest.json")["adopted"]][1] == "new"
+
+
+@pytest.mark.usefixtures("edited")
+def test_a_dry_run_adopts_nothing_on_disk(plan: dict[str, Any]) -> None:
+    before = {path: path.read_bytes() for path in Path("results").rglob("*") if path.is_file()}
+    dry = present(plan, accept_code=True, writes=lambda: False)
+    assert dry.state(DOWN).verified
+    assert dry.adopted == [UP, DOWN]
+    after = {path: path.read_bytes() for path in Path("results").rglob("*") if path.is_file()}
+    assert after == before
+
+
+@pytest.mark.usefixtures("edited")
+@pytest.mark.parametrize("case", ["settings", "output", "input", "absent"])
+def test_what_differs_in_more_than_its_code_is_never_adopted(
+    plan: dict[str, Any], case: str
+) -> None:
+    before = Path(DOWN, "manifest.json").read_bytes()
+    if case == "settings":
+        plan["transfer"]["draws"] = 3
+    elif case == "output":
+        Path(DOWN, "env").write_text("by hand")
+    elif case == "input":  # the same settings led to another environment
+        manifest = read_json(f"{UP}/manifest.json")
+        write_json(f"{UP}/manifest.json", {**manifest, "outputs": {"env": "other"}})
+        Path(UP, "env").unlink()
+    else:
+        for path in Path(UP).iterdir():
+            path.unlink()
+    accepting = present(plan, accept_code=True)
+    assert accepting.state(DOWN).why
+    assert DOWN not in accepting.adopted
+    assert Path(DOWN, "manifest.json").read_bytes() == before
+
+
+def test_results_of_stages_and_modules_of_other_names_can_be_adopted(
+    plan: dict[str, Any], stages: dict[str, Stage]
+) -> None:
+    stages["study"] = stages.pop("transfer")
+    plan["task"]["name"] = "synthgym.tasks.classic"
+    jobs = {"results/a": Job("study", "results/a", {}, lambda overrides: plan)}
+    execute(Provenance(jobs).state("results/a").spec, lambda *_: [], say=lambda _: None)
+    manifest = read_json("results/a/manifest.json")
+    manifest |= {"stage": "mdp_study", "code": "old"}
+    manifest["config"]["task"]["name"] = "synthbench.tasks.classic"
+    write_json("results/a/manifest.json", manifest)
+    assert not Provenance(jobs).state("results/a").verified
+    assert Provenance(jobs, accept_code=True).state("results/a").verified
+    assert Provenance(jobs).state("results/a").verified
 
 
 def test_forced_jobs_run_although_nothing_changed(plan: dict[str, Any]) -> None:
     compute(plan, UP, DOWN)
-    job = present(plan, forced=lambda stage, out: stage == "metatrain").job(UP)
+    job = state(plan, UP, forced=lambda stage, out: stage == "metatrain")
     assert (job.why, job.spec["forced"], job.verified) == ("forced", True, False)
 
 
 def test_a_missing_output_is_not_verified(plan: dict[str, Any]) -> None:
     compute(plan, UP)
     Path(UP, "env").unlink()
-    assert not present(plan).job(UP).verified
+    assert not state(plan, UP).verified
     assert compute(plan, UP) == [UP]
 
 
-def shown(plan: dict[str, Any]) -> Provenance:
-    """With a third job, which shows a file of the repository and the manifests of the others."""
-    jobs = present(plan)
-    needs = {"env": f"{DOWN}/env", "manifests": [f"{UP}/manifest.json", f"{DOWN}/manifest.json"]}
-    jobs.rule("show", "results/{task}/page", caption="caption.rst", **needs)
-    return jobs
+SHOWN = {
+    "caption": ["caption.rst"],
+    "env": [f"{DOWN}/env"],
+    "manifests": [f"{UP}/manifest.json", f"{DOWN}/manifest.json"],
+}
 
 
 @pytest.mark.parametrize("changed", ["caption.rst", f"{UP}/manifest.json", f"{DOWN}/manifest.json"])
 def test_a_file_that_no_job_makes_and_a_manifest_are_compared_as_they_lie(
-    plan: dict[str, Any], changed: str
+    plan: dict[str, Any], stages: dict[str, Stage], changed: str
 ) -> None:
-    provenance.STAGES["show"] = Stage("synthgym.third", (), True)
+    stages["page"] = Stage("synthgym.third", (), report=True)
     Path("caption.rst").write_text("What is shown.")
     compute(plan, UP, DOWN)
-    spec = shown(plan).job("results/cartpole/page").spec
-    execute(spec, lambda *_: [], say=lambda _: None)
-    assert shown(plan).job("results/cartpole/page").verified
+    execute(state(plan, PAGE, more=SHOWN).spec, lambda *_: [], say=lambda _: None)
+    assert state(plan, PAGE, more=SHOWN).verified
     with open(changed, "a") as file:
         file.write("\n")
-    assert shown(plan).job("results/cartpole/page").why == f"{changed} has other content"
-    assert shown(plan).job(DOWN).verified
+    assert state(plan, PAGE, more=SHOWN).why == f"{changed} has other content"
+    assert state(plan, DOWN).verified
 
 
-def test_all_jobs_behind_a_file_are_found(plan: dict[str, Any]) -> None:
-    assert present(plan).behind([f"{DOWN}/env"]) == [UP, DOWN]
-    assert present(plan).behind([f"{UP}/env"]) == [UP]
+@pytest.mark.parametrize("writes", [True, False])
+def test_a_report_of_manifests_is_made_again_when_code_is_adopted_in_them(
+    plan: dict[str, Any], stages: dict[str, Stage], edited: str, writes: bool
+) -> None:
+    stages["page"] = Stage("synthgym.third", (), report=True)
+    Path("caption.rst").write_text("What is shown.")
+    execute(state(plan, PAGE, more=SHOWN).spec, lambda *_: [], say=lambda _: None)
+    accepting = present(plan, SHOWN, accept_code=True, writes=lambda: writes)
+    assert accepting.state(PAGE).why
+    assert accepting.adopted == [UP, DOWN]
+
+
+def test_a_report_does_without_what_is_left_out(
+    plan: dict[str, Any], stages: dict[str, Stage]
+) -> None:
+    stages["page"] = Stage("synthgym.third", (), report=True)
+    without = state(plan, PAGE, more=SHOWN, left_out=lambda out: out == DOWN)
+    manifests = [f"{UP}/manifest.json"]
+    assert without.files == {"caption": ["caption.rst"], "env": [], "manifests": manifests}
 
 
 def test_versions_inform_and_are_not_compared(plan: dict[str, Any]) -> None:

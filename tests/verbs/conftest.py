@@ -10,8 +10,9 @@ import pytest
 from synthgym.core import checkpoint
 from synthgym.core.io import sha256, write_json, write_table
 from synthgym.core.settings import Config
-from synthgym.jobs.provenance import STAGES, pick
+from synthgym.jobs.provenance import pick
 from synthgym.plan.plan import Plan
+from synthgym.stages import STAGES
 from synthgym.synth import env as synth
 
 SCALE = "smoke"

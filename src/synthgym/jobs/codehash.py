@@ -9,14 +9,28 @@ import hashlib
 import io
 import re
 import tokenize
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any, NamedTuple
+
+from synthgym.core.io import read_json, write_json
 
 SRC = Path(__file__).parents[2]
 PACKAGE = "synthgym"
 FLOOR = tuple(f"core.{name}" for name in ("settings", "definitions", "checking", "job", "display"))
 # Plumbing: what it decides is in the manifest anyway, or is only shown.
 NEUTRAL = tuple(f"{PACKAGE}.{name}" for name in ("__main__", "plan", "jobs", *FLOOR))
+
+REMEMBERED = Path("work/modules.json")  # to read a hundred modules takes a second
+
+
+class Module(NamedTuple):
+    """What a fingerprint takes of a module."""
+
+    text: str  # SHA-256 of the whole file
+    digest: str  # SHA-256 of the lines that count
+    names: Sequence[str]  # dotted names that it imports, modules of this package or what is in them
 
 
 def neutral(name: str) -> bool:
@@ -40,40 +54,65 @@ def fingerprint(*modules: str) -> str:
         if name and name not in seen and not neutral(name):
             seen.add(name)
             todo += imports(name)
-    return hashlib.sha256("\0".join(f"{m}\0{code(m)}" for m in sorted(seen)).encode()).hexdigest()[
-        :16
-    ]
+    return _digest("\0".join(f"{name}\0{read(name).digest}" for name in sorted(seen)))[:16]
 
 
 @cache
 def imports(name: str) -> frozenset[str]:
     """The modules of this package that a module imports, and the packages that hold it."""
+    return frozenset(found for found in read(name).names if module_file(found))
+
+
+@cache
+def read(name: str) -> Module:
+    """What counts of a module; nothing of this package's own `__init__.py`."""
     if name == PACKAGE:
-        return frozenset()
+        return Module("", "", [])
     path = module_file(name)
     assert path, name
+    text = path.read_text()
+    known = _remembered().get(name)
+    if known and known[0] == _digest(text):
+        return Module(*known)
+    tree = ast.parse(text, path)
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    found = {name.rpartition(".")[0]}
-    for node in ast.walk(ast.parse(path.read_text(), path)):
+    names = {name.rpartition(".")[0], *_imported(tree, package)}
+    names = {found for found in names if found.split(".")[0] == PACKAGE}
+    module = Module(_digest(text), _digest(_code(text, tree)), sorted(names))
+    _remembered()[name] = module
+    return module
+
+
+def remember() -> None:
+    """Keep what was read for the next process, where the workflow has its directory."""
+    if REMEMBERED.parent.is_dir() and _remembered() != read_json(REMEMBERED):
+        write_json(REMEMBERED, _remembered())
+
+
+@cache
+def _remembered() -> dict[str, Sequence[Any]]:
+    return read_json(REMEMBERED) or {}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _imported(tree: ast.Module, package: str) -> Iterator[str]:
+    """Dotted names that may be modules."""
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
                 parts = package.split(".")
                 base = ".".join(parts[: len(parts) - node.level + 1] + ([base] if base else []))
-            found |= {base} | {f"{base}.{alias.name}" for alias in node.names}
-    return frozenset(m for m in found if m.split(".")[0] == PACKAGE and module_file(m))
+            yield from (base, *(f"{base}.{alias.name}" for alias in node.names))
 
 
-@cache
-def code(name: str) -> str:
+def _code(text: str, tree: ast.Module) -> str:
     """The lines that matter; found by position, so the same for every version of Python."""
-    if name == PACKAGE:
-        return ""
-    path = module_file(name)
-    assert path, name
-    text = path.read_text()
     lines = text.splitlines()
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
@@ -81,7 +120,7 @@ def code(name: str) -> str:
             lines[row - 1] = lines[row - 1][:column].rstrip()
     docstrings: set[int] = set()
     strings: set[int] = set()
-    for node in ast.walk(ast.parse(text, path)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             docstrings |= _docstring(node, lines)
         elif isinstance(node, ast.Constant | ast.JoinedStr) and node.end_lineno:

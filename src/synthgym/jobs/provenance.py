@@ -7,224 +7,130 @@ jobs get `ancient` inputs (neither file times nor missing inputs matter); outdat
 rewritten spec file, which Snakemake sees as an updated input.
 """
 
+import datetime as dt
 import hashlib
 import json
 import os
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from synthgym.core.io import read_json, sha256, write_json
 from synthgym.jobs.codehash import PACKAGE, fingerprint
+from synthgym.jobs.planned import Job
+from synthgym.stages import STAGES
 
 MANIFEST = "manifest.json"
 OWN = ("stage", "config", "code")  # what decides, besides the content of the inputs
-# What an agent that learns has to do with of a task: not what it is judged or drawn by.
-TASK = tuple(
-    f"task.{name}"
-    for name in (
-        *("name", "id", "module", "observation_size", "num_states", "action", "horizon"),
-        "options",
-    )
-)
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A step of the method."""
-
-    module: str  # has its `run`
-    uses: tuple[str, ...]  # of the configuration: sections, or settings as `task.horizon`
-    # Made again whenever what it shows is: it is cheap, and shows seconds, which no key foretells.
-    with_inputs: bool = False
-
-
-STAGES = {
-    "metatrain": Stage(f"{PACKAGE}.meta.evolve", ("seed", *TASK, "synth", "meta", "agents")),
-    "teacher": Stage(f"{PACKAGE}.meta.teacher", ("seed", *TASK, "teacher")),
-    "distil": Stage(
-        f"{PACKAGE}.meta.distillation", ("seed", *TASK, "synth", "distil", "teacher.agents")
-    ),
-    "transfer": Stage(
-        f"{PACKAGE}.evaluation.transfer", ("seed", *TASK, "synth", "transfer", "agents")
-    ),
-    "baseline": Stage(f"{PACKAGE}.evaluation.baseline", ("seed", *TASK, "baseline", "agents")),
-    "expert": Stage(f"{PACKAGE}.evaluation.expert", ("seed", *TASK, "expert", "agents")),
-    "behaviour": Stage(
-        f"{PACKAGE}.evaluation.behaviour",
-        (
-            "seed",
-            *TASK,
-            "task.observation_names",
-            "task.surface",
-            "synth",
-            "behaviour",
-            "agents",
-        ),
-    ),
-    "rollout": Stage(
-        f"{PACKAGE}.evaluation.rollout",
-        ("seed", *TASK, "task.observation_names", "synth", "transfer.steps", "agents"),
-    ),
-    "choices": Stage(
-        f"{PACKAGE}.evaluation.choices",
-        ("seed", *TASK, "synth", "distil", "teacher", "choices", "agents"),
-    ),
-    "insight": Stage(
-        f"{PACKAGE}.evaluation.insight",
-        (
-            "seed",
-            *TASK,
-            "task.observation_names",
-            "mirror",
-            "synth",
-            "insight",
-            "transfer.steps",
-            "agents",
-        ),
-    ),
-    "insight_report": Stage(f"{PACKAGE}.analysis.insight", ("scale", "insight_tasks"), True),
-    "clients": Stage(f"{PACKAGE}.evaluation.clients", ("seed", *TASK, "synth", "clients")),
-    "client_baseline": Stage(f"{PACKAGE}.evaluation.clients", ("seed", *TASK, "clients")),
-    "reward_study": Stage(f"{PACKAGE}.evaluation.family", (*TASK, "synth", "transfer", "agents")),
-    "tune": Stage(f"{PACKAGE}.search.agents", ("seed", *TASK, "agents", "baseline", "search")),
-    "reward_map": Stage(f"{PACKAGE}.evaluation.reward_map", (*TASK, "synth", "agents")),
-    "reward_report": Stage(f"{PACKAGE}.analysis.rewards", ("scale", "reward_tasks"), True),
-    "model": Stage(f"{PACKAGE}.meta.model", ("seed", *TASK, "synth", "model", "agents")),
-    "mdp_study": Stage(f"{PACKAGE}.evaluation.family", (*TASK, "synth", "transfer", "agents")),
-    "noise": Stage(
-        f"{PACKAGE}.evaluation.noise",
-        (*TASK, "task.observation_names", "synth", "noise", "agents"),
-    ),
-    "mdp_report": Stage(f"{PACKAGE}.analysis.mdps", ("scale", "mdp_tasks"), True),
-    "objective": Stage(
-        f"{PACKAGE}.meta.objectives",
-        ("seed", *TASK, "synth", "meta", "agents", "objective"),
-    ),
-    "judge": Stage(
-        f"{PACKAGE}.evaluation.objectives",
-        ("seed", *TASK, "judge", "agents", "objective_name"),
-    ),
-    "objective_report": Stage(f"{PACKAGE}.analysis.objectives", ("scale", "objectives"), True),
-    "transform_study": Stage(
-        f"{PACKAGE}.meta.transforms", (*TASK, "synth", "meta", "agents", "transforms")
-    ),
-    "transform_report": Stage(f"{PACKAGE}.analysis.transforms", ("scale", "transform_tasks"), True),
-    "search": Stage(
-        f"{PACKAGE}.search.hyperparameters", ("seed", *TASK, "synth", "meta", "agents", "search")
-    ),
-    "search_comparison": Stage(
-        f"{PACKAGE}.search.comparison", (*TASK, "synth", "meta", "agents", "comparison")
-    ),
-    "search_report": Stage(f"{PACKAGE}.analysis.searches", ("scale", "searches"), True),
-    "comparison_study": Stage(
-        f"{PACKAGE}.evaluation.family", (*TASK, "synth", "transfer", "agents")
-    ),
-    "comparison_report": Stage(f"{PACKAGE}.analysis.comparisons", ("scale", "comparisons"), True),
-    "choice_report": Stage(f"{PACKAGE}.analysis.choices", ("scale", "choice_tasks"), True),
-    "figures": Stage(f"{PACKAGE}.analysis.figures", ("scale", "task"), True),
-    "experts": Stage(f"{PACKAGE}.analysis.experts", ("scale", "expert_tasks"), True),
-    "page": Stage(
-        f"{PACKAGE}.analysis.page", ("scale", "tasks", "expert_tasks", "choice_tasks"), True
-    ),
-    "summary": Stage(f"{PACKAGE}.analysis.summary", ("scale", "tasks"), True),
-    "transfer_report": Stage(f"{PACKAGE}.analysis.transfer", ("scale", "tasks"), True),
+FORMERLY = "synthbench"  # the name of this package in manifests of before
+RENAMED = {  # stages in manifests of before -> those that do the same now
+    "reward_study": "study",
+    "mdp_study": "study",
+    "comparison_study": "study",
+    "experts": "expert_report",
 }
 
 
-@dataclass(frozen=True)
-class Rule:
-    """Where the jobs of a stage are, and what they need of others."""
-
-    stage: str
-    out: str  # directory, with wildcards
-    # name -> path(s) with wildcards, or a function of the wildcards: outputs of jobs, manifests of
-    # jobs, or files of the repository
-    needs: Mapping[str, Any]
-
-
 @dataclass
-class Job:
-    """One job, as it would be done now, against what its manifest says was done."""
+class State:
+    """A job, as it would be done now, against what its manifest says was done."""
 
     spec: dict[str, Any]
     key: str
     manifest: dict[str, Any] | None
     files: dict[str, list[str]] = field(default_factory=dict)
     why: str | None = None  # the reason to run again
+    adopted: bool = False  # its manifest has other code on disk, or had
 
     @property
     def verified(self) -> bool:
         """The outputs are all there, and are what the job would make now."""
         if not self.manifest or self.why:
             return False
-        out = Path(self.spec["out"])
-        return all((out / name).exists() for name in self.manifest["outputs"])
+        out = self.spec["out"]
+        return all(os.path.exists(f"{out}/{name}") for name in self.manifest["outputs"])
 
 
 class Provenance:
-    """All jobs.
+    """States of jobs.
 
-    `resolve(**wildcards)` gives the whole configuration of one, `forced(stage, out)` says whether
-    it is to run in any case. `accept_code` adopts the present code in the manifests.
+    `jobs` are those of a plan by their directories; `forced(stage, out)` says whether one is to
+    run in any case; `accept_code`, whether the present code is adopted in the manifests of results
+    that agree with the plan in everything else, and `writes`, whether manifests on disk then say
+    so. What a report would show of the directories that are `left_out(out)` it does without.
     """
 
     def __init__(
         self,
-        resolve: Callable[..., Mapping[str, Any]],
+        jobs: Mapping[str, Job],
         forced: Callable[[str, str], bool] = lambda stage, out: False,
         accept_code: bool = False,
+        writes: Callable[[], bool] = lambda: True,
+        left_out: Callable[[str], bool] = lambda out: False,
     ):
-        self.resolve, self.forced, self.accept_code = resolve, forced, accept_code
-        self.rules: list[tuple[re.Pattern[str], Rule]] = []
-        self.jobs: dict[str, Job] = {}
+        self.jobs, self.forced, self.left_out = jobs, forced, left_out
+        self.accept_code, self.writes = accept_code, writes
+        self.states: dict[str, State] = {}
         self.checksum = Checksums()
 
-    def rule(self, stage: str, out: str, **needs: Any) -> Rule:
-        rule = Rule(stage, out, needs)
-        pattern = re.escape(out).replace(r"\{", "{").replace(r"\}", "}")
-        self.rules.append((re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", pattern) + "$"), rule))
-        return rule
+    def state(self, out: str) -> State:
+        """The state of the job that makes the directory `out`."""
+        if out not in self.states:
+            self.states[out] = self._state(self.jobs[out])
+        return self.states[out]
 
-    def job(self, out: str) -> Job:
-        """The job that makes the directory `out`."""
-        if out not in self.jobs:
-            rule, wildcards = next((r, m.groupdict()) for p, r in self.rules if (m := p.match(out)))
-            self.jobs[out] = self._job(rule, out, wildcards)
-        return self.jobs[out]
+    @property
+    def adopted(self) -> list[str]:
+        """Directories of results in whose manifests the present code takes the place of other."""
+        return sorted(out for out, state in self.states.items() if state.adopted)
 
-    def behind(self, paths: Iterable[str]) -> list[str]:
-        """The directories of all jobs that these outputs come from, however far back; sorted."""
-        seen: set[str] = set()
-        todo = [str(Path(path).parent) for path in paths]
-        while todo:
-            out = todo.pop()
-            if out not in seen:
-                seen.add(out)
-                todo += self.job(out).spec["upstream"]
-        return sorted(seen)
-
-    def _job(self, rule: Rule, out: str, wildcards: dict[str, str]) -> Job:
-        config = pick(self.resolve(**wildcards), STAGES[rule.stage].uses)
-        own = {"stage": rule.stage, "config": config, "code": stage_code(rule.stage, config)}
-        files = {name: _paths(need, wildcards) for name, need in rule.needs.items()}
+    def _state(self, job: Job) -> State:
+        stage = STAGES[job.stage]
+        config = pick(job.config(()), stage.uses)
+        own = {"stage": job.stage, "config": config, "code": stage_code(job.stage, config)}
+        files = {name: list(paths) for name, paths in job.needs.items()}
+        if stage.report:
+            files = {name: [p for p in ps if not self._lacks(p)] for name, ps in files.items()}
         inputs = [path for paths in files.values() for path in paths]
-        places = sorted({str(Path(path).parent) for path in inputs})
-        ups = {d: self.job(d) for d in places if any(p.match(d) for p, _ in self.rules)}
-        upstream = {d: up.key for d, up in ups.items()}
-        old = read_json(Path(out, MANIFEST))
-        forced = self.forced(rule.stage, out)
-        if old and self.accept_code and old["code"] != own["code"]:
-            old |= {
-                "code": own["code"],
-                "upstream": {d: k for d, k in upstream.items() if ups[d].manifest},
-            }
-            write_json(Path(out, MANIFEST), old)
-        why = "forced" if forced else self._why(old, own, out, inputs, ups) if old else None
-        spec = {**own, "out": out, "files": files, "upstream": upstream, "forced": forced}
-        return Job(spec, digest([own, upstream]), old, files, why)
+        places = sorted({os.path.dirname(path) for path in inputs})
+        ups = {place: self.state(place) for place in places if place in self.jobs}
+        upstream = {place: up.key for place, up in ups.items()}
+        forced = self.forced(job.stage, job.out)
+        spec = {**own, "out": job.out, "files": files, "upstream": upstream, "forced": forced}
+        state = State(spec, digest([own, upstream]), read_json(f"{job.out}/{MANIFEST}"), files)
+        if forced:
+            state.why = "forced"
+        elif state.manifest:
+            state.why = self._why(state.manifest, own, job.out, inputs, ups)
+            if state.why and self.accept_code:
+                self._adopt(state, own, inputs, ups)
+        return state
+
+    def _lacks(self, path: str) -> bool:
+        place = os.path.dirname(path)
+        return place in self.jobs and self.left_out(place)
+
+    def _adopt(
+        self, state: State, own: dict[str, Any], inputs: list[str], ups: Mapping[str, State]
+    ) -> None:
+        """Take the present code for that of a result, if nothing but the code is another one."""
+        out, old = state.spec["out"], state.manifest or {}
+        stage = RENAMED.get(old["stage"], old["stage"])
+        config = _by_present_names(old["config"])
+        # Of results that are not here nobody knows whether only their code is another one.
+        here = {place: up.key for place, up in ups.items() if up.manifest}
+        new = {**old, "stage": stage, "config": config, "code": own["code"], "upstream": here}
+        if self._why(new, own, out, inputs, ups):
+            return
+        today = dt.datetime.now(dt.UTC).date().isoformat()
+        adopted = {"code": old["code"], "commit": commit(), "date": today}
+        new["adopted"] = [*old.get("adopted", []), adopted]
+        state.manifest, state.why, state.adopted = new, None, True
+        if self.writes():
+            write_json(f"{out}/{MANIFEST}", new)
 
     def _why(
         self,
@@ -232,7 +138,7 @@ class Provenance:
         own: dict[str, Any],
         out: str,
         inputs: list[str],
-        ups: Mapping[str, Job],
+        ups: Mapping[str, State],
     ) -> str | None:
         """The reason why what was done is not what would be done now."""
         if changed := difference({k: old.get(k) for k in OWN}, own):
@@ -244,33 +150,39 @@ class Provenance:
         ]
         if modified:
             return f"modified after the run: {', '.join(modified)}"
-        absent = [d for d, up in ups.items() if up.manifest is None]
-        if absent and STAGES[own["stage"]].with_inputs:
+        absent = [place for place, up in ups.items() if up.manifest is None]
+        if absent and STAGES[own["stage"]].report:
             return f"{absent[0]} is to be made first"
-        reasons = (_upstream(d, up, old) for d, up in ups.items())
+        reasons = (_upstream(place, up, old) for place, up in ups.items())
         return next(filter(None, reasons), None) or self._lies_otherwise(old, inputs, ups)
 
     def _lies_otherwise(
-        self, old: dict[str, Any], inputs: Sequence[str], ups: Mapping[str, Job]
+        self, old: dict[str, Any], inputs: Sequence[str], ups: Mapping[str, State]
     ) -> str | None:
         """The first input of which no manifest speaks, and that is not what it was.
 
         Such are files of the repository, and manifests themselves.
         """
         for path in inputs:
-            file = Path(path)
-            known = str(file.parent) in ups and file.name != MANIFEST
-            if not known and self.checksum(path) not in (old["inputs"][path], None):
+            place, _, name = path.rpartition("/")
+            if place in ups and name != MANIFEST:
+                continue
+            adopted = place in ups and ups[place].adopted  # and may not be written yet
+            if adopted or self.checksum(path) not in (old["inputs"][path], None):
                 return f"{path} has other content"
         return None
 
 
-def _paths(need: Any, wildcards: dict[str, str]) -> list[str]:
-    paths = need(wildcards) if callable(need) else need
-    return [path.format(**wildcards) for path in ([paths] if isinstance(paths, str) else paths)]
+def _by_present_names(value: Any) -> Any:
+    """A configuration in which modules have the names that they have now."""
+    if isinstance(value, Mapping):
+        return {key: _by_present_names(item) for key, item in value.items()}
+    if isinstance(value, str) and value.startswith(f"{FORMERLY}."):
+        return PACKAGE + value.removeprefix(FORMERLY)
+    return value
 
 
-def _upstream(directory: str, up: Job, old: dict[str, Any]) -> str | None:
+def _upstream(directory: str, up: State, old: dict[str, Any]) -> str | None:
     if up.why:
         return f"{directory} is out of date"
     if up.manifest is None:  # not on this machine: compare what it would be made from
@@ -280,11 +192,9 @@ def _upstream(directory: str, up: Job, old: dict[str, Any]) -> str | None:
             else f"{directory} would be made differently"
         )
     for path, checksum in old["inputs"].items():
-        if (
-            str(Path(path).parent) == directory
-            and Path(path).name != MANIFEST
-            and up.manifest["outputs"].get(Path(path).name) != checksum
-        ):
+        place, _, name = path.rpartition("/")
+        made = place == directory and name != MANIFEST
+        if made and up.manifest["outputs"].get(name) != checksum:
             return f"{path} has other content"
     return None
 
@@ -311,6 +221,17 @@ def stage_code(stage: str, config: Mapping[str, Any]) -> str:
     return fingerprint(STAGES[stage].module, *sorted(named))
 
 
+@cache
+def commit() -> str | None:
+    """The commit that is checked out, `-dirty` where files differ from it; None without Git."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() or None
+
+
 def digest(value: Any) -> str:
     """16 hex digits of a value that JSON can hold."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
@@ -327,6 +248,8 @@ def leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     """`config.meta.population: 64 -> 32, ...`; empty if there is none."""
+    if old == new:
+        return ""
     before, after = dict(leaves(old)), dict(leaves(new))
     return ", ".join(
         f"{name}: {before.get(name, '-')} -> {after.get(name, '-')}"
@@ -354,5 +277,6 @@ class Checksums:
         return self.used[path][1]
 
     def save(self) -> None:
+        """Keep them for the next time."""
         if {**self.known, **self.used} != self.known:
             write_json(self.path, {**self.known, **self.used})

@@ -19,7 +19,8 @@ from typing import IO, Any, cast
 from synthgym.core.io import read_json, sha256, write_json
 from synthgym.core.job import Begun, device
 from synthgym.core.settings import Config
-from synthgym.jobs.provenance import STAGES, digest, stage_code
+from synthgym.jobs.provenance import digest, stage_code
+from synthgym.stages import STAGES
 
 GPU_SLOTS = "SYNTHGYM_GPU_SLOTS"  # environment variable: so many jobs at a time, each with a GPU
 _HELD: list[IO[str]] = []  # locks that live as long as the process

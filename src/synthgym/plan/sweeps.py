@@ -13,9 +13,11 @@ from synthgym.core.settings import Hyperparameters, Section
 from synthgym.core.settings import Transforms as TransformsSchema
 from synthgym.core.spaces import nested
 from synthgym.jobs.planned import Job
+from synthgym.plan.claims import check_claim, planned_claims
 from synthgym.plan.layers import Layers, Values, expanded, where_set
 from synthgym.plan.schema import (
     SPACES,
+    TRANSFORMS,
     Budget,
     Compared,
     Config,
@@ -82,6 +84,11 @@ class Sweep(ABC):
     def jobs(self) -> Iterator[Job]:
         """List every job of the sweep."""
 
+    @property
+    def claims(self) -> list[Values]:
+        names = self.values.get("transforms", [])
+        return planned_claims(self.values.get("claims", {}), names, [], [])
+
     def composed(self, overrides: Sequence[str] = ()) -> Values:
         """Return all sections for the meta-trainings."""
         key = (self.where, *overrides)
@@ -96,6 +103,8 @@ class Sweep(ABC):
         """Refuse whatever is wrong with the sweep, by a ConfigError."""
         check_known(self.task, groups("task"), "task", f"{self.where}.task", "conf/task")
         check_experiment(self.values, self.schema, self.where, self.complete)
+        for name, claim in self.values.get("claims", {}).items():
+            check_claim(claim, f"{self.where}.claims.{name}", TRANSFORMS, [])
 
 
 class Search(Sweep):

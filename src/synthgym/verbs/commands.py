@@ -12,16 +12,20 @@ EXAMPLES = {
     "train": "synthgym train --env Synthetic-CartPole-v1 --agent ppo",
     "compare": "synthgym compare --env Synthetic-CartPole-v1 --agent ppo",
 }
-VERBS = tuple(EXAMPLES)
+VERBS = {
+    "zoo": "list, show, fetch and verify trained environments",
+    "import": "read a trained environment of another library",
+    "train": "train agents in a trained environment, judge them, film one",
+    "compare": "train agents there and in the real task, draw both",
+}
 
 
 def add(verbs: Any) -> None:
     """Add the parsers of these verbs to those of the command line."""
-    _zoo(_verb(verbs, "zoo", "list, show, fetch and verify trained environments"))
-    _import(_verb(verbs, "import", "read a trained environment of another library"))
-    train = _verb(verbs, "train", "train agents in a trained environment, judge them, film one")
-    _training(train, agents=10)
-    compare = _verb(verbs, "compare", "train agents there and in the real task, draw both")
+    _zoo(_verb(verbs, "zoo"))
+    _import(_verb(verbs, "import"))
+    _training(_verb(verbs, "train"), agents=10)
+    compare = _verb(verbs, "compare")
     _training(compare, agents=10)
     points = "points of a curve (default: 10)"
     compare.add_argument("--evaluations", type=_count, default=10, metavar="N", help=points)
@@ -47,10 +51,10 @@ def _prepare() -> None:
     prepare_devices()
 
 
-def _verb(verbs: Any, name: str, text: str) -> argparse.ArgumentParser:
+def _verb(verbs: Any, name: str) -> argparse.ArgumentParser:
+    text = VERBS[name]
     parser: argparse.ArgumentParser = verbs.add_parser(
         name,
-        help=text,
         description=f"{text[0].upper()}{text[1:]}.",
         epilog=f"example:\n  {EXAMPLES[name]}",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, PyTree
 from synthgym import zoo
 from synthgym.agents import base as agents
 from synthgym.agents import defaults
-from synthgym.analysis.statistics import Estimate, estimate
+from synthgym.analysis.core.statistics import Estimate, estimate
 from synthgym.core import checkpoint, settings
 from synthgym.core.checking import check_known
 from synthgym.core.definitions import definition, groups
