@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from synthgym.core.settings import REAL
 from synthgym.jobs.planned import Job
 from synthgym.plan import sweeps
 from synthgym.plan.claims import check_claim, planned_claims
@@ -27,7 +28,7 @@ from synthgym.plan.schema import (
 )
 from synthgym.plan.schema import Experiment as ExperimentSchema
 from synthgym.plan.schema import Objectives as ObjectivesSchema
-from synthgym.plan.validate import REAL, check_environment, check_identifier, check_pair
+from synthgym.plan.validate import check_environment, check_identifier, check_pair
 from synthgym.plan.views import of_agents, seen_by_jobs, task_section, with_level
 
 if TYPE_CHECKING:
