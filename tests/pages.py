@@ -6,16 +6,14 @@ from typing import Any
 
 from PIL import Image
 
-from synthgym.analysis import experts, page, summary
-from synthgym.analysis.page.content import REPORTS
+from synthgym.analysis import experts, page, summary, summary_text
 from synthgym.core.io import write_json
-from synthgym.core.settings import typed
 from synthgym.jobs.provenance import digest
+from synthgym.stages import CAPTIONS, STAGES, labels
 
 ROOT = Path(__file__).parents[1]
 SCALE = "quick"
 RESULTS = Path("results", SCALE)
-FIGURES = ("meta_training", "returns", "effort", "behaviour", "reward_surface")
 CHECKSUM = {"cartpole": "c" * 64, "acrobot": "a" * 64}  # of the environments of a task
 
 
@@ -32,31 +30,39 @@ def make(worlds: Iterable[Any], **changes: Any) -> tuple[dict[str, Any], dict[st
     tasks = {world.name: task_of(world, **changes) for world in worlds}
     paths: dict[str, list[Path]] = {}
     for world in worlds:
-        for kind, written in world.write(RESULTS).items():
+        for kind, written in world.write(Path()).items():
             paths.setdefault(kind, []).extend(written)
     summary.run({"scale": SCALE, "tasks": tasks}, paths, RESULTS, RESULTS)
-    _manifest(RESULTS, "summary", {"scale": SCALE, "tasks": tasks})
-    figures = [
-        _figure(RESULTS / "figures" / task / f"{name}.png") for task in tasks for name in FIGURES
-    ]
+    made = [path for kind in paths for path in paths[kind]]
+    _manifest(RESULTS, "summary", {"scale": SCALE, "tasks": tasks}, inputs=made)
+    for place in {path.parent for path in made}:
+        _of_tables(place, tasks)
+    figures = []
     for task, section in tasks.items():
-        _manifest(RESULTS / "figures" / task, "figures", {"scale": SCALE, "task": section})
-    for path in {path for kind in paths for path in paths[kind]}:
-        _of_tables(path.parent, tasks)
+        place = RESULTS / "figures" / task
+        figures += [_figure(place / figure.file) for figure in STAGES["figures"].figures]
+        of_task = [path for path in made if task in path.parts]
+        _manifest(place, "figures", {"scale": SCALE, "task": section}, inputs=of_task)
     inputs = {
-        "summary": [RESULTS / "summary.json"],
-        "figures": figures,
-        "rollouts": paths["rollout"],
-        "experts": _experts(tasks),
-        **{name: [] for name in REPORTS if name != "experts"},
+        "reports": [RESULTS / "summary.json", RESULTS / "summary.md", *figures, *_experts(tasks)],
         "manifests": sorted(RESULTS.rglob("manifest.json")),
-        "captions": sorted((ROOT / "workflow/report").glob("*.rst")),
+        "captions": [ROOT / f"workflow/report/{name}.rst" for name in CAPTIONS],
         "design": [
             ROOT / f"src/synthgym/analysis/page/page.{kind}" for kind in ("html", "css", "js")
         ],
     }
-    config = {"scale": SCALE, "tasks": tasks, "expert_tasks": tasks, "choice_tasks": {}}
-    return config, inputs
+    return {"scale": SCALE, "tasks": tasks, "expert_tasks": tasks}, inputs
+
+
+def of(inputs: Mapping[str, Iterable[Path]], *words: str) -> list[Path]:
+    """Those of the reports that have one of these words in their path."""
+    return [path for path in inputs["reports"] if any(word in str(path) for word in words)]
+
+
+def resummarise(numbers: Mapping[str, Any]) -> None:
+    """Put these numbers in place of the summary."""
+    write_json(RESULTS / "summary.json", numbers)
+    (RESULTS / "summary.md").write_text(summary_text.markdown(numbers), "utf-8")
 
 
 def html(
@@ -64,7 +70,7 @@ def html(
 ) -> str:
     """The text of the page, which is in `out`."""
     out.mkdir(exist_ok=True)
-    assert page.run(typed(config), inputs, out, out) == ["report.html"]
+    assert page.run(config, inputs, out, out) == ["report.html"]
     return (out / "report.html").read_text("utf-8")
 
 
@@ -77,42 +83,35 @@ def _figure(path: Path) -> Path:
 
 def _of_tables(place: Path, tasks: Mapping[str, Any]) -> None:
     """The manifest of a job on a task, by its place."""
-    parts = place.relative_to(RESULTS / "tasks").parts
-    task, environment, stage = parts[0], parts[1], "baseline" if parts[1] == "real" else parts[3]
-    name = (
-        "ppo" if parts[-1] == stage else parts[-1]
-    )  # whose environment it is, or whom it is about
-    agents = {name: {"name": name}}
-    config: dict[str, Any] = {"task": tasks[task], "agents": agents, stage: {"draws": 20}}
-    seed = -1 if environment == "real" else int(parts[2].removeprefix("seed"))
+    about = labels(str(place))
+    task, stage = about["experiment"], about["stage"]
+    name = about.get("agent") or about.get("trial") or "ppo"  # whom it is about, or was made with
+    config: dict[str, Any] = {"task": tasks[task], "agents": {name: {"name": name}}}
+    config[stage] = {"draws": 20}
+    if "seed" in about:
+        config["seed"] = int(about["seed"])
     made = {"environment.safetensors": CHECKSUM[task]} if stage == "metatrain" else {}
-    used = {f"{environment}/environment.safetensors": CHECKSUM[task]} if stage == "transfer" else {}
-    _manifest(place, stage, config | ({"seed": seed} if seed >= 0 else {}), made, used)
+    environment = place.parents[1] / "metatrain" / "environment.safetensors"
+    used = {environment: CHECKSUM[task]} if stage == "transfer" else {}
+    _manifest(place, stage, config, made, used)
 
 
 def _experts(tasks: Mapping[str, Any]) -> list[Path]:
     place = RESULTS / "expert_report"
-    cell: dict[str, Any] = {
-        "iqm": 1.0,
-        "low": 0.5,
-        "high": 1.5,
-        "mean": 1.0,
-        "median": 1.0,
-        "n": 3,
-        "steps": 1000,
-    }
-    cell |= {"episodes": 9.0, "test_episodes": 5, "published": None}
+    cell: dict[str, Any] = {"iqm": 1.0, "low": 0.5, "high": 1.5, "mean": 1.0, "median": 1.0, "n": 3}
+    cell |= {"steps": 1000, "episodes": 9.0, "test_episodes": 5, "published": None}
     numbers = {task: {"ppo": cell, "es": {**cell, "iqm": 0.7}} for task in tasks}
     about = {"scale": SCALE, "level": 0.95, "resamples": 100}
     table = experts.markdown({"about": about, "experts": numbers}, tasks)
-    _manifest(place, "experts", {"scale": SCALE, "expert_tasks": dict(tasks)})
+    read = []
     for task, agents in numbers.items():
         for agent in agents:
             config = {"seed": 0, "task": tasks[task], "agents": {agent: {"name": agent}}}
-            _manifest(RESULTS / "experts" / task / agent, "expert", config)
-    curves = _figure(place / "learning_curves.png")
+            read.append(RESULTS / "experts" / task / agent / "curves.parquet")
+            _manifest(read[-1].parent, "expert", config)
+    _manifest(place, "expert_report", {"scale": SCALE, "expert_tasks": dict(tasks)}, inputs=read)
     (place / "table.md").write_text(table, "utf-8")
-    return [place / "table.md", curves]
+    return [place / "table.md", _figure(place / "learning_curves.png")]
 
 
 def _manifest(
@@ -120,8 +119,9 @@ def _manifest(
     stage: str,
     config: Mapping[str, Any],
     outputs: Mapping[str, str] = {},
-    inputs: Mapping[str, str] = {},
+    inputs: Mapping[Path, str] | Iterable[Path] = (),
 ) -> None:
-    manifest = {"stage": stage, "config": config, "code": digest(stage), "inputs": inputs}
-    versions = {"jax": "0.1.2"}
-    write_json(place / "manifest.json", {**manifest, "outputs": outputs, "versions": versions})
+    checksums = inputs if isinstance(inputs, Mapping) else dict.fromkeys(inputs, "0" * 64)
+    manifest = {"stage": stage, "config": config, "code": digest(stage), "outputs": outputs}
+    manifest["inputs"] = {str(path): checksum for path, checksum in checksums.items()}
+    write_json(place / "manifest.json", {**manifest, "versions": {"jax": "0.1.2"}})

@@ -222,7 +222,8 @@ def test_expert_returns_of_tasks_are_those_of_the_committed_table() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["analysis.summary", "analysis.figures", "analysis.page", "plan.plan", "jobs.run"]
+    "module",
+    ["analysis.summary", "analysis.figures.tasks", "analysis.page", "plan.plan", "jobs.run"],
 )
 def test_starts_without_jax(module: str) -> None:
     code = f"import sys, synthgym.{module}; sys.exit('jax' in sys.modules)"

@@ -388,7 +388,7 @@ LOOKS = {  # what is looked into
 }
 REPORTS = {  # what is reported
     "figures": _report(
-        "figures",
+        "figures.tasks",
         "task",
         "/figures/{task}",
         "draw the figures of a task",
@@ -401,6 +401,7 @@ REPORTS = {  # what is reported
             "Histograms, one per quantity and environment",
         ),
         Figure("reward_surface", "Rewards", "Maps of reward over two of the observations"),
+        Figure("rollout", "An episode", "Traces of one episode per environment over its steps"),
         category="{task}",
         outputs=(),
         options=("task",),
@@ -594,9 +595,9 @@ STAGES: Mapping[str, Stage] = {
 }
 
 
-CAPTIONS = (  # of all pictures, also of an episode, which the page draws, and of the page itself
+CAPTIONS = (  # of all pictures, and of the page itself
     *dict.fromkeys(figure.explained for stage in STAGES.values() for figure in stage.figures),
-    *("rollout", "workflow"),
+    "workflow",
 )
 CONSTRAINTS = {  # what a wildcard of a place may stand for
     "scale": "[a-z]+",

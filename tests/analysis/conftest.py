@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthgym.analysis import files
+from synthgym.analysis.core.tables import read_runs
 
 CARTPOLE = {
     "name": "cartpole",
@@ -249,7 +249,7 @@ class World:
         paths: dict[str, list[Path]] = {}
 
         def save(table: pd.DataFrame, kind: str, *place: str) -> None:
-            path = results.joinpath("tasks", self.name, *place, f"{kind}.parquet")
+            path = results.joinpath("results/quick/tasks", self.name, *place, f"{kind}.parquet")
             path.parent.mkdir(parents=True, exist_ok=True)
             table.to_parquet(path)
             paths.setdefault(kind, []).append(path)
@@ -271,7 +271,7 @@ class World:
             save(self.values(environment, seed), "values", *at, "behaviour")
             save(self.surface(environment, seed), "surface", *at, "behaviour")
             save(self.rollout(environment, seed), "rollout", *at, "rollout", self.agents[0])
-        return paths
+        return {**paths, "rollouts": paths.pop("rollout")}
 
     def config(self, scale: str = "quick") -> dict[str, Any]:
         return {"scale": scale, "task": dict(self.task), "tasks": {self.name: dict(self.task)}}
@@ -307,7 +307,7 @@ def results_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Resu
     def results(name: str) -> Results:
         world = WORLDS[name]
         paths = world.write(tmp_path_factory.mktemp("results"))
-        return Results(world, paths, {kind: files.read(kind, paths[kind]) for kind in paths})
+        return Results(world, paths, {kind: read_runs(kind, paths[kind]) for kind in paths})
 
     return results
 

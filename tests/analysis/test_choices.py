@@ -35,7 +35,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Any:
             for value, level in values.items()
             for draw in range(4)
         ]
-        paths.append(out / f"seed{seed}.parquet")
+        place = out / f"results/quick/choices/cartpole/distilled/ppo/seed{seed}"
+        place.mkdir(parents=True)
+        paths.append(place / "choices.parquet")
         pd.DataFrame(rows).to_parquet(paths[-1])
     config = {"scale": "quick", "choice_tasks": {"cartpole": CARTPOLE}}
     names = choices.run(config, {"choices": paths}, out, out)

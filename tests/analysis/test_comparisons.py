@@ -41,6 +41,13 @@ SECTION: dict[str, Any] = {
             "expect": "equal",
         },
         {"says": "Better than real", "of": ["bandit"], "over": ["real"], "expect": "better"},
+        {
+            "says": "Most have one step",
+            "measure": "one_step_episodes",
+            "of": ["bandit", "mdp"],
+            "expect": "more_than",
+            "value": 0.8,
+        },
     ],
 }
 ENDS = {  # (arm, trial) -> environment -> returns of its agents
@@ -116,7 +123,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def numbers(written: Path) -> dict[str, Any]:
     summary: dict[str, Any] = json.loads((written / "summary.json").read_text())
     found: dict[str, Any] = summary["comparisons"]["lengths"]
-    return found
+    return found | {"claims": summary["claims"]}
 
 
 def test_returns_are_interquartile_means_of_the_last_test(numbers: dict[str, Any]) -> None:
@@ -160,15 +167,17 @@ def test_episodes_of_one_step_emerge(numbers: dict[str, Any]) -> None:
     assert (mdp["one_step_first"], mdp["one_step_last"]) == ([0.1, 0.1], [0.9, 0.9])
     assert mdp["length_last"] == [2.0, 2.0]
     claim = numbers["claims"][-1]
-    assert (claim["verdict"], claim["share"]["value"]) == ("holds", 0.9)
+    assert (claim["verdict"], claim["here"]) == ("holds", "90% [90%, 90%] from 2 environments")
 
 
 def test_claims_have_a_difference_and_a_verdict(numbers: dict[str, Any]) -> None:
     equal, better, _ = numbers["claims"]
-    assert equal["difference"]["value"] == 5.0  # 430 less 425
-    assert equal["share"]["value"] == pytest.approx(5 / 480, abs=1e-5)
+    assert equal["estimates"][0]["value"] == 5.0  # 430 less 425
+    assert equal["here"].startswith("+5.0 [")
+    assert "(+1% [" in equal["here"]  # 5 of 480
+    assert equal["here"].endswith("from 2 environments")
     assert equal["verdict"] == "holds"  # from 400 - 440 to 460 - 410, within a tenth of 480
-    assert better["difference"]["value"] == (430 - 60 + 300 - 90) / 2
+    assert better["estimates"][0]["value"] == (430 - 60 + 300 - 90) / 2
     assert better["verdict"] == "holds"
 
 

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from synthgym.analysis import experts
+from synthgym.analysis import experts, style
+from synthgym.analysis.figures.experts import learning_curves
 from synthgym.core.io import read_json
 
 TASKS: dict[str, Any] = {
@@ -96,7 +97,8 @@ def test_the_table_shows_what_is_published_solved_and_best(made: Any) -> None:
 
 def test_the_figure_has_a_panel_for_each_task(made: Any) -> None:
     curves = pd.concat([rows(*key, level)[0] for key, level in LEVELS.items()])
-    figure = experts.learning_curves(curves, TASKS, "smoke")
+    with style.applied():
+        figure = learning_curves(curves, TASKS, "smoke")
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles == ["CartPole-v1", "walker2d"]
     cartpole, walker = figure.axes

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from itertools import combinations, product
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,14 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from synthgym.analysis import figures, files, runs, style, summary
-from synthgym.analysis.figures import rollout
-from synthgym.analysis.statistics import estimate
+from synthgym.analysis import runs, style, summary
+from synthgym.analysis.core.statistics import estimate
+from synthgym.analysis.core.tables import read_runs
+from synthgym.analysis.figures import common, tasks
+from synthgym.stages import STAGES
 
-NAMES = ["meta_training", "returns", "effort", "behaviour", "reward_surface"]
+NAMES = [figure.name for figure in STAGES["figures"].figures]
 LAYOUTS = [
-    *product(["five environments", "negative returns, six dimensions, three actions"], ["rollout"]),
     *product(["five environments", "one environment"], NAMES),
     *product(["negative returns, six dimensions, three actions"], NAMES),
     *product(["nobody solved", "everyone at the cap"], ["returns", "effort"]),
@@ -28,18 +30,16 @@ LAYOUTS = [
 
 
 @cache
+def drawn(results: Any, solved: Any = "as it is") -> dict[str, Figure]:
+    """All figures of a task, by name."""
+    task = results.world.task if solved == "as it is" else {**results.world.task, "solved": solved}
+    trained_with = runs.meta_agents(results.tables["progress"])
+    given = {**results.tables, "trained_with": trained_with, "task": task, "scale": "quick"}
+    return common.draw("figures", vars(tasks), **given)
+
+
 def draw(results: Any, name: str) -> Figure:
-    tables = results.tables
-    trained_with = runs.meta_agents(tables["progress"])
-    arguments = {
-        "meta_training": (tables["progress"], tables["evaluations"]),
-        "returns": (tables["curves"], tables["episodes"], trained_with),
-        "effort": (tables["curves"], trained_with),
-        "behaviour": (tables["values"],),
-        "reward_surface": (tables["surface"],),
-        "rollout": (tables["rollout"],),
-    }[name]
-    return getattr(figures, name).draw(*arguments, task=results.world.task, scale="quick")
+    return drawn(results)[name]
 
 
 def texts(artist: Any) -> list[str]:
@@ -88,7 +88,7 @@ def test_run_writes_small_files_the_same_under_any_settings(
     for place, colour in ((tmp_path / "a", "white"), (tmp_path / "b", "red")):
         place.mkdir()
         with mpl.rc_context({"axes.facecolor": colour, "font.size": 20}):
-            names = figures.run(results.world.config(), results.paths, place, tmp_path)
+            names = tasks.run(results.world.config(), results.paths, place, tmp_path)
         assert sorted(names) == sorted(f"{name}.png" for name in NAMES)
         assert sorted(path.name for path in place.iterdir()) == sorted(names)
         written.append([(place / name).read_bytes() for name in names])
@@ -109,7 +109,7 @@ def test_few_agents_who_are_all_alike_can_be_drawn(tmp_path: Path, world_of: Any
         skill=-1.0,
         spread=0.0,
     )
-    names = figures.run(world.config(), world.write(tmp_path), tmp_path, tmp_path)
+    names = tasks.run(world.config(), world.write(tmp_path), tmp_path, tmp_path)
     assert all((tmp_path / name).is_file() for name in names)
 
 
@@ -121,15 +121,18 @@ def test_a_task_may_have_distilled_environments_only(
     for name in ("progress", "evaluations"):
         (path,) = results.paths[name]
         table = pd.read_parquet(path)
-        paths[name] = [tmp_path / "/".join(["tasks", *path.parts[path.parts.index("tasks") + 1 :]])]
+        paths[name] = [
+            tmp_path
+            / "/".join(["results/quick/tasks", *path.parts[path.parts.index("tasks") + 1 :]])
+        ]
         paths[name][0].parent.mkdir(parents=True, exist_ok=True)
         changed = table.assign(stage="distil", agent="") if name == "progress" else table.iloc[:0]
         changed.to_parquet(paths[name][0])
-    figures.run(results.world.config(), {**results.paths, **paths}, tmp_path, tmp_path)
+    tasks.run(results.world.config(), {**results.paths, **paths}, tmp_path, tmp_path)
     numbers = summary.summarise(
         "quick",
         {results.world.name: results.world.task},
-        **{name: files.read(name, {**results.paths, **paths}[name]) for name in summary.INPUTS},
+        {name: read_runs(name, {**results.paths, **paths}[name]) for name in summary.INPUTS},
     )
     entry = numbers["meta_training"][results.world.name]["bandit_ppo"]
     assert (entry["made"], entry["agents"], entry["mean_environment"]) == ("distilled", [], {})
@@ -138,7 +141,21 @@ def test_a_task_may_have_distilled_environments_only(
 def test_a_task_without_a_bandit_is_refused(results_of: Callable[[str], Any]) -> None:
     results = results_of("one environment")
     with pytest.raises(ValueError, match="no surface table"):
-        figures.run(results.world.config(), {**results.paths, "surface": []}, Path(), Path())
+        tasks.run(results.world.config(), {**results.paths, "surface": []}, Path(), Path())
+
+
+def test_each_row_of_the_table_is_a_figure_by_the_function_of_its_name() -> None:
+    modules = {
+        **{name: name.removesuffix("_report") + "s" for name in STAGES if name.endswith("_report")},
+        "transfer_report": "transfer",
+        "insight_report": "insight",
+        "search_report": "searches",
+        "figures": "tasks",
+    }
+    for stage, row in STAGES.items():
+        for figure in row.figures:
+            module = import_module(f"synthgym.analysis.figures.{modules[stage]}")
+            assert callable(getattr(module, figure.name.partition("_{")[0])), figure.name
 
 
 def test_an_environment_has_one_colour_at_every_scale() -> None:
@@ -166,7 +183,7 @@ def test_histograms_of_returns_end_where_returns_end(results_of: Callable[[str],
 def test_returns_show_the_numbers_of_the_summary(results_of: Callable[[str], Any]) -> None:
     results = results_of("negative returns, six dimensions, three actions")
     tables = {name: results.tables[name] for name in summary.INPUTS}
-    transfer = summary.summarise("quick", {"acrobot": results.world.task}, **tables)["transfer"]
+    transfer = summary.summarise("quick", {"acrobot": results.world.task}, tables)["transfer"]
     shown = panels(draw(results, "returns"))
     for row in transfer["acrobot"].values():
         for agent, numbers in row.items():
@@ -234,7 +251,7 @@ def test_histograms_of_behaviour_are_shares_in_common_bins() -> None:
         }
     )
     task = {"id": "Task", "observation_names": ["x"]}
-    figure = figures.behaviour.draw(values, task=task, scale="quick")
+    figure = tasks.behaviour(values, task=task, scale="quick")
     x, reward = figure.axes
     real, synthetic = (patch.get_data() for patch in x.patches)  # type: ignore[attr-defined]
     assert np.array_equal(real.edges, synthetic.edges)
@@ -257,7 +274,7 @@ def surface(rewards: list[list[float]]) -> pd.DataFrame:
 
 def test_surface_of_two_actions_is_their_difference_with_its_zero() -> None:
     table = surface([[1, 1, 1], [0, 1.5, 4]])
-    figure = figures.reward_surface.draw(table, task={"id": "Task"}, scale="quick")
+    figure = tasks.reward_surface(table, task={"id": "Task"}, scale="quick")
     axes, bar = figure.axes
     mesh, contour = axes.collections
     assert np.array_equal(np.asarray(mesh.get_array())[0], [-1, 0.5, 3])
@@ -268,14 +285,14 @@ def test_surface_of_two_actions_is_their_difference_with_its_zero() -> None:
 
 
 def test_surface_without_a_change_of_sign_has_no_zero() -> None:
-    figure = figures.reward_surface.draw(
+    figure = tasks.reward_surface(
         surface([[0, 0, 0], [1, 2, 3]]), task={"id": "Task"}, scale="quick"
     )
     assert len(figure.axes[0].collections) == 1
 
 
 def test_surface_of_a_bandit_that_learnt_nothing_can_be_drawn(tmp_path: Path) -> None:
-    figure = figures.reward_surface.draw(
+    figure = tasks.reward_surface(
         surface([[1, 1, 1], [1, 1, 1]]), task={"id": "Task"}, scale="quick"
     )
     style.save(figure, tmp_path / "flat.png")
@@ -284,7 +301,7 @@ def test_surface_of_a_bandit_that_learnt_nothing_can_be_drawn(tmp_path: Path) ->
 
 def test_surface_of_three_actions_is_the_best_and_its_lead() -> None:
     table = surface([[0, 5, 0], [1, 3, 0], [3, 0, 9]])
-    figure = figures.reward_surface.draw(table, task={"id": "Task"}, scale="quick")
+    figure = tasks.reward_surface(table, task={"id": "Task"}, scale="quick")
     best, lead = (axes.collections[0].get_array() for axes in figure.axes[:2])
     assert np.array_equal(np.asarray(best)[0], [2, 0, 2])
     assert np.array_equal(np.asarray(lead)[0], [2, 2, 9])
@@ -293,7 +310,7 @@ def test_surface_of_three_actions_is_the_best_and_its_lead() -> None:
 def test_surface_of_several_seeds_is_that_of_the_first() -> None:
     first = surface([[0, 0, 0], [1, 2, 3]])
     other = surface([[0, 0, 0], [9, 9, 9]]).assign(environment_seed=3)
-    figure = figures.reward_surface.draw(
+    figure = tasks.reward_surface(
         pd.concat([other, first], ignore_index=True), task={"id": "Task"}, scale="quick"
     )
     assert figure.axes[0].get_title(loc="left") == "bandit, seed 0"
@@ -304,16 +321,7 @@ def test_surface_of_several_seeds_is_that_of_the_first() -> None:
 def test_a_task_without_a_level_has_no_line_for_it(
     results_of: Callable[[str], Any], name: str
 ) -> None:
-    results = results_of("one environment")
-    tables = results.tables
-    trained_with = runs.meta_agents(tables["progress"])
-    arguments = {
-        "meta_training": (tables["progress"], tables["evaluations"]),
-        "returns": (tables["curves"], tables["episodes"], trained_with),
-        "effort": (tables["curves"], trained_with),
-    }[name]
-    task = {**results.world.task, "solved": None}
-    written = " ".join(texts(getattr(figures, name).draw(*arguments, task=task, scale="quick")))
+    written = " ".join(texts(drawn(results_of("one environment"), None)[name]))
     assert "solved (" not in written
     assert ("Nobody has agreed" in written.replace("\n", " ")) == (name == "effort")
 
@@ -326,7 +334,7 @@ def test_a_rollout_is_drawn_step_by_step_and_its_title_says_the_return() -> None
         for kind, values in kinds.items()
     )
     task = {"id": "Task-v1", "action": {"kind": "discrete"}}
-    figure = rollout.draw(steps.assign(environment="bandit", agent="ppo"), task, "quick")
+    figure = tasks.rollout(steps.assign(environment="bandit", agent="ppo"), task, "quick")
     observation, action, reward = (axes.lines[0] for axes in figure.axes)
     np.testing.assert_array_equal(observation.get_xydata(), [[0, 0], [1, 0.5], [2, 0.25]])
     np.testing.assert_array_equal(action.get_ydata(), [0, 1, 0])

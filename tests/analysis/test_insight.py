@@ -56,7 +56,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, table in tables.items():
         table.to_parquet(place / f"{name}.parquet")
         inputs[name] = [place / f"{name}.parquet"]
-    config = {"scale": "quick", "insight_tasks": {"cartpole": CARTPOLE}}
+    claims = [
+        {"says": "as good", "measure": "best_paid_less_trained", "expect": "no_worse"},
+        {"says": "symmetric", "measure": "mirrored", "expect": "at_least", "value": 0.9},
+    ]
+    config = {"scale": "quick", "insight_tasks": {"cartpole": CARTPOLE}, "claims": claims}
     assert insight.run(config, inputs, root, root) == ["summary.json", "table.md", "insight.png"]
     return root
 
@@ -75,11 +79,11 @@ def test_numbers_are_those_worked_out(made: Path) -> None:
 
 def test_claims_are_of_the_best_paid_action(made: Path) -> None:
     as_good, symmetric = json.loads((made / "summary.json").read_text())["claims"]
-    assert as_good["verdict"] == "in part: better"  # by 100 of 480
-    assert as_good["here"] == "return +100.0 [+100.0, +100.0]"
+    assert as_good["verdict"] == "holds"  # better by 100 of 480
+    assert as_good["here"] == "+100.0 [+100.0, +100.0] (+21% [+21%, +21%]) return"
     assert (symmetric["verdict"], symmetric["here"]) == (
         "holds",
-        "in the mirror 0.90 (at least 0.9)",
+        "0.90 [0.90, 0.90] in the mirror",
     )
 
 

@@ -12,8 +12,9 @@ from PIL import Image
 
 from synthgym.analysis import objectives
 
-CARTPOLE = {"id": "CartPole-v1", "solved": 475.0}
-PENDULUM = {"id": "Pendulum-v1", "solved": None}
+REFERENCE = {"random": 20.0, "expert": 500.0}
+CARTPOLE = {"id": "CartPole-v1", "solved": 475.0, "reference": REFERENCE}
+PENDULUM = {"id": "Pendulum-v1", "solved": None, "reference": REFERENCE}
 LEARNED = {
     "lpo_task": {"train": "real", "fitness": "real"},
     "lpo_bandit": {"train": "synthetic", "fitness": "real"},
@@ -24,6 +25,26 @@ PLAN = {
     "environment": "distilled",
     "learned": LEARNED,
     "tasks": {"cartpole": CARTPOLE, "pendulum": PENDULUM},
+    "claims": [
+        {
+            "says": "As good, and cheaper",
+            "of": ["lpo_bandit"],
+            "parts": [
+                {
+                    "measure": "return",
+                    "over": ["ppo"],
+                    "trials": ["cartpole"],
+                    "expect": "no_worse",
+                },
+                {
+                    "measure": "steps_ratio",
+                    "over": ["lpo_task"],
+                    "expect": "at_least",
+                    "value": 100,
+                },
+            ],
+        }
+    ],
 }
 CONFIG = {"scale": "quick", "objectives": PLAN}
 # Steps in the task per generation, and in which generation PPO is matched (evaluated every 2).
@@ -91,17 +112,21 @@ def everywhere(table: Callable[[str], pd.DataFrame]) -> pd.DataFrame:
 
 
 def write(out: Path) -> dict[str, list[Path]]:
-    paths: dict[str, list[Path]] = {"curves": [out / "curves.parquet"]}
+    results = out / "results/quick"
+    paths = {"curves": [results / "objectives/ppo/judged/cartpole/curves.parquet"]}
+    paths["curves"][0].parent.mkdir(parents=True)
     curves().to_parquet(paths["curves"][0])
     for name in LEARNED:
         for seed in (0, 1):
-            place = out / name / f"seed{seed}"
+            place = results / f"objectives/{name}/seed{seed}"
             place.mkdir(parents=True)
             tables = {"progress": progress(name), "evaluations": evaluations(name)}
             for kind, table in (tables | {"drift": surface()}).items():
                 paths.setdefault(kind, []).append(place / f"{kind}.parquet")
                 table.to_parquet(place / f"{kind}.parquet")
-    paths["environment"] = [out / "environment.parquet"]
+    place = results / "tasks/cartpole/distilled/seed0/distil"
+    place.mkdir(parents=True)
+    paths["environment"] = [place / "progress.parquet"]
     pd.DataFrame({"real_steps": [MADE - 100, 100]}).to_parquet(paths["environment"][0])
     return paths
 
@@ -110,7 +135,7 @@ def write(out: Path) -> dict[str, list[Path]]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Any:
     out = tmp_path_factory.mktemp("objectives")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(objectives, "RESAMPLES", 200)
+        patch.setattr(objectives, "NESTED", 200)
         names = objectives.run(CONFIG, write(out), out, out)
     assert names == ["summary.json", "table.md", "objective_learning.png", "drifts.png"]
     return out
@@ -169,17 +194,33 @@ def test_the_ratio_is_of_steps_in_the_task_and_nothing_is_divided_by_zero(number
 
 
 @pytest.mark.parametrize(
-    ("bandit", "per_generation", "word"),
-    [(500.0, 10, "holds"), (500.0, 100, "holds in part"), (300.0, 100, "does not hold")],
+    ("bandit", "per_generation", "verdict"),
+    [
+        (500.0, 10, "holds"),
+        (500.0, 100, "does not hold"),  # 20 times fewer steps
+        (300.0, 10, "does not hold"),
+        (443.5, 10, "undecided"),  # about a tenth of 480 below PPO's
+    ],
 )
-def test_the_verdict_asks_for_both(bandit: float, per_generation: int, word: str) -> None:
+def test_a_claim_asks_for_both(bandit: float, per_generation: int, verdict: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(PER_GENERATION, "lpo_bandit", per_generation)
-        patch.setattr(objectives, "RESAMPLES", 50)
+        patch.setattr(objectives, "NESTED", 50)
         made = (everywhere(progress), everywhere(evaluations))
         numbers = objectives.summarise("quick", PLAN, curves(bandit), *made, MADE)
-    assert numbers["verdict"]["word"] == word
-    assert f"The claim {word}: " in objectives.markdown(numbers, PLAN)
+    (claim,) = numbers["claims"]
+    assert claim["verdict"] == verdict
+    assert "times fewer steps" in claim["here"]
+
+
+def test_fewer_steps_are_undecided_where_a_search_never_matches_ppo() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(MATCHED, "lpo_bandit", None)
+        patch.setattr(objectives, "NESTED", 50)
+        made = (everywhere(progress), everywhere(evaluations))
+        (claim,) = objectives.summarise("quick", PLAN, curves(), *made, MADE)["claims"]
+    assert claim["verdict"] == "undecided"
+    assert claim["here"].endswith("not all searches match PPO")
 
 
 def test_the_table_begins_with_the_task_of_meta_training(made: Path) -> None:

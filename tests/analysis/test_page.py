@@ -14,7 +14,7 @@ import pages
 from synthgym.analysis import choices
 from synthgym.analysis.page import origins, text
 from synthgym.core.io import read_json, write_json
-from synthgym.jobs.provenance import STAGES, digest
+from synthgym.jobs.provenance import digest
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
 
@@ -79,17 +79,17 @@ def rows(reader: Reader) -> list[str]:
 
 def test_every_figure_is_there_with_a_title_and_its_caption(given: Any) -> None:
     reader = Reader(pages.html(*given))
-    drawn = [*given[1]["figures"], *given[1]["experts"][1:]]
+    drawn = pages.of(given[1], ".png")
     shown = {there["src"]: there for there, _ in reader.all("img")}
     for path in drawn:
         source = f"data:image/png;base64,{b64encode(path.read_bytes()).decode()}"
         assert (shown[source]["width"], shown[source]["height"]) == ("60", "40")
         assert shown[source]["alt"]
     figures = reader.all("figure")
-    assert len(figures) == len(shown) == len(drawn) + 1  # a rollout is drawn for the page
+    assert len(figures) == len(shown) == len(drawn)
     captions = [inside for _, inside in reader.all("figcaption")]
     assert len(captions) == len(figures)
-    of_tasks = {path.stem for path in drawn} | {"rollout", "experts"}  # other reports: not here
+    of_tasks = {path.stem for path in drawn} | {"experts"}  # other reports: not here
     for path in given[1]["captions"]:
         if path.stem in of_tasks:
             first = re.split(r"\{\{", path.read_text())[0].replace("``", "")
@@ -98,9 +98,9 @@ def test_every_figure_is_there_with_a_title_and_its_caption(given: Any) -> None:
 
 def test_the_headline_numbers_are_those_of_the_summary(given: Any) -> None:
     reader = Reader(pages.html(*given))
-    said = read_json(given[1]["summary"][0])["transfer"]["cartpole"]
+    numbers = read_json(pages.RESULTS / "summary.json")["transfer"]["cartpole"]
     for environment in ("real", "bandit_ppo"):
-        for cell in said[environment].values():
+        for cell in numbers[environment].values():
             value, interval = f"{cell['iqm']:,.1f}", f"[{cell['low']:,.1f}, {cell['high']:,.1f}]"
             dagger = " †" if cell.get("unseen") else ""
             assert any(f"{value} {interval}{dagger}" in row for row in rows(reader))
@@ -111,12 +111,11 @@ def test_the_headline_numbers_are_those_of_the_summary(given: Any) -> None:
 
 def test_agents_of_another_library_are_shown_and_can_be_chosen(given: Any) -> None:
     config, inputs = given
-    path = inputs["summary"][0]
-    numbers = read_json(path)
+    numbers = read_json(pages.RESULTS / "summary.json")
     cell = {**numbers["transfer"]["cartpole"]["bandit_ppo"]["ppo"], "iqm": 431.7, "n": 5}
     cell |= {"environments": 1, "unseen": True}
     numbers["clients"]["cartpole"] = {"bandit_ppo": {"sb3_a2c": cell}}
-    write_json(path, numbers)
+    pages.resummarise(numbers)
     place = pages.RESULTS / "clients/cartpole/bandit_ppo/sb3_a2c/seed0"
     about = {"seed": 0, "task": config["tasks"]["cartpole"], "clients": {"agent": "sb3_a2c"}}
     write_json(
@@ -124,6 +123,9 @@ def test_agents_of_another_library_are_shown_and_can_be_chosen(given: Any) -> No
         {"stage": "clients", "config": about, "code": "2" * 16, "inputs": {}},
     )
     inputs["manifests"].append(place / "manifest.json")
+    of_summary = read_json(pages.RESULTS / "manifest.json")
+    of_summary["inputs"][str(place / "curves.parquet")] = "0" * 64
+    write_json(pages.RESULTS / "manifest.json", of_summary)
     reader = Reader(pages.html(config, inputs))
     (line,) = [row for row in rows(reader) if row.startswith("clients")]
     assert line.startswith(f"clients bandit_ppo sb3_a2c 0 {'2' * 16}")
@@ -140,10 +142,10 @@ def test_what_solves_is_counted_at_a_glance(
     config, inputs = pages.make([results_of("everyone at the cap").world])
     reader = Reader(pages.html(config, inputs))
     assert "CartPole-v1 475 2 of 2 2 of 2" in rows(reader)
-    numbers = read_json(inputs["summary"][0])
+    numbers = read_json(pages.RESULTS / "summary.json")
     numbers["transfer"]["cartpole"]["bandit_dqn"]["ppo"]["iqm"] = 474.9
     numbers["real_at_equal_steps"]["cartpole"]["real"] = {}
-    write_json(inputs["summary"][0], numbers)
+    pages.resummarise(numbers)
     assert "CartPole-v1 475 1 of 2" in rows(Reader(pages.html(config, inputs)))
 
 
@@ -213,34 +215,47 @@ def test_jobs_that_differ_by_their_seed_are_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     _, inputs = pages.make([results_of("five environments").world])
-    of = origins.read(inputs["manifests"], STAGES)
-    (entry,) = [
-        e for e in of.of("cartpole") if (e.stage, e.environment) == ("metatrain", "mdp_ppo")
-    ]
+    of = origins.read(inputs["manifests"])
+    (entry,) = [e for e in of.entries if (e.stage, e.environment) == ("metatrain", "mdp_ppo")]
     assert (entry.seeds, entry.code) == ([0, 1], digest("metatrain"))
     assert entry.place == "results/quick/tasks/cartpole/mdp_ppo/seed*/metatrain"
     other = pages.RESULTS / "tasks/cartpole/mdp_ppo/seed1/metatrain/manifest.json"
     write_json(other, {**read_json(other), "code": "0" * 16})
-    apart = origins.read(inputs["manifests"], STAGES)
+    apart = origins.read(inputs["manifests"])
     assert len(apart.entries) == len(of.entries) + 1
     assert apart.at(other.parent).code == "0" * 16
 
 
 def test_what_is_missing_is_said(given: Any) -> None:
     config, inputs = given
-    html = pages.html(config, {**inputs, "experts": [], "rollouts": [], "figures": []})
-    for said in (
-        "This scale trains no experts in the real tasks.",
-        "This scale varies no choices in distilling.",
-        "This scale meta-trains no objectives.",
-        "This scale studies no transforms of scores.",
-        "This scale searches for no settings.",
-        "No figures of this task are among the results.",
-        "No episode of an agent was recorded.",
-    ):
-        assert said in html
+    html = pages.html(config, {**inputs, "reports": pages.of(inputs, "summary.")})
+    (missing,) = re.findall(r"Not computed at this scale: (.*)\.", html)
+    assert {"experts", "distillation", "objectives", "score transforms"} <= set(missing.split(", "))
+    assert "No figures of this task are among the results." in html
     assert "<figure" not in html
-    assert "No figures" not in pages.html(config, inputs)
+    html = pages.html(config, inputs)
+    assert "No figures" not in html
+    assert "experts" not in re.findall(r"Not computed at this scale: (.*)\.", html)[0].split(", ")
+
+
+def test_each_job_is_listed_once_with_its_task_or_report(given: Any) -> None:
+    reader = Reader(pages.html(*given))
+    places = [row.split(" ")[-1] for row in rows(reader) if "results/" in row]
+    assert len(places) == len(set(places)) + 1  # the summary: with all tasks, and by itself
+    listed = {there["id"]: inside for there, inside in reader.all("details") if "id" in there}
+    assert "results/quick/figures/cartpole" in listed["provenance-task-cartpole"]
+    assert "results/quick/experts/cartpole/es" in listed["provenance-expert_report"]
+
+
+def test_adopted_results_say_by_which_code_they_were_computed(given: Any) -> None:
+    path = pages.RESULTS / "figures/cartpole/manifest.json"
+    adopted = [{"code": "3" * 16, "commit": "abcdef0123456789", "date": "2024-05-06"}]
+    write_json(path, {**read_json(path), "adopted": adopted})
+    reader = Reader(pages.html(*given))
+    words = f"{digest('figures')}, computed by the code of abcdef012345, adopted on 2024-05-06"
+    captions = [inside for _, inside in reader.all("figcaption") if words in inside]
+    assert len(captions) == len(pages.of(given[1], "figures/"))
+    assert any(words in row for row in rows(reader) if row.startswith("figures"))
 
 
 def test_a_task_without_a_reward_surface_has_no_figure_of_one(given: Any) -> None:
@@ -271,7 +286,7 @@ def test_choices_are_a_table_per_task_and_agent(given: Any) -> None:
     }
     write_json(place / "manifest.json", {"stage": "choice_report", "config": {}, "code": "1" * 16})
     (place / "table.md").write_text(choices.markdown(numbers, config["tasks"]), "utf-8")
-    inputs["choices"] = [place / "table.md"]
+    inputs["reports"].append(place / "table.md")
     inputs["manifests"].append(place / "manifest.json")
     reader = Reader(pages.html(config, inputs))
     for agent, value in (("ppo", "0.5"), ("dqn", "1.0")):
@@ -287,9 +302,10 @@ def test_a_figure_without_caption_or_title_is_refused(given: Any) -> None:
     without = [path for path in inputs["captions"] if path.stem != "returns"]
     with pytest.raises(ValueError, match=r"returns has no caption: write workflow/report/returns"):
         pages.html(config, {**inputs, "captions": without})
-    new = inputs["figures"][0].rename(inputs["figures"][0].with_name("new.png"))
+    old = pages.of(inputs, "figures/")[0]
+    new = old.rename(old.with_name("new.png"))
     with pytest.raises(ValueError, match=r"new\.png is a figure without a title"):
-        pages.html(config, {**inputs, "figures": [*inputs["figures"][1:], new]})
+        pages.html(config, {**inputs, "reports": [*pages.of(inputs, "summary."), new]})
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"stage": "transfer"}'])

@@ -164,7 +164,7 @@ def test_a_task_and_an_agent_are_chosen_by_keyboard_and_kept_in_the_address(
 def test_a_choice_with_nothing_to_show_says_so(opened: Callable[..., Chrome]) -> None:
     driver = opened(hash_="task=cartpole&agent=es")  # an expert, judged in no environment
     assert "CartPole-v1" not in shown(driver, "main h2")
-    experts = "#experts ~ .part"
+    experts = "#expert_report ~ .part"
     assert len(shown(driver, f"{experts} tbody tr")) == 1
     assert shown(driver, f"{experts} .nothing") == []
     driver = opened(hash_="agent=dqn")  # the other way round

@@ -3,7 +3,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from synthgym.analysis import files, runs
+from synthgym.analysis import runs
+from synthgym.analysis.core.tables import place, read_runs
 
 
 def curve(environment: str, steps: list[int], returns: list[float], draw: int = 0) -> pd.DataFrame:
@@ -77,22 +78,22 @@ def test_environments_are_made_by_the_stages_in_their_progress() -> None:
     ],
 )
 def test_place_of_a_table(path: str, expected: tuple[str, str, int]) -> None:
-    assert files.place(Path(path)) == expected
+    assert place(Path(path)) == expected
 
 
 def test_a_table_of_no_job_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"progress\.parquet is not below"):
-        files.place(Path("somewhere/progress.parquet"))
+    with pytest.raises(ValueError, match=r"progress\.parquet is in no directory"):
+        place(Path("somewhere/progress.parquet"))
 
 
 def test_read_says_where_rows_come_from_and_leaves_out_empty_tables(tmp_path: Path) -> None:
     paths = []
     for name, rows in (("b", [3]), ("a", [1, 2]), ("c", [])):
-        path = tmp_path / f"tasks/cartpole/{name}/seed1/metatrain/progress.parquet"
+        path = tmp_path / f"results/smoke/tasks/cartpole/{name}/seed1/metatrain/progress.parquet"
         path.parent.mkdir(parents=True)
         pd.DataFrame({"generation": rows}).to_parquet(path)
         paths.append(path)
-    table = files.read("progress", paths)
+    table = read_runs("progress", paths)
     assert table["generation"].tolist() == [1, 2, 3]
     assert table["environment"].tolist() == ["a", "a", "b"]
     assert table["environment_seed"].tolist() == [1, 1, 1]
@@ -100,4 +101,4 @@ def test_read_says_where_rows_come_from_and_leaves_out_empty_tables(tmp_path: Pa
 
 def test_no_table_at_all_is_refused() -> None:
     with pytest.raises(ValueError, match="no surface table"):
-        files.read("surface", [])
+        read_runs("surface", [])

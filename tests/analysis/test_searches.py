@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from synthgym.analysis import searches
-from synthgym.analysis.figures import search as figure
+from synthgym.analysis.figures import searches as figure
 
 SPACE = {
     "meta.sigma": {"log_uniform": [0.01, 1.0]},
@@ -77,8 +77,9 @@ def made(path: Path, table: pd.DataFrame, share: float | None = 0.25) -> Path:
         "importance": [place / "importance.json"],
         "comparison": [place / "comparison/comparison.parquet"],
     }
-    config = {"scale": "quick", "searches": {"cartpole_v0": {"se": PLAN}}}
-    assert searches.run(config, inputs, path, path) == searches.OUTPUTS
+    claim = {"says": "better", "measure": "best_less_default", "expect": "better"}
+    config = {"scale": "quick", "searches": {"cartpole_v0": {"se": PLAN}}, "claims": [claim]}
+    assert searches.run(config, inputs, path, path) == ["summary.json", "table.md", "search.png"]
     return path
 
 
@@ -109,9 +110,9 @@ def test_what_the_search_found_and_took(tmp_path: Path) -> None:
     ("table", "difference", "verdict", "words"),
     [
         # best: 55 and 65, default: 15 and 25; the extremes of a resample: 55 - 25 and 65 - 15
-        (compared(60.0, 20.0, 5.0), (40, 30, 50), "better", "beats the default"),
-        (compared(20.0, 60.0, 5.0), (-40, -50, -30), "worse", "is worse than the default"),
-        (compared(60.0, 50.0, 10.0), (10, -10, 30), "not told apart", "cannot be told apart"),
+        (compared(60.0, 20.0, 5.0), (40, 30, 50), "holds", "beats the default"),
+        (compared(20.0, 60.0, 5.0), (-40, -50, -30), "does not hold", "does not beat"),
+        (compared(60.0, 50.0, 10.0), (10, -10, 30), "undecided", "cannot be told apart"),
     ],
 )
 def test_the_verdict_is_that_of_the_interval(
@@ -119,6 +120,8 @@ def test_the_verdict_is_that_of_the_interval(
 ) -> None:
     path = made(tmp_path, table)
     of = numbers(path)["compared"]
+    (claim,) = json.loads((path / "summary.json").read_text())["claims"]
+    assert (claim["task"], claim["search"], claim["verdict"]) == ("cartpole_v0", "se", verdict)
     assert tuple(of["difference"][key] for key in ("value", "low", "high")) == difference
     assert (of["verdict"], of["seeds"], of["agents"]) == (verdict, 2, 4)
     text = (path / "table.md").read_text()
@@ -132,7 +135,7 @@ def test_where_the_plans_own_settings_are_the_best_there_is_nothing_to_compare()
     importance = {"budget": 1, "configurations": 3, "shares": shares}
     of = {"trials": trials(), "best": own, "importance": importance}
     found = searches.summarise(PLAN, {**of, "comparison": compared(60.0, 60.0, 5.0)})
-    assert found["compared"]["verdict"] == "the same"
+    assert found["same"]
     sentence = searches.sentence(found, PLAN)
     assert "none of 3 configurations did better" in sentence
     assert "60.0 [55.0, 65.0]" in sentence

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from synthgym.analysis import statistics
-from synthgym.analysis.statistics import (
+from synthgym.analysis.core import statistics
+from synthgym.analysis.core.statistics import (
     bootstrap_interval,
     difference,
     estimate,

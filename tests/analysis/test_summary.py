@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from synthgym.analysis import report, runs, summary
-from synthgym.analysis.statistics import estimate
+from synthgym.analysis import runs, summary, summary_text
+from synthgym.analysis.core.statistics import estimate
 
 FLAT = {"environment_seed": 0, "agent": "ppo", "hp_learning_rate": 0.1}
 
@@ -17,7 +17,7 @@ FLAT = {"environment_seed": 0, "agent": "ppo", "hp_learning_rate": 0.1}
 def summarise(results: Any) -> dict[str, Any]:
     config = results.world.config()
     tables = {name: results.tables[name] for name in summary.INPUTS}
-    return summary.summarise(config["scale"], config["tasks"], **tables)
+    return summary.summarise(config["scale"], config["tasks"], tables)
 
 
 def numbers_in(value: Any) -> list[Mapping[str, Any]]:
@@ -163,12 +163,38 @@ def test_an_environment_pays_after_as_many_agents_as_save_what_it_took() -> None
         ],
         ignore_index=True,
     )
-    assert summary.break_even(curves, {"bandit": 6000.0}) == {
+    better = {("bandit", "ppo"), ("bandit", "dqn")}
+    assert summary.break_even(curves, {"bandit": 6000.0}, better) == {
         "bandit": {
             "ppo": {"saved": 200, "agents": 30.0, "at_most": False},
             "dqn": {"saved": 300, "agents": 20.0, "at_most": True},
         }
     }
+    undecided = summary.break_even(curves, {"bandit": 6000.0}, {("bandit", "ppo")})["bandit"]["dqn"]
+    assert undecided["agents"] is None
+    assert summary_text.pays(undecided) == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("returns", "real", "pays"),
+    [
+        ([-726, -595, -584], [-665, -618, -601], "undecided"),  # no better than the task
+        ([-500, -400, -350], [-665, -618, -601], "20"),
+    ],
+)
+def test_noise_is_not_sold_as_payback(returns: list[int], real: list[int], pays: str) -> None:
+    curves = pd.DataFrame(
+        {"environment": name, "agent": "ppo", "draw": draw, "step": step, "return_": value}
+        | FLAT
+        | {"episode": 1, "environment_seed": -1 if name == "real" else 0}
+        for name, values, steps in (("toy", returns, [100]), ("real", real, [100, 300]))
+        for draw, value in enumerate(values)
+        for step in steps
+    )
+    transfer = {"toy": {"ppo": summary._returns(curves[curves["environment"] == "toy"])}}
+    better = summary.better_than_real(transfer, summary.returns_at_equal_steps(curves))
+    numbers = summary.break_even(curves, {"toy": 6000.0}, better)["toy"]["ppo"]
+    assert summary_text.pays(numbers).removeprefix("≤ ") == pays
 
 
 def test_differences_are_between_ways_of_making_an_environment() -> None:
@@ -212,7 +238,7 @@ def test_a_task_of_the_plan_without_tables_is_refused(results_of: Callable[[str]
     results = results_of("one environment")
     tables = {name: results.tables[name] for name in summary.INPUTS}
     with pytest.raises(ValueError, match="acrobot is in the plan"):
-        summary.summarise("quick", {"acrobot": results.world.task}, **tables)
+        summary.summarise("quick", {"acrobot": results.world.task}, tables)
 
 
 def test_run_writes_the_same_bytes_twice(results_of: Callable[[str], Any], tmp_path: Path) -> None:
@@ -298,7 +324,7 @@ def test_markdown_of_a_small_summary() -> None:
     none = {"iqm": None, "low": None, "high": None, "n": 0, "of": 20}
     for experiment in ("steps_to_solve", "episodes_to_solve"):
         small[experiment] = {"cartpole": {"bandit_ppo": {"ppo": few, "dqn": none}}}
-    lines = [" ".join(line.split()) for line in report.markdown(small).splitlines()]
+    lines = [" ".join(line.split()) for line in summary_text.markdown(small).splitlines()]
     assert "| trained in | dqn | ppo |" in lines
     bold = "**480.0** [450.0, 500.0]"
     assert (
@@ -322,15 +348,15 @@ def test_markdown_of_a_small_summary() -> None:
     assert published in lines  # and nothing of SAC, which is not judged here
     assert f"| `distilled` (distilled): 10,000 steps | | {bold} † |" in lines
     difference = "| ppo | `distilled` (distilled) | `bandit_ppo` (meta-trained with ppo) | 12.3"
-    assert f"{difference} [1.0, 20.0] | better | 123 |" in lines
-    assert f"{difference} [1.0, 20.0] | better * | 123 |" in lines  # from one seed
-    text = report.markdown(small)
+    assert f"{difference} [1.0, 20.0] | holds | 123 |" in lines
+    assert f"{difference} [1.0, 20.0] | holds * | 123 |" in lines  # from one seed
+    text = summary_text.markdown(small)
     assert "n = 20 agents per cell" in text
     assert "95% interval" in text
 
 
 def test_n_is_in_the_cells_where_it_differs(results_of: Callable[[str], Any]) -> None:
-    table = report.returns_table(summarise(results_of("five environments")), "cartpole")
+    table = summary_text.returns_table(summarise(results_of("five environments")), "cartpole")
     assert "n = 8 to 16 agents per cell" in table
     assert "(n = 8)" in table
     assert "(n = 16)" in table
@@ -343,12 +369,12 @@ def test_a_task_may_have_no_return_at_which_it_counts_as_solved(
     config = results.world.config()
     tables = {name: results.tables[name] for name in summary.INPUTS}
     open_ended = {"cartpole": {**config["tasks"]["cartpole"], "solved": None}}
-    numbers = summary.summarise("quick", open_ended, **tables)
+    numbers = summary.summarise("quick", open_ended, tables)
     assert numbers["steps_to_solve"]["cartpole"]["bandit_ppo"]["ppo"]["n"] == 0
     assert numbers["transfer"] == summarise(results)["transfer"]
-    text = report.markdown(numbers)
-    assert "Nobody has agreed from which return" in text
-    assert "**" not in report.returns_table(numbers, "cartpole")
+    text = summary_text.markdown(numbers)
+    assert "There is no agreed return" in text
+    assert "**" not in summary_text.returns_table(numbers, "cartpole")
     assert "inf" not in text.replace("interquartile", "")
 
 
@@ -366,7 +392,7 @@ def test_agents_of_another_library_have_a_table_of_their_own(
     results = results_of("five environments")
     config, clients = results.world.config(), of_another_library(results)
     tables = {name: results.tables[name] for name in summary.INPUTS}
-    numbers = summary.summarise("quick", config["tasks"], **tables, **clients)
+    numbers = summary.summarise("quick", config["tasks"], tables | clients)
     ours = summarise(results)
     assert ours["clients"] == {"cartpole": {}}
     assert {**numbers, "clients": {}} == {**ours, "clients": {}}  # nothing of ours changes
@@ -383,13 +409,13 @@ def test_agents_of_another_library_have_a_table_of_their_own(
         for c in row.values()
         if place != "real"
     )
-    table = report.clients_table(numbers, "cartpole")
+    table = summary_text.clients_table(numbers, "cartpole")
     assert "| trained in | sb3_dqn | sb3_ppo |" in " ".join(table.split())
     assert "n = 8 to 16 agents per cell" in table
     assert "(meta-training seeds: 2)" in table
     assert f"**{cell['iqm']:,.1f}** [{cell['low']:,.1f}, {cell['high']:,.1f}] (n = 16) †" in table
-    assert "### Agents of another library" in report.markdown(numbers)
-    assert "another library" not in report.markdown(ours)
+    assert "### Agents of another library" in summary_text.markdown(numbers)
+    assert "another library" not in summary_text.markdown(ours)
 
 
 def test_tables_of_another_library_need_not_be_there(

@@ -9,12 +9,19 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from synthgym.analysis import statistics, transfer, transfer_text
+from synthgym.analysis import transfer, transfer_text
+from synthgym.analysis.core import statistics
+from synthgym.analysis.core.verdict import Evidence, judge
 from synthgym.analysis.page import text
 from synthgym.analysis.steps import RESAMPLES, Line, line, ratio
 from synthgym.core.io import read_json
 
 FIGURES = ["transfer_profiles.png", "transfer_improvement.png", "transfer_efficiency.png"]
+CLAIMS = [
+    {"says": "unseen", "measure": "unseen_less_seen", "expect": "no_worse", "margin": 0},
+    {"says": "published", "measure": "bandit_less_published", "expect": "no_worse", "margin": 0},
+    {"says": "fewer", "measure": "times_more_steps", "settings": "real", **transfer.FEWER},
+]
 REFERENCE = {"cartpole": {"random": 20.0, "expert": 500.0}, "acrobot": {"random": -500.0}}
 
 
@@ -77,7 +84,7 @@ def test_the_ratio_is_of_the_first_steps_at_the_return_of_the_end() -> None:
         "low": 10,
         "high": 10,
         "bound": "",
-        "fewer": True,
+        "sure_low": 10,
         "steps": 20,
         "real_steps": 200,
     }
@@ -86,10 +93,12 @@ def test_the_ratio_is_of_the_first_steps_at_the_return_of_the_end() -> None:
 def test_the_ratio_is_a_bound_where_agents_in_the_task_never_get_there() -> None:
     found = ratio(flat([10, 20], [5, 8]), flat([10, 20], [1, 7]))
     assert (found["value"], found["low"], found["high"]) == (1, 1, None)
-    assert (found["bound"], found["fewer"]) == ("≥", True)  # more than 20 steps for 20
+    assert (found["bound"], found["sure_low"]) == ("≥", None)  # more than 20 steps for 20
+    assert Evidence(transfer.sure(found)).judge(transfer.FEWER) == "holds"
     assert transfer_text.times(found) == "≥ 1 [1, never]"
     at_once = ratio(flat([10, 20], [5, 8]), flat([5, 20], [8, 9]))
-    assert (at_once["value"], at_once["bound"], at_once["fewer"]) == (0.25, "≤", False)
+    assert (at_once["value"], at_once["bound"]) == (0.25, "≤")
+    assert Evidence(transfer.sure(at_once)).judge(transfer.FEWER) == "does not hold"
 
 
 def test_low_is_the_least_where_some_resamples_never_get_there() -> None:
@@ -166,7 +175,7 @@ def made(
     expert = expert[expert["draw"] < 4].assign(return_=450.0)
     expert.to_parquet(out / "expert.parquet")
     inputs["expert_curves"] = [out / "expert.parquet"]
-    config = {"scale": "quick", "tasks": tasks}
+    config = {"scale": "quick", "tasks": tasks, "claims": CLAIMS}
     assert transfer.run(config, inputs, out, out) == ["summary.json", "table.md", *FIGURES]
     return out, config, inputs
 
@@ -196,9 +205,19 @@ def test_published_is_beside_the_best_bandit(made: Any) -> None:
     table = numbers["transfer"]["cartpole"]
     best = max(table[name]["ppo"]["value"] for name in ("bandit_ppo", "bandit_dqn", "bandit_all"))
     assert (cell["value"], cell["of"], cell["published"]) == (best, 3, 498.7)
-    assert cell["met"] == (best >= 498.7)
-    claim = next(c for c in numbers["claims"] if c["claim"].startswith("Bandits reach"))
-    assert claim["verdict"] == ("holds" if cell["met"] else "does not hold")
+    claim = next(c for c in numbers["claims"] if c["claim"] == "published")
+    low, high = (round(cell[bound] - 498.7, 1) for bound in ("low", "high"))
+    assert claim["estimates"][0]["low"] == low
+    assert claim["verdict"] == (
+        "holds" if low >= 0 else "undecided" if high >= 0 else "does not hold"
+    )
+
+
+def test_claims_are_on_all_bandits_and_agents(made: Any) -> None:
+    unseen, _, fewer = read_json(made[0] / "summary.json")["claims"]
+    assert len(unseen["estimates"]) == 4
+    assert "`mdp_ppo`: " in unseen["here"]
+    assert len(fewer["estimates"]) == 8  # four bandits, two agents
 
 
 def test_the_table_is_for_the_page_and_figures_are_wide(made: Any) -> None:
@@ -223,16 +242,29 @@ def test_a_scale_without_experts_and_one_environment_has_it_too(
     assert [(e["better"], e["than"]) for e in numbers["improvement"]] == [("bandit_ppo", "real")]
 
 
-def test_claims_say_whether_the_interval_is_on_one_side() -> None:
-    def verdict(low: float, high: float) -> str:
-        e = {"environment": "e", "tasks": ["t"], "one_seed": False, "value": low}
-        summary = {
-            "unseen": [{**e, "low": low, "high": high}],
-            "published": [],
-            "efficiency": {},
-        }
-        return next(transfer.claims(summary))["verdict"]
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(0.0, 0.2, "holds"), (-0.1, 0.2, "undecided"), (-0.2, -0.1, "does not hold")],
+)
+def test_claims_say_whether_the_interval_is_on_one_side(
+    low: float, high: float, verdict: str
+) -> None:
+    e = {"environment": "e", "tasks": ["t"], "one_seed": False, "value": low}
+    summary = {"unseen": [{**e, "low": low, "high": high}]}
+    (claim,) = judge(CLAIMS[:1], transfer.measures(summary))
+    assert claim["verdict"] == verdict
 
-    assert verdict(0.0, 0.2) == "holds"
-    assert verdict(-0.1, 0.2) == "within chance"
-    assert verdict(-0.2, -0.1) == "does not hold"
+
+def test_steps_that_are_never_enough_are_more() -> None:
+    """An end of a range at infinity is never open: NEVER is more than any number."""
+    e = {"value": None, "low": None, "high": None}
+    assert Evidence(e).judge(transfer.FEWER) == "holds"
+    assert Evidence({**e, "low": 0.5}).judge(transfer.FEWER) == "undecided"
+
+
+def test_an_environment_pays_where_agents_surely_need_more_steps_in_the_task(made: Any) -> None:
+    numbers = read_json(made[0] / "summary.json")
+    for name, agents in numbers["break_even"]["cartpole"].items():
+        ratio_of_steps = numbers["efficiency"]["cartpole"][name]["ppo"]["tuned"]
+        sure = transfer.sure(ratio_of_steps)["low"]
+        assert (agents["ppo"]["agents"] is not None) == (sure is None or sure > 1)

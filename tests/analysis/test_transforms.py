@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 from synthgym.analysis import style, transforms
+from synthgym.analysis.figures import transforms as figures
+from synthgym.analysis.figures.transforms import ORDER
 
 TASK = {
     "id": "EmptyRoom22",
@@ -16,6 +18,22 @@ TASK = {
     "generations": 50,
     "population": 16,
     "sigma": 0.1,
+    "claims": [
+        {
+            "says": "Best transform",
+            "measure": "score",
+            "of": ["all_better_2"],
+            "over": ["linear", "rank"],
+            "expect": "better",
+        },
+        {
+            "says": "Best step",
+            "measure": "score_of_steps",
+            "of": ["all_better_2"],
+            "steps": [0.3, 1.0],
+            "expect": "better",
+        },
+    ],
 }
 TASKS = {"empty_room": TASK}
 
@@ -90,11 +108,11 @@ def test_a_difference_is_paired_by_seed() -> None:
     [
         ([0, 0, 0], [10, 10, 10], "holds", "holds"),
         ([10, 10, 10], [0, 0, 0], "holds", "does not hold"),
-        ([40, 45, 40], [40, 50, 35], "does not hold", "is undecided"),
-        ([20, 5, 5], [40, 40, 50], "is undecided", "holds"),  # ahead with seed 1 only
+        ([40, 45, 40], [40, 50, 35], "does not hold", "undecided"),
+        ([20, 5, 5], [40, 40, 50], "undecided", "holds"),  # ahead with seed 1 only
     ],
 )
-def test_the_verdict_is_about_both_parts_of_the_claim(
+def test_claims_are_about_the_transform_and_its_step(
     inside: list[int], outside: list[int], of_transform: str, of_step: str
 ) -> None:
     """Linear solves after 26 generations, 0.48."""
@@ -108,27 +126,28 @@ def test_the_verdict_is_about_both_parts_of_the_claim(
             ("all_better_2", True, 10.0): outside * 4,
         }
     )
-    verdict = numbers(table)["verdict"]
-    few = numbers(table[table["seed"] < 9])["verdict"]
-    assert (few["transform"], few["step"]) == ("is undecided", "is undecided")
-    assert (verdict["transform"], verdict["step"]) == (of_transform, of_step)
-    assert f"is the best transform {of_transform} here" in verdict["sentence"]
-    assert f"is one of 0.3 to 1 {of_step} here" in verdict["sentence"]
-    assert "with the best of the others, linear, 0.480" in verdict["sentence"]
+    claims = transforms.summarise("probe", TASKS, table)["claims"]
+    few = transforms.summarise("probe", TASKS, table[table["seed"] < 9])["claims"]
+    assert [claim["verdict"] for claim in few] == ["undecided", "undecided"]
+    assert [claim["verdict"] for claim in claims] == [of_transform, of_step]
+    assert claims[0]["here"].startswith("mirrored, all better 2 less linear: ")
+    assert claims[1]["here"].startswith("mirrored, step 1 less 10: ")
 
 
 def test_without_anything_to_compare_there_is_no_verdict() -> None:
     one = TABLE[TABLE["transform"] == "linear"]
-    assert numbers(one)["verdict"]["transform"] == "not asked"
+    assert transforms.summarise("probe", TASKS, one)["claims"] == []
 
 
 def test_the_report_is_written_whole(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
-    cells = product(transforms.ORDER, [True, False], [0.01, 0.1, 1.0, 10.0])
+    cells = product(ORDER, [True, False], [0.01, 0.1, 1.0, 10.0])
     table = runs({cell: generator.integers(0, 51, size=4).tolist() for cell in cells})
-    table.to_parquet(tmp_path / "runs.parquet")
+    path = tmp_path / "results/probe/transforms/empty_room/runs.parquet"
+    path.parent.mkdir(parents=True)
+    table.to_parquet(path)
     config = {"scale": "probe", "transform_tasks": TASKS}
-    written = transforms.run(config, {"runs": [tmp_path / "runs.parquet"]}, tmp_path, tmp_path)
+    written = transforms.run(config, {"runs": [path]}, tmp_path, tmp_path)
     assert [(tmp_path / name).exists() for name in written] == [True] * 3
     lines = (tmp_path / "table.md").read_text().splitlines()
     assert "## EmptyRoom22, q_learning" in lines
@@ -138,11 +157,11 @@ def test_the_report_is_written_whole(tmp_path: Path) -> None:
 
 
 def test_the_figure_has_a_panel_per_transform_and_a_line_for_each_way() -> None:
-    cells = product(transforms.ORDER, [True, False], [0.1, 1.0])
+    cells = product(ORDER, [True, False], [0.1, 1.0])
     table = runs({cell: [5, 50] for cell in cells})
     summary = transforms.summarise("probe", TASKS, table)
-    drawn = transforms.figure(summary, TASKS, "probe")
     with style.applied():
+        drawn = figures.transforms(summary, TASKS, "probe")
         drawn.canvas.draw_idle()
     titles = [axes.get_title(loc="left") for axes in drawn.axes]
     assert titles[2:4] == ["NES", "NES unnormalised"]

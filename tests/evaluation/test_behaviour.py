@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthgym.analysis import files, style
-from synthgym.analysis.figures import reward_surface
+from synthgym.analysis import style
+from synthgym.analysis.core.tables import read_runs
+from synthgym.analysis.figures.reward_surface import reward_surface
 from synthgym.core.io import write_table
 from synthgym.core.settings import typed
 from synthgym.evaluation import behaviour
@@ -98,9 +99,9 @@ def test_a_task_that_names_no_two_observations_has_no_surface(recorded: Any, tmp
     task = typed({**config.task, "surface": []})
     rows = behaviour.surface(env, task, np.zeros((5, 4)))
     assert (len(rows), list(rows)) == (0, list(recorded[3]))
-    place = tmp_path / "tasks/cartpole/some_env/seed1/behaviour/surface.parquet"
+    place = tmp_path / "results/smoke/tasks/cartpole/some_env/seed1/behaviour/surface.parquet"
     write_table(place, rows)
-    table = files.read("surface", [place])
-    figure = reward_surface.draw(table, task={"id": "Task"}, scale="quick")
+    table = read_runs("surface", [place])
+    figure = reward_surface(table, task={"id": "Task"}, scale="quick")
     style.save(figure, tmp_path / "reward_surface.png")
     assert (tmp_path / "reward_surface.png").stat().st_size > 1000

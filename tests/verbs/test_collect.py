@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from synthgym.analysis.statistics import estimate
+from synthgym.analysis.core.statistics import estimate
 from synthgym.core.io import read_json
 from synthgym.plan.plan import Plan
 from synthgym.verbs.collect import collect, index

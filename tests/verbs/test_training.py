@@ -17,7 +17,7 @@ from PIL import Image, ImageSequence
 from probes import section
 from synthgym.__main__ import main
 from synthgym.agents import base as agents
-from synthgym.analysis.statistics import estimate
+from synthgym.analysis.core.statistics import estimate
 from synthgym.core import checkpoint
 from synthgym.core.rng import root, stream
 from synthgym.tasks import base as tasks

@@ -1,31 +1,22 @@
-"""Which choices in distilling matter, and how few contexts suffice? Table, figure, numbers."""
+"""Choices in distilling: which ones matter, how few contexts suffice. Table, figure, numbers."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from tabulate import tabulate
 
-from synthgym.analysis import runs, style
-from synthgym.analysis.statistics import LEVEL, estimate
-from synthgym.analysis.style import styled
-from synthgym.analysis.summary import rounded
-from synthgym.core.io import atomic, read_table, write_json
+from synthgym.analysis import runs
+from synthgym.analysis.core import report
+from synthgym.analysis.core.estimate import Numbers, number, rounded, written
+from synthgym.analysis.core.statistics import LEVEL, estimate
+from synthgym.analysis.core.tables import read, table
+from synthgym.analysis.figures import choices as figures
+from synthgym.analysis.figures.choices import CHOICES, order
+from synthgym.analysis.figures.common import draw
 
-Numbers = dict[str, Any]
 Tasks = Mapping[str, Mapping[str, Any]]
-CHOICES = {  # name -> what the figure calls it
-    "noise": "context noise (sd)",
-    "exploration": "random actions (share)",
-    "indifferent": "indifferent contexts (share)",
-    "reward": "reward",
-    "initial_states": "contexts in the table",
-    "teacher": "teacher's steps (share)",
-}
 
 
 def run(
@@ -35,20 +26,17 @@ def run(
 
     config: `scale` and `choice_tasks` ({task config name: its section}). inputs: `choices`.
     """
-    tables = [read_table(path) for path in sorted(inputs["choices"])]
-    table = pd.concat(tables, ignore_index=True)
-    numbers = summarise(config["scale"], config["choice_tasks"], table)
-    write_json(out / "summary.json", numbers)
-    with atomic(out / "table.md") as path:
-        path.write_text(markdown(numbers, config["choice_tasks"]), encoding="utf-8")
-    style.save(figure(table, config["choice_tasks"], config["scale"]), out / "choices.png")
-    return ["summary.json", "table.md", "choices.png"]
+    scale, tasks = config["scale"], config["choice_tasks"]
+    agents = read(inputs["choices"])
+    numbers = summarise(scale, tasks, agents)
+    drawn = draw("choice_report", vars(figures), table=agents, tasks=tasks, scale=scale)
+    return report.write(out, numbers, markdown(numbers, tasks), drawn)
 
 
-def summarise(scale: str, tasks: Tasks, table: pd.DataFrame) -> Numbers:
+def summarise(scale: str, tasks: Tasks, agents: pd.DataFrame) -> Numbers:
     """{task: {agent: {choice: {value: numbers}}}}, and the smallest table that solves."""
     summary: Numbers = {"about": {"scale": scale, "level": LEVEL}, "choices": {}, "fewest": {}}
-    for (task, agent), rows in runs.by(table, "task", "agent"):
+    for (task, agent), rows in runs.by(agents, "task", "agent"):
         cells: Numbers = {}
         for (choice, value), chosen in runs.by(rows, "choice", "value"):
             numbers = asdict(estimate(chosen["return_"], chosen["environment_seed"]))
@@ -89,7 +77,7 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
                     f"{tasks[task]['solved']:g}: {smallest}; such that it does in all larger ones "
                     f"too: {safe}."
                 )
-    return "\n\n".join(parts) + "\n"
+    return report.document(*parts)
 
 
 def _table(cells: Numbers) -> str:
@@ -97,61 +85,12 @@ def _table(cells: Numbers) -> str:
         {
             "choice": CHOICES[choice],
             "value": value,
-            "return": f"{cell['iqm']:,.1f} [{cell['low']:,.1f}, {cell['high']:,.1f}]",
-            "mean": f"{cell['mean']:,.1f}",
+            "return": written(cell, point="iqm"),
+            "mean": number(cell["mean"]),
             "n": cell["n"],
-            "teacher": f"{cell['teacher']:,.1f}",
+            "teacher": number(cell["teacher"]),
         }
         for choice in CHOICES
-        for value, cell in sorted(cells.get(choice, {}).items(), key=lambda item: _order(item[0]))
+        for value, cell in sorted(cells.get(choice, {}).items(), key=lambda item: order(item[0]))
     ]
-    return tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True)
-
-
-@styled
-def figure(table: pd.DataFrame, tasks: Tasks, scale: str) -> Figure:
-    """Return on the real task over the values of each choice: a row per task, a line per agent."""
-    names = sorted(map(str, table["task"].unique()))
-    drawn = style.blank(1.1 + 1.7 * len(names))
-    panels = drawn.subplots(len(names), len(CHOICES), squeeze=False, sharey="row")
-    look = style.lines(map(str, table["agent"].unique()))
-    for row, task in zip(panels, names, strict=True):
-        for axes, choice in zip(row, CHOICES, strict=True):
-            here = table[(table["task"] == task) & (table["choice"] == choice)]
-            values = sorted(map(str, here["value"].unique()), key=_order)
-            for (agent,), rows in runs.by(here, "agent"):
-                estimates = [
-                    estimate(chosen["return_"], chosen["environment_seed"], resamples=1_000)
-                    for chosen in (rows[rows["value"] == value] for value in values)
-                ]
-                iqm = [e.iqm for e in estimates]
-                reach = [[e.iqm - e.low for e in estimates], [e.high - e.iqm for e in estimates]]
-                points = axes.errorbar(
-                    range(len(values)), iqm, reach, fmt="o", ms=3, color=look[agent]["color"]
-                )
-                points.set_label(agent)
-                along = [i for i, value in enumerate(values) if np.isfinite(_order(value)[0])]
-                axes.plot(along, [iqm[i] for i in along], **look[agent])
-            if tasks[task]["solved"] is not None:
-                axes.axhline(tasks[task]["solved"], color="black", ls="--", lw=0.9)
-            words = [value.replace("_", " ") for value in values]
-            turned = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
-            axes.set_xticks(range(len(values)), words, fontsize=6, **turned)
-            axes.margins(x=0.12)
-            if task == names[-1]:
-                axes.set_xlabel(CHOICES[choice], fontsize=6.5)
-        row[0].set_ylabel(f"{tasks[task]['id']}\nreturn per episode")
-    handles, labels = panels[0][0].get_legend_handles_labels()
-    n = table.groupby(["task", "agent", "choice", "value"]).size()
-    count = f"n = {n.min()}" if n.min() == n.max() else f"n = {n.min()} to {n.max()}"
-    title = f"Interquartile mean of {count} agents, {LEVEL:.0%} interval; dashed: solved."
-    drawn.legend(handles, labels, loc="outside lower left", ncols=5, title=title, alignment="left")
-    drawn.suptitle(f"Choices in distilling, scale “{scale}”", x=0.01, ha="left")
-    return drawn
-
-
-def _order(value: str) -> tuple[float, str]:
-    try:
-        return float(value), ""
-    except ValueError:
-        return float("inf"), value
+    return table(rows)

@@ -1,32 +1,39 @@
-"""Does it matter how an environment is made, or who is trained in it? Numbers and verdicts.
+"""Does it matter how an environment is made, or who is trained in it?
 
 After Liesen et al. 2024 (inner loop, bandits or MDPs, what is unseen, curriculum, latent
-distribution, population), of whose experiments no numbers are known, and beyond them. A verdict is
-on a claim that stands in the plan.
+distribution, population), of whose experiments no numbers are known, and beyond them. Claims
+stand in the plan.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from tabulate import tabulate
 
-from synthgym.analysis import learning, style, verdicts
+from synthgym.analysis.core.estimate import (
+    GAIN,
+    SHARE,
+    Numbers,
+    counted,
+    estimate,
+    rounded,
+    written,
+)
+from synthgym.analysis.core.report import claims, document, write
+from synthgym.analysis.core.statistics import LEVEL, NESTED, SEED, interquartile_mean
+from synthgym.analysis.core.tables import REAL, read, table
+from synthgym.analysis.core.verdict import Claim, Evidence, judge, span_of
 from synthgym.analysis.figures import comparisons as figures
-from synthgym.analysis.files import REAL
-from synthgym.analysis.learning import Numbers
-from synthgym.analysis.statistics import LEVEL, SEED, interquartile_mean
-from synthgym.analysis.summary import rounded
-from synthgym.core.io import atomic, read_table, write_json
+from synthgym.analysis.figures.common import draw
 
 Comparisons = Mapping[str, Mapping[str, Any]]
 Cell = tuple[str, str]  # arm, trial
-RESAMPLES = 2_000
-COSTS = ("seconds", "real_steps", "synthetic_steps", "updates")
+Cells = Mapping[Cell, Sequence[np.ndarray]]  # of finished agents a vector per environment
+COSTS = ("real_steps", "synthetic_steps", "updates", "seconds")
 EPISODES, ONE_STEP = "synthetic_episodes", "one_step_episodes"  # in the training of candidates
-MOST = 0.8  # of the episodes, as published
 LATE = 0.2  # share of the generations, at the beginning and at the end, in which these are counted
 
 
@@ -38,61 +45,53 @@ def run(
     config: `scale` and `comparisons` ({name: question, task, arms, trials, claims}).
     """
     scale, comparisons = config["scale"], config["comparisons"]
-    names = ("progress", "plan_progress", "evaluations", "curves", "real_curves")
-    tables = {name: read(inputs.get(name, ()), comparisons) for name in names}
-    curves = pd.concat([tables["curves"], tables["real_curves"]], ignore_index=True)
-    progress = pd.concat([tables["progress"], tables["plan_progress"]], ignore_index=True)
-    numbers = rounded(summarise(scale, comparisons, curves, progress))
-    write_json(out / "summary.json", numbers)
-    with atomic(out / "table.md") as path:
-        path.write_text(markdown(numbers, comparisons), encoding="utf-8")
-    drawn = []
-    for name, section in comparisons.items():
-        evaluations = tables["evaluations"]
-        fitness, costs = (
-            table[table["comparison"] == name] if len(table) else table
-            for table in (evaluations, progress)
-        )
-        figure = figures.draw(section, numbers["comparisons"][name], fitness, costs, scale)
-        drawn.append(f"comparison_{name}.png")
-        style.save(figure, out / drawn[-1])
-    return ["summary.json", "table.md", *drawn]
+
+    def both(*kinds: str) -> pd.DataFrame:
+        paths = [path for kind in kinds for path in inputs.get(kind, ())]
+        return placed(read(paths, "family", "experiment", "arm", "seed", "trial"), comparisons)
+
+    curves, evaluations = both("curves", "real_curves"), both("evaluations")
+    progress = both("progress", "plan_progress")
+    numbers = summarise(scale, comparisons, curves, progress)
+    drawn = draw(
+        "comparison_report",
+        vars(figures),
+        comparisons=comparisons,
+        numbers=numbers,
+        evaluations=evaluations,
+        progress=progress,
+        scale=scale,
+    )
+    return write(out, numbers, markdown(numbers, comparisons), drawn)
 
 
-def read(paths: Iterable[Path], comparisons: Comparisons) -> pd.DataFrame:
-    """Tables, with columns comparison, arm; of environments seed, of studies trial.
+def placed(rows: pd.DataFrame, comparisons: Comparisons) -> pd.DataFrame:
+    """The rows of each comparison, with its name as a column.
 
-    A table of an environment of the plan is there once for each comparison that takes part of it.
+    Those of an environment of the plan are there once for each comparison that takes part of it.
     """
-    tables = []
-    for path in sorted(paths):
-        table, parts = read_table(path), path.parts
-        if "comparisons" in parts:
-            at = parts.index("comparisons")
-            name, arm, below = parts[at + 1 : at + 4]
-            about: dict[str, Any] = {"comparison": name, "arm": arm}
-            if below.startswith("seed"):
-                about["seed"] = int(below.removeprefix("seed"))
-            else:
-                about["trial"] = parts[-2]
-            tables.append(table.assign(**about))
-            continue
-        task, arm, seed = parts[parts.index("tasks") + 1 :][:3]
-        tables += [
-            table.assign(comparison=name, arm=arm, seed=int(seed.removeprefix("seed")))
-            for name, section in comparisons.items()
-            if section["task"]["name"] == task
-            and arm in section["arms"]
-            and arm not in section["made"]
-        ]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+    if rows.empty:
+        return rows
+    own = rows["family"] == "comparisons"
+    parts = []
+    for name, section in comparisons.items():
+        of_plan = rows["arm"].isin(set(section["arms"]) - set(section["made"])) & ~own
+        named = (own & (rows["experiment"] == name)) | (
+            of_plan & (rows["experiment"] == section["task"]["name"])
+        )
+        parts.append(rows[named].assign(comparison=name))
+    return pd.concat(parts, ignore_index=True)
 
 
 def summarise(
-    scale: str, comparisons: Comparisons, curves: pd.DataFrame, progress: pd.DataFrame
+    scale: str,
+    comparisons: Comparisons,
+    curves: pd.DataFrame,
+    progress: pd.DataFrame,
 ) -> Numbers:
-    """Of each comparison: returns of each arm in each trial, costs of each arm, claims."""
-    summary: Numbers = {"about": {"scale": scale, "level": LEVEL}, "comparisons": {}}
+    """Of each comparison: returns of each arm in each trial, costs of each arm; and the claims."""
+    about = {"scale": scale, "level": LEVEL}
+    summary: Numbers = {"about": about, "comparisons": {}, "claims": []}
     for name, section in comparisons.items():
         cells, diverged = cells_of(curves[curves["comparison"] == name])
         costs = progress[progress["comparison"] == name] if len(progress) else progress
@@ -101,9 +100,13 @@ def summarise(
             "returns": returns(cells, section),
             "diverged": sum(diverged.values()),
             "making": made,
-            "claims": [claim(of, cells, section) for of in section["claims"]] + emergence(made),
         }
-    return summary
+        measures = {
+            "return": partial(_difference, cells, section),
+            "one_step_episodes": partial(_one_step, made),
+        }
+        summary["claims"] += judge(section["claims"], measures, comparison=f"`{name}`")
+    return rounded(summary)
 
 
 def cells_of(curves: pd.DataFrame) -> tuple[dict[Cell, list[np.ndarray]], dict[Cell, int]]:
@@ -125,11 +128,11 @@ def cells_of(curves: pd.DataFrame) -> tuple[dict[Cell, list[np.ndarray]], dict[C
     return cells, diverged
 
 
-def returns(cells: Mapping[Cell, Sequence[np.ndarray]], section: Mapping[str, Any]) -> Numbers:
+def returns(cells: Cells, section: Mapping[str, Any]) -> Numbers:
     """{trial: {arm: interquartile mean with interval, numbers of environments and agents}}."""
     return {
         trial: {
-            arm: learning.estimate(
+            arm: estimate(
                 float(interquartile_mean(np.concatenate(cells[arm, trial]))),
                 resampled({(arm, trial): cells[arm, trial]})[arm, trial],
             )
@@ -144,8 +147,8 @@ def returns(cells: Mapping[Cell, Sequence[np.ndarray]], section: Mapping[str, An
     }
 
 
-def resampled(cells: Mapping[Cell, Sequence[np.ndarray]]) -> dict[Cell, np.ndarray]:
-    """Interquartile mean of each cell, RESAMPLES times.
+def resampled(cells: Cells) -> dict[Cell, np.ndarray]:
+    """Interquartile mean of each cell, NESTED times.
 
     Environments are drawn with replacement, the same for all trials of an arm, and agents in each.
     With one environment, or in the task, only agents are.
@@ -157,9 +160,9 @@ def resampled(cells: Mapping[Cell, Sequence[np.ndarray]]) -> dict[Cell, np.ndarr
         values = np.stack(runs)  # all environments have as many agents
         number, agents = values.shape
         if arm not in chosen:
-            chosen[arm] = generator.integers(number, size=(RESAMPLES, number, 1))
-        which = generator.integers(agents, size=(RESAMPLES, number, agents))
-        drawn = values[chosen[arm], which].reshape(RESAMPLES, -1)
+            chosen[arm] = generator.integers(number, size=(NESTED, number, 1))
+        which = generator.integers(agents, size=(NESTED, number, agents))
+        drawn = values[chosen[arm], which].reshape(NESTED, -1)
         found[arm, trial] = np.asarray(interquartile_mean(drawn))
     return found
 
@@ -189,69 +192,38 @@ def making(progress: pd.DataFrame, section: Mapping[str, Any]) -> dict[str, Numb
     return arms
 
 
-def claim(
-    of: Mapping[str, Any],
-    cells: Mapping[Cell, Sequence[np.ndarray]],
-    section: Mapping[str, Any],
-) -> Numbers:
-    """What comes of a claim: the difference of two means over cells, and a verdict.
-
-    The difference is in return, and in units of what is between random actions and the best agent.
-    """
-    trials = of.get("trials") or list(section["trials"])
-    here = _chosen(cells, of["of"], trials)
-    others = _chosen(cells, of["over"], of.get("over_trials") or trials)
-    samples = resampled({cell: cells[cell] for cell in dict.fromkeys((*here, *others))})
+def _difference(cells: Cells, section: Mapping[str, Any], claim: Claim) -> Iterator[Evidence]:
+    """The difference of two means over cells, in return."""
+    trials = claim.get("trials") or list(section["trials"])
+    ours = _chosen(cells, claim["of"], trials)
+    others = _chosen(cells, claim["over"], claim.get("over_trials") or trials)
+    if not ours or not others:
+        return
+    samples = resampled({cell: cells[cell] for cell in dict.fromkeys((*ours, *others))})
     points = {cell: interquartile_mean(np.concatenate(cells[cell])) for cell in samples}
-    difference = learning.estimate(
-        float(np.mean([points[c] for c in here]) - np.mean([points[c] for c in others])),
-        np.mean([samples[c] for c in here], 0) - np.mean([samples[c] for c in others], 0),
+    difference = estimate(
+        float(np.mean([points[c] for c in ours]) - np.mean([points[c] for c in others])),
+        np.mean([samples[c] for c in ours], 0) - np.mean([samples[c] for c in others], 0),
     )
-    span = verdicts.span_of(section["task"])
-    verdict = (
-        verdicts.better(difference)
-        if of["expect"] == "better"
-        else verdicts.equal(difference, span)
-    )
-    share = {key: value / span for key, value in difference.items()} if span else None
-    return {
-        "says": of["says"],
-        "expect": of["expect"],
-        "verdict": verdict,
-        "difference": difference,
-        "share": share,
-        "environments": min(len(cells[c]) for c in samples if c[0] != REAL),
-    }
+    fewest = min(len(cells[cell]) for cell in samples if cell[0] != REAL)
+    note = f"from {fewest} environment{'s' * (fewest > 1)}"
+    yield Evidence(difference, GAIN, unit=span_of(section["task"]), note=note)
 
 
-def emergence(table: Mapping[str, Numbers]) -> list[Numbers]:
-    """Whether bandits emerge where episodes could be longer: a claim on each arm of MDPs."""
-    found = []
+def _one_step(made: Mapping[str, Numbers], claim: Claim) -> Iterator[Evidence]:
+    """The share of training episodes with one step in the last generations: bandits emerge."""
     generator = np.random.default_rng(SEED)
-    for arm, numbers in table.items():
-        if "one_step_last" in numbers:
+    for arm, numbers in made.items():
+        if arm in claim["of"] and "one_step_last" in numbers:
             shares = np.array(numbers["one_step_last"])
-            chosen = generator.integers(len(shares), size=(RESAMPLES, len(shares)))
-            share = learning.estimate(float(shares.mean()), shares[chosen].mean(1))
-            beyond = {key: value - MOST for key, value in share.items()}
-            found.append(
-                {
-                    "says": f"In {arm} most episodes come to have one step (published: more than "
-                    f"{MOST:.0%})",
-                    "expect": "better",
-                    "verdict": verdicts.better(beyond),
-                    "difference": None,
-                    "share": share,
-                    "environments": len(shares),
-                }
-            )
-    return found
+            chosen = generator.integers(len(shares), size=(NESTED, len(shares)))
+            share = estimate(float(shares.mean()), shares[chosen].mean(1))
+            yield Evidence(share, SHARE, note=f"from {len(shares)} environments")
 
 
 def _chosen(cells: Iterable[Cell], arms: Iterable[str], trials: Iterable[str]) -> list[Cell]:
-    wanted = [(arm, trial) for arm in arms for trial in trials]
-    there = set(cells)
-    return [cell for cell in wanted if cell in there]
+    known = set(cells)
+    return [(arm, trial) for arm in arms for trial in trials if (arm, trial) in known]
 
 
 def markdown(numbers: Numbers, comparisons: Comparisons) -> str:
@@ -263,85 +235,59 @@ def markdown(numbers: Numbers, comparisons: Comparisons) -> str:
         "interval] of agents that were trained in environments made in different ways, or in the "
         "task (`real`). Intervals resample environments, and agents within each; with one "
         "environment, or in the task, agents only. From the few environments that there are they "
-        "are too narrow. A claim stands in the plan; `equal`: the "
-        f"interval of the difference is within {verdicts.MARGIN:.0%} of what is between random "
-        "actions and the best agent known, which is what `share` is of; `better`: it is above "
-        "zero. Of Liesen et al. 2024, who did the same experiments, no numbers are known but for "
-        "the share of episodes with one step (more than 80 % in MDPs); settings are ours.",
-        "## Claims",
-        tabulate(
-            [
-                {
-                    "comparison": f"`{name}`",
-                    "claim": of["says"],
-                    "verdict": of["verdict"],
-                    "difference in return": _interval(of["difference"]),
-                    "share": _percent(of["share"], of["difference"] is not None),
-                    "environments": of["environments"],
-                }
-                for name in comparisons
-                for of in numbers["comparisons"][name]["claims"]
-            ],
-            headers="keys",
-            tablefmt="pipe",
-            disable_numparse=True,
-        ),
+        "are too narrow. Claims are on differences in return. Of Liesen et al. 2024, who did the "
+        "same experiments, no numbers are known but for the share of episodes with one step (more "
+        "than 80 % in MDPs); settings are ours.",
+        claims(numbers["claims"]),
     ]
     for name, section in comparisons.items():
-        mine = numbers["comparisons"][name]
+        found, solved = numbers["comparisons"][name], section["task"]["solved"]
+        threshold = "" if solved is None else f", solved from {solved}"
         parts += [
             f"## {section['about']}",
-            f"`{name}`, {section['task']['id']}, solved from {section['task']['solved']}."
-            if section["task"]["solved"] is not None
-            else f"`{name}`, {section['task']['id']}.",
-            _returns_table(mine["returns"], section),
-            *(
-                [f"{mine['diverged']} agents diverged, and count as the worst of all."]
-                if mine["diverged"]
-                else []
-            ),
-            _making_table(mine["making"], section),
+            f"`{name}`, {section['task']['id']}{threshold}.",
+            _returns_table(found["returns"], section),
+            f"{found['diverged']} agents diverged, and count as the worst of all."
+            if found["diverged"]
+            else "",
+            _making_table(found["making"], section),
         ]
-    return "\n\n".join(parts) + "\n"
+    return document(*parts)
 
 
-def _returns_table(table: Mapping[str, Numbers], section: Mapping[str, Any]) -> str:
+def _returns_table(found: Mapping[str, Numbers], section: Mapping[str, Any]) -> str:
     rows = []
     for arm in (REAL, *section["arms"]):
         row = {"trained in": "the task" if arm == REAL else f"`{arm}`"}
-        for trial, of in table.items():
-            if arm not in of:
-                row[f"{trial} ({section['trials'][trial]['agent']})"] = ""
-                continue
-            n = of[arm]
-            unseen = arm != REAL and section["trials"][trial]["agent"] not in section["agents"][arm]
-            row[f"{trial} ({section['trials'][trial]['agent']})"] = (
-                f"{_interval(n)}{' †' if unseen else ''}, {n['steps']:,} steps"
+        for trial, arms in found.items():
+            agent = section["trials"][trial]["agent"]
+            unseen = arm != REAL and agent not in section["agents"][arm]
+            row[f"{trial} ({agent})"] = (
+                f"{written(arms[arm])}{' †' if unseen else ''}, {arms[arm]['steps']:,} steps"
+                if arm in arms
+                else ""
             )
-        counts = [of[arm] for of in table.values() if arm in of]
+        counts = [arms[arm] for arms in found.values() if arm in arms]
         row["environments, agents"] = " or ".join(
             dict.fromkeys(f"{n['environments']}, {n['agents']}" for n in counts)
         )
         rows.append(row)
-    text = tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True)
+    text = table(rows)
     if "†" not in text:
         return text
     return f"{text}\n\n† this algorithm took no part in the making of these environments."
 
 
-def _making_table(table: Mapping[str, Numbers], section: Mapping[str, Any]) -> str:
+def _making_table(made: Mapping[str, Numbers], section: Mapping[str, Any]) -> str:
     rows = []
-    of_mdps = any("one_step_last" in n for n in table.values())
-    for arm, n in table.items():
+    of_mdps = any("one_step_last" in n for n in made.values())
+    for arm, n in made.items():
         row = {
             "arm": f"`{arm}`",
             "made with": ", ".join(section["agents"][arm]) or "a teacher",
             "environments": n["environments"],
             "generations": f"{n['generations']:g}",
-            "real steps": f"{n['real_steps']:,.0f}",
-            "synthetic steps": f"{n['synthetic_steps']:,.0f}",
-            "updates": f"{n['updates']:,.0f}",
-            "seconds": f"{n['seconds']:,.0f}",
+            **counted(n, *COSTS),
         }
         if of_mdps:
             row["one step"] = ""
@@ -356,15 +302,4 @@ def _making_table(table: Mapping[str, Numbers], section: Mapping[str, Any]) -> s
             " one step: share of the training episodes, in the first and in the last "
             f"{LATE:.0%} of the generations."
         )
-    return f"{note}\n\n{tabulate(rows, headers='keys', tablefmt='pipe', disable_numparse=True)}"
-
-
-def _interval(e: Mapping[str, float] | None) -> str:
-    return "" if e is None else f"{e['value']:,.1f} [{e['low']:,.1f}, {e['high']:,.1f}]"
-
-
-def _percent(e: Mapping[str, float] | None, signed: bool) -> str:
-    if e is None:
-        return ""
-    how = "+.0%" if signed else ".0%"
-    return f"{e['value']:{how}} [{e['low']:{how}}, {e['high']:{how}}]"
+    return f"{note}\n\n{table(rows)}"

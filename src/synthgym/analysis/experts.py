@@ -1,4 +1,4 @@
-"""How good is each agent in each real task, with the settings tuned for it? Table, figure, numbers.
+"""Agents in the real tasks, with the settings tuned for each. Table, figure, numbers.
 
 The reference for everything that is trained in synthetic environments: returns beside those
 published, and learning curves.
@@ -10,20 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from tabulate import tabulate
 
-from synthgym.analysis import files, runs, style
-from synthgym.analysis.statistics import LEVEL, RESAMPLES, estimate
-from synthgym.analysis.style import styled
-from synthgym.analysis.summary import rounded
-from synthgym.core.io import atomic, write_json
+from synthgym.analysis import runs
+from synthgym.analysis.core import report
+from synthgym.analysis.core.estimate import COUNT, Numbers, bold, given, number, rounded
+from synthgym.analysis.core.statistics import LEVEL, RESAMPLES, estimate
+from synthgym.analysis.core.tables import read_runs, table
+from synthgym.analysis.figures import experts as figures
+from synthgym.analysis.figures.common import draw
 
-Numbers = dict[str, Any]
 Tasks = Mapping[str, Mapping[str, Any]]
-COLUMNS = 3  # panels of the figure
 
 
 def run(
@@ -35,13 +31,10 @@ def run(
     `episodes` of the experts.
     """
     scale, tasks = config["scale"], config["expert_tasks"]
-    curves, episodes = (files.read(name, inputs[name]) for name in ("curves", "episodes"))
+    curves, episodes = (read_runs(name, inputs[name]) for name in ("curves", "episodes"))
     numbers = summarise(scale, tasks, curves, episodes)
-    write_json(out / "summary.json", numbers)
-    with atomic(out / "table.md") as path:
-        path.write_text(markdown(numbers, tasks), encoding="utf-8")
-    style.save(learning_curves(curves, tasks, scale), out / "learning_curves.png")
-    return ["summary.json", "table.md", "learning_curves.png"]
+    drawn = draw("expert_report", vars(figures), curves=curves, tasks=tasks, scale=scale)
+    return report.write(out, numbers, markdown(numbers, tasks), drawn)
 
 
 def summarise(scale: str, tasks: Tasks, curves: pd.DataFrame, episodes: pd.DataFrame) -> Numbers:
@@ -66,13 +59,6 @@ def summarise(scale: str, tasks: Tasks, curves: pd.DataFrame, episodes: pd.DataF
     return rounded(summary)
 
 
-def best(numbers: Numbers, task: str) -> tuple[str, float]:
-    """The agent with the highest interquartile mean, and that mean."""
-    agents = numbers["experts"][task]
-    name = max(agents, key=lambda agent: agents[agent]["iqm"])
-    return name, agents[name]["iqm"]
-
-
 def markdown(numbers: Numbers, tasks: Tasks) -> str:
     """The table, readable on its own."""
     about = numbers["about"]
@@ -87,93 +73,27 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
         "environment (sources and budgets: `published:` in conf/task/); no number where none was "
         "published."
     )
-    return f"# Experts\n\n{intro}\n\n{table(numbers, tasks)}\n"
+    return report.document("# Experts", intro, _table(numbers, tasks))
 
 
-def table(numbers: Numbers, tasks: Tasks) -> str:
-    """One row per task and agent."""
+def _table(numbers: Numbers, tasks: Tasks) -> str:
     rows = []
     for task, agents in numbers["experts"].items():
         section = tasks[task]
+        best = max(agents, key=lambda agent: agents[agent]["iqm"])
         for agent, cell in agents.items():
             published = cell["published"] or {}
             rows.append(
                 {
-                    "task": section["id"] if section["id"] != task else task,
-                    "agent": agent + (" *best*" if agent == best(numbers, task)[0] else ""),
-                    "steps": f"{cell['steps']:,}",
-                    "return": _cell(cell, section["solved"]),
+                    "task": section["id"],
+                    "agent": agent + " *best*" * (agent == best),
+                    "steps": number(cell["steps"], COUNT),
+                    "return": bold(cell, runs.level(section["solved"])),
                     "n": cell["n"],
-                    "published, real": _published(published.get("real")),
-                    "published, synthetic": _published(published.get("synthetic")),
-                    "solved from": _published(section["solved"]),
-                    "random actions": _published(section["reference"]["random"]),
+                    "published, real": given(published.get("real")),
+                    "published, synthetic": given(published.get("synthetic")),
+                    "solved from": given(section["solved"]),
+                    "random actions": given(section["reference"]["random"]),
                 }
             )
-    return tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True)
-
-
-@styled
-def learning_curves(curves: pd.DataFrame, tasks: Tasks, scale: str) -> Figure:
-    """Return on the real task over training steps: a panel per task, a line per agent."""
-    names = sorted(tasks)
-    columns = min(COLUMNS, len(names))
-    rows = -(-len(names) // columns)
-    figure = style.blank(1.2 + 1.75 * rows)
-    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
-    look = style.lines(map(str, curves["agent"].unique()))
-    agents = [agent for agent in look if (curves["agent"] == agent).any()]
-    for unused in panels[len(names) :]:
-        unused.remove()
-    for axes, task in zip(panels, names, strict=False):
-        here = curves[curves["task"] == task]
-        for (agent,), draws in runs.by(here, "agent"):
-            _line(axes, draws, look[agent])
-        section = tasks[task]
-        if section["solved"] is not None:
-            axes.axhline(section["solved"], color="black", ls="--", lw=0.9)
-        axes.axhline(section["reference"]["random"], color="black", ls=":", lw=0.9)
-        axes.set_xscale("log")
-        axes.set_title(section["id"])
-    for axes in panels[max(0, len(names) - columns) : len(names)]:
-        axes.set_xlabel("steps in the real task")
-    for axes in panels[: len(names) : columns]:
-        axes.set_ylabel("return per episode")
-    n = curves.drop_duplicates(["task", *runs.RUN]).groupby(["task", "agent"]).size()
-    entries = {agent: Line2D([], [], **look[agent]) for agent in agents}
-    entries["solved"] = Line2D([], [], color="black", ls="--", lw=0.9)
-    entries["random actions"] = Line2D([], [], color="black", ls=":", lw=0.9)
-    count = f"n = {n.min()}" if n.min() == n.max() else f"n = {n.min()} to {n.max()}"
-    figure.legend(
-        entries.values(),
-        entries.keys(),
-        loc="outside lower left",
-        ncols=5,
-        title=f"Lines: interquartile mean of {count} agents; bands: {LEVEL:.0%} interval.",
-        alignment="left",
-    )
-    figure.suptitle(f"Experts, scale “{scale}”: learning in the real tasks", x=0.01, ha="left")
-    return figure
-
-
-def _line(axes: Axes, draws: pd.DataFrame, look: Mapping[str, Any]) -> None:
-    # Runs that stopped early stay where they are: evaluations are counted, not steps.
-    order = draws.groupby(runs.RUN)["step"].rank(method="first")
-    estimates = [
-        (rows["step"].median(), estimate(rows["return_"], resamples=1_000))
-        for _, rows in draws.groupby(order)
-    ]
-    x, y = [step for step, _ in estimates], [e.iqm for _, e in estimates]
-    low, high = [e.low for _, e in estimates], [e.high for _, e in estimates]
-    axes.fill_between(x, low, high, color=look["color"], alpha=0.2, lw=0)
-    axes.plot(x, y, **look)
-
-
-def _cell(cell: Numbers, solved: float | None) -> str:
-    value = f"{cell['iqm']:,.1f}"
-    value = f"**{value}**" if solved is not None and cell["iqm"] >= solved else value
-    return f"{value} [{cell['low']:,.1f}, {cell['high']:,.1f}]"
-
-
-def _published(value: float | None) -> str:
-    return "" if value is None else f"{value:,g}"
+    return table(rows)

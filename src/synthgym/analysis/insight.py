@@ -1,28 +1,29 @@
-"""What do bandits know of their tasks? Numbers, and a figure with a row per task.
+"""Knowledge of bandits about their tasks. Numbers, and a figure with a row per task.
 
 As Liesen et al. 2024 look into theirs: without numbers there, so none stands beside ours.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
-from tabulate import tabulate
 
-from synthgym.analysis import style, verdicts
-from synthgym.analysis.figures import insight as figure
-from synthgym.analysis.learning import Numbers
-from synthgym.analysis.statistics import LEVEL, difference, estimate
-from synthgym.analysis.summary import rounded
-from synthgym.core.io import atomic, read_table, write_json
+from synthgym.analysis.core import report
+from synthgym.analysis.core.estimate import Numbers, number, rounded, written
+from synthgym.analysis.core.statistics import LEVEL, difference, estimate
+from synthgym.analysis.core.tables import read, table
+from synthgym.analysis.core.verdict import MARGIN, Evidence, Measure, judge, span_of
+from synthgym.analysis.figures import insight as figures
+from synthgym.analysis.figures.common import draw
 
 Tasks = Mapping[str, Mapping[str, Any]]
 INPUTS = ("policies", "importance", "symmetry", "states")
 GREEDY, TRAINED, RANDOM = "best paid", "trained", "random"
-MIRRORED = 0.9  # how often a policy does in the mirror what its mirror image does, to be symmetric
+WEIGHTS = ("permutation", "gradient")
 
 
 def run(
@@ -30,97 +31,99 @@ def run(
 ) -> list[str]:
     """Write summary.json, table.md and insight.png into `out`.
 
-    config: `scale` and `insight_tasks` ({task config name: its section}).
+    config: `scale`, `insight_tasks` ({task config name: its section}) and `claims`.
     """
     scale, tasks = config["scale"], config["insight_tasks"]
-    tables = {name: read(inputs[name]) for name in INPUTS}
-    numbers = {"about": {"scale": scale, "level": LEVEL}, **summarise(tables)}
-    numbers = rounded(numbers | {"claims": claims(tables["policies"], numbers["tasks"], tasks)})
-    write_json(out / "summary.json", numbers)
-    with atomic(out / "table.md") as path:
-        path.write_text(markdown(numbers, tasks), encoding="utf-8")
-    style.save(figure.draw(tables, tasks, scale), out / "insight.png")
-    return ["summary.json", "table.md", "insight.png"]
+    tables = {name: with_kinds(read(inputs[name], "task", "environment")) for name in INPUTS}
+    numbers: Numbers = {"about": {"scale": scale, "level": LEVEL}, "tasks": {}, "claims": []}
+    for task, environment, rows in by_bandit(tables):
+        bandit = summarise(rows)
+        numbers["tasks"].setdefault(task, {})[environment] = bandit
+        numbers["claims"] += judge(
+            config.get("claims", ()),
+            measures(rows["policies"], bandit, tasks[task]),
+            task=task,
+            environment=environment,
+        )
+    numbers = rounded(numbers)
+    drawn = draw("insight_report", vars(figures), tables=tables, tasks=tasks, scale=scale)
+    return report.write(out, numbers, markdown(numbers, tasks), drawn)
 
 
-def read(paths: Iterable[Path]) -> pd.DataFrame:
-    """Tables of insight/<task>/<environment>/seed<n>/, with these as columns; `kind` of policy."""
-    tables = []
-    for path in sorted(paths):
-        task, environment, seed = path.parts[-4:-1]
-        table = read_table(path).assign(task=task, environment=environment, seed=seed)
-        if "policy" in table:
-            trained = table["policy"].astype(str).str.startswith(TRAINED)
-            table["kind"] = np.where(trained, TRAINED, table["policy"])
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True)
+def with_kinds(rows: pd.DataFrame) -> pd.DataFrame:
+    """The table with the `kind` of each policy, if it is about policies."""
+    if "policy" not in rows:
+        return rows
+    trained = rows["policy"].astype(str).str.startswith(TRAINED)
+    return rows.assign(kind=np.where(trained, TRAINED, rows["policy"]))
 
 
-def summarise(tables: Mapping[str, pd.DataFrame]) -> Numbers:
-    """{tasks: {task: {environment: returns, importance, symmetry, distances}}}."""
-    summary: Numbers = {"tasks": {}}
-    keys = ["task", "environment"]
-    for (task, environment), policies in tables["policies"].groupby(keys, sort=False):
-        mine = {
-            name: table[(table["task"] == task) & (table["environment"] == environment)]
-            for name, table in tables.items()
-        }
-        by_kind = mine["importance"].groupby(["kind", "quantity"], sort=False)
-        weights = by_kind[["permutation", "gradient"]].mean()
-        paid, trained = (weights.loc[kind] for kind in (GREEDY, TRAINED))
-        agreement = {
+def by_bandit(
+    tables: Mapping[str, pd.DataFrame],
+) -> Iterator[tuple[str, str, dict[str, pd.DataFrame]]]:
+    """Task, environment, and the rows of each table that are about it."""
+    places = tables["policies"][["task", "environment"]].drop_duplicates()
+    for task, environment in places.to_numpy():
+        yield (
+            str(task),
+            str(environment),
+            {
+                name: rows[(rows["task"] == task) & (rows["environment"] == environment)]
+                for name, rows in tables.items()
+            },
+        )
+
+
+def summarise(rows: Mapping[str, pd.DataFrame]) -> Numbers:
+    """Numbers of one bandit: returns, importance, agreement, symmetry, distances."""
+    by_kind = rows["importance"].groupby(["kind", "quantity"], sort=False)
+    weights = by_kind[list(WEIGHTS)].mean()
+    paid, trained = (weights.loc[kind] for kind in (GREEDY, TRAINED))
+    return {
+        "returns": {
+            str(kind): asdict(estimate(policies["return_"]))
+            for kind, policies in rows["policies"].groupby("kind", sort=False)
+        },
+        "importance": {
+            GREEDY: paid.to_dict("index"),
+            TRAINED: trained.to_dict("index"),
+        },
+        "agreement": {
             column: float(stats.spearmanr(paid[column], trained[column])[0])
             if len(paid) > 2 and np.ptp(paid[column]) > 0 and np.ptp(trained[column]) > 0
             else None
-            for column in ("permutation", "gradient")
-        }
-        summary["tasks"].setdefault(str(task), {})[str(environment)] = {
-            "returns": {
-                str(kind): vars(estimate(rows["return_"]))
-                for kind, rows in policies.groupby("kind", sort=False)
-            },
-            "importance": {
-                str(kind): weights.loc[kind].to_dict("index") for kind in (GREEDY, TRAINED)
-            },
-            "agreement": agreement,
-            "symmetry": mine["symmetry"].groupby("kind")["agreement"].mean().to_dict(),
-            "distances": distances(mine["states"]),
-        }
-    return summary
+            for column in WEIGHTS
+        },
+        "symmetry": rows["symmetry"].groupby("kind")["agreement"].mean().to_dict(),
+        "distances": distances(rows["states"]),
+    }
 
 
-def claims(policies: pd.DataFrame, found: Mapping[str, Numbers], tasks: Tasks) -> list[Numbers]:
-    """What Liesen et al. 2024 say of their bandits: does it hold of these?"""
-    said = []
-    for (task, environment), rows in policies.groupby(["task", "environment"], sort=False):
+def measures(
+    policies: pd.DataFrame, bandit: Numbers, task: Mapping[str, Any]
+) -> dict[str, Measure]:
+    """Numbers that claims on a bandit may be about."""
+
+    def best_paid_less_trained(claim: Mapping[str, Any]) -> Iterator[Evidence]:
         paid, trained = (
-            rows.loc[rows["kind"] == kind, "return_"].to_numpy(float) for kind in (GREEDY, TRAINED)
+            policies.loc[policies["kind"] == kind, "return_"].to_numpy(float)
+            for kind in (GREEDY, TRAINED)
         )
-        less = difference([paid], [trained])
-        about = {"task": str(task), "environment": str(environment)}
-        said.append(
-            about
-            | {
-                "claim": "The action that pays best is as good a policy as what agents learn there",
-                "verdict": verdicts.equal(vars(less), verdicts.span_of(tasks[str(task)])),
-                "here": f"return {less.difference:+.1f} [{less.low:+.1f}, {less.high:+.1f}]",
-            }
-        )
-        share = found[str(task)][str(environment)]["symmetry"].get(GREEDY)
-        if share is not None:
-            said.append(
-                about
-                | {
-                    "claim": "The bandit has found the symmetry of the task",
-                    "verdict": verdicts.HOLDS if share >= MIRRORED else verdicts.FAILS,
-                    "here": f"in the mirror {share:.2f} (at least {MIRRORED})",
-                }
-            )
-    return said
+        gain = difference([paid], [trained])
+        interval = {"value": gain.difference, "low": gain.low, "high": gain.high}
+        yield Evidence(interval, unit=span_of(task), note="return")
+
+    def mirrored(claim: Mapping[str, Any]) -> Iterator[Evidence]:
+        share = bandit["symmetry"].get(GREEDY)
+        if share is not None:  # there is one such policy: its share has no interval
+            interval = dict.fromkeys(("value", "low", "high"), share)
+            yield Evidence(interval, ".2f", note="in the mirror")
+
+    return {"best_paid_less_trained": best_paid_less_trained, "mirrored": mirrored}
 
 
 def distances(states: pd.DataFrame) -> dict[str, float]:
-    """Of each observation, between contexts and states visited: over the latter's deviation."""
+    """Distance of contexts from states visited, over the deviation of these, per observation."""
     found = {}
     for quantity, rows in states.groupby("quantity", sort=False):
         context, visited = (
@@ -144,21 +147,18 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
         "mirror: how often a policy does there what the mirror image of its action is (discrete), "
         "or correlation of the two (continuous).",
         _table(numbers, tasks),
-        "## Claims",
+        report.claims(numbers["claims"]),
         "Return: interquartile mean of episodes by the action that pays best, less that of agents "
-        f"trained there; as good: its interval is within {verdicts.MARGIN:.0%} of what is between "
-        "random actions and the best agent known.",
-        tabulate(
-            [{**of, "environment": f"`{of['environment']}`"} for of in numbers["claims"]],
-            headers="keys",
-            tablefmt="pipe",
-            disable_numparse=True,
-        ),
+        f"trained there (in brackets: as a share, of which {MARGIN:.0%} is the margin, of what is "
+        "between random actions and the best agent known). In the mirror: of one policy, so "
+        "without an interval."
+        if numbers["claims"]
+        else "",
     ]
     for task, environments in numbers["tasks"].items():
-        parts.append(f"## {tasks[task]['id']}, importance of observations")
-        parts.append(_importance(environments))
-    return "\n\n".join(parts) + "\n"
+        heading = f"## {tasks[task]['id']}, importance of observations"
+        parts += [heading, _importance(environments)]
+    return report.document(*parts)
 
 
 def _table(numbers: Numbers, tasks: Tasks) -> str:
@@ -167,13 +167,11 @@ def _table(numbers: Numbers, tasks: Tasks) -> str:
         for environment, n in environments.items():
             row = {"task": tasks[task]["id"], "environment": f"`{environment}`"}
             for kind in (GREEDY, TRAINED, RANDOM):
-                e = n["returns"][kind]
-                row[kind] = f"{e['iqm']:,.1f} [{e['low']:,.1f}, {e['high']:,.1f}]"
+                row[kind] = written(n["returns"][kind], point="iqm")
             for kind in (GREEDY, TRAINED):
-                value = n["symmetry"].get(kind)
-                row[f"{kind}, in the mirror"] = "" if value is None else f"{value:.2f}"
+                row[f"{kind}, in the mirror"] = number(n["symmetry"].get(kind), ".2f", empty="")
             rows.append(row)
-    return tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True)
+    return table(rows)
 
 
 def _importance(environments: Mapping[str, Numbers]) -> str:
@@ -182,8 +180,8 @@ def _importance(environments: Mapping[str, Numbers]) -> str:
         for quantity, distance in n["distances"].items():
             row = {"environment": f"`{environment}`", "observation": quantity}
             for kind in (GREEDY, TRAINED):
-                e = n["importance"][kind][quantity]
-                row[f"{kind}: permuted"] = f"{e['permutation']:.2f}"
-                row[f"{kind}: gradient"] = f"{e['gradient']:.2f}"
-            rows.append({**row, "contexts from visited": f"{distance:.2f}"})
-    return tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True)
+                weights = n["importance"][kind][quantity]
+                row[f"{kind}: permuted"] = number(weights["permutation"], ".2f")
+                row[f"{kind}: gradient"] = number(weights["gradient"], ".2f")
+            rows.append({**row, "contexts from visited": number(distance, ".2f")})
+    return table(rows)

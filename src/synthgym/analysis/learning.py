@@ -1,17 +1,16 @@
 """How fast do agents learn? Learning curves compared, with intervals that resample by network."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from synthgym.analysis.statistics import LEVEL, SEED, hierarchical
+from synthgym.analysis.core.estimate import NEVER, Numbers, estimate
+from synthgym.analysis.core.statistics import nested, times_chosen
 
-Numbers = dict[str, Any]
 PLAIN = "plain"  # the baseline that all others are compared with
-RESAMPLES = 2_000
-NEVER = float("inf")
 
 
 def matrix(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, list[int]]:
@@ -28,23 +27,6 @@ def matrix(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, list[int]]:
     return by_agent.columns.to_numpy(), by_agent.to_numpy(), sizes
 
 
-def resampled(sizes: Sequence[int], resamples: int = RESAMPLES) -> np.ndarray:
-    """Indices of agents, (resamples, agents): networks with replacement, then agents in each.
-
-    With one network, or none, only agents are resampled. Networks have equally many agents, which
-    ValueError insists on.
-    """
-    if len(set(sizes)) != 1:
-        raise ValueError(f"Networks have {sizes} agents: equally many are needed.")
-    generator = np.random.default_rng(SEED)
-    return hierarchical((len(sizes), 1, sizes[0]), generator, resamples).reshape(resamples, -1)
-
-
-def times_chosen(chosen: np.ndarray, agents: int) -> np.ndarray:
-    """How often each agent is among those of a resample: (resamples, agents)."""
-    return np.stack([np.bincount(row, minlength=agents) for row in chosen])
-
-
 def mean_curves(returns: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """(resamples, T): mean over the chosen agents."""
     return times_chosen(chosen, len(returns)) @ returns / chosen.shape[1]
@@ -55,20 +37,75 @@ def first_at(steps: np.ndarray, returns: np.ndarray, level: float | np.ndarray) 
 
     level: one for all, or one for each curve, (..., 1).
     """
-    there = returns >= level
-    return np.where(there.any(-1), steps[there.argmax(-1)], NEVER)
+    reached = returns >= level
+    return np.where(reached.any(-1), steps[reached.argmax(-1)], NEVER)
 
 
-def estimate(value: float, resamples: np.ndarray) -> Numbers:
-    """{value, low, high}; None stands for NEVER."""
-    tail = (1 - LEVEL) / 2
-    # An order statistic, not between two of them: one of them may be NEVER.
-    low, high = np.quantile(resamples, [tail, 1 - tail], method="nearest")
-    numbers = {"value": value, "low": low, "high": high}
-    return {name: float(x) if np.isfinite(x) else None for name, x in numbers.items()}
+@dataclass(frozen=True)
+class Line:
+    """The agents that learn with one kind of network, or in one other way."""
+
+    steps: np.ndarray  # (T,), at which all were tested
+    returns: np.ndarray  # (agents, T)
+    sizes: list[int]  # agents of each network
+    networks: int  # 0 where agents have none
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame) -> "Line":
+        steps, returns, sizes = matrix(rows)
+        evolved = bool((rows["environment_seed"] >= 0).all())
+        return cls(steps, returns, sizes, len(sizes) if evolved else 0)
+
+    @cached_property
+    def chosen(self) -> np.ndarray:
+        return nested(self.sizes)
+
+    @cached_property
+    def mean(self) -> np.ndarray:
+        return np.asarray(self.returns.mean(0))
+
+    @cached_property
+    def means(self) -> np.ndarray:
+        return mean_curves(self.returns, self.chosen)
+
+    def at(self, step: float | None = None, other: "Line | None" = None) -> Numbers:
+        """Mean return at the first test at or after a step, or at the end; less another line's."""
+        return self._less(slice(-1, None), other) if step is None else self._test(step, other)
+
+    def area(self, other: "Line | None" = None) -> Numbers:
+        """Mean return over the training; less that of another line."""
+        return self._less(slice(None), other)
+
+    def mean_reaches(self, level: float) -> Numbers:
+        """Steps until the mean over agents is at a level."""
+        reached = float(first_at(self.steps, self.mean, level))
+        return estimate(reached, first_at(self.steps, self.means, level))
+
+    def median_reaches(self, level: float) -> Numbers:
+        """Steps until the median agent is at a level."""
+        reached = first_at(self.steps, self.returns, level)
+        return estimate(_median(reached), np.array([_median(reached[row]) for row in self.chosen]))
+
+    def _test(self, step: float, other: "Line | None") -> Numbers:
+        i = int(np.searchsorted(self.steps, step))
+        return self._less(slice(i, i + 1), other)
+
+    def _less(self, tests: slice, other: "Line | None") -> Numbers:
+        value, samples = self.mean[tests].mean(), self.means[:, tests].mean(1)
+        if other is not None:
+            value = value - other.mean[tests].mean()
+            # Independent groups: resamples of one go with any of the other.
+            samples = samples - other.means[:, tests].mean(1)[::-1]
+        return estimate(float(value), samples)
 
 
-def compared(curves: pd.DataFrame, level: float | None, steps: Iterable[int]) -> Numbers:
+def lines(curves: pd.DataFrame, names: Iterable[str]) -> dict[str, Line]:
+    """The lines of one experiment that are in its table, in the order of the plan."""
+    found = {str(line): Line.of(rows) for line, rows in curves.groupby("line")}
+    return {name: found[name] for name in names if name in found}
+
+
+def compared(found: Mapping[str, Line], level: float | None, steps: Iterable[int]) -> Numbers:
     """{line: numbers} of one experiment; `steps`: where returns are compared with published ones.
 
     at: mean return at the first test at or after a step. area: mean over the training. final: at
@@ -76,54 +113,28 @@ def compared(curves: pd.DataFrame, level: float | None, steps: Iterable[int]) ->
     median agent. minus_plain, below_plain: how the end differs from the plain agent's. by_network:
     the means at the end of the agents of each network, the best first.
     """
-    lines: Numbers = {}
-    ends: dict[str, tuple[float, np.ndarray]] = {}
-    for line, rows in curves.groupby("line", sort=False):
-        at, returns, sizes = matrix(rows)
-        chosen = resampled(sizes)
-        mean, means = returns.mean(0), mean_curves(returns, chosen)
-        numbers: Numbers = {
-            "networks": len(sizes) if (rows["environment_seed"] >= 0).all() else 0,
-            "by_network": sorted(
-                map(float, returns[:, -1].reshape(len(sizes), -1).mean(1)), reverse=True
-            ),
-            "agents": len(returns),
-            "at": {
-                int(step): estimate(mean[i], means[:, i])
-                for step in steps
-                if step <= at[-1]
-                for i in [int(np.searchsorted(at, step))]
-            },
-            "area": estimate(mean.mean(), means.mean(1)),
-            "final": estimate(mean[-1], means[:, -1]),
+    table: Numbers = {}
+    for name, line in found.items():
+        ends = line.returns[:, -1].reshape(len(line.sizes), -1).mean(1)
+        table[name] = {
+            "networks": line.networks,
+            "by_network": sorted(map(float, ends), reverse=True),
+            "agents": len(line.returns),
+            "at": {int(step): line.at(step) for step in steps if step <= line.steps[-1]},
+            "area": line.area(),
+            "final": line.at(),
         }
         if level is not None:
-            reaches = first_at(at, returns, level)
-            numbers["mean_reaches"] = estimate(
-                float(first_at(at, mean, level)), first_at(at, means, level)
-            )
-            numbers["median_reaches"] = estimate(
-                _median(reaches), np.array([_median(reaches[row]) for row in chosen])
-            )
-            numbers["reached"] = float(np.isfinite(reaches).mean())
-        lines[str(line)] = numbers
-        ends[str(line)] = (float(mean[-1]), means[:, -1])
-    return _beside_plain(lines, ends)
+            reached = np.isfinite(first_at(line.steps, line.returns, level))
+            table[name]["mean_reaches"] = line.mean_reaches(level)
+            table[name]["median_reaches"] = line.median_reaches(level)
+            table[name]["reached"] = float(reached.mean())
+        if name != PLAIN and PLAIN in found:
+            difference = line.at(None, found[PLAIN])
+            table[name] |= {"minus_plain": difference, "below_plain": difference["high"] < 0}
+    return table
 
 
 def _median(reaches: np.ndarray) -> float:
     """Of the agents in the middle the later one: NEVER where half of them do not get there."""
     return float(np.sort(reaches)[len(reaches) // 2])
-
-
-def _beside_plain(lines: Numbers, ends: Mapping[str, tuple[float, np.ndarray]]) -> Numbers:
-    if PLAIN not in ends:
-        return lines
-    plain, plains = ends[PLAIN]
-    for line, (end, resamples) in ends.items():
-        if line != PLAIN:
-            # Independent groups: resamples of one go with any of the other.
-            difference = estimate(end - plain, resamples - plains[::-1])
-            lines[line]["minus_plain"] = difference
-            lines[line]["below_plain"] = difference["high"] < 0
-    return lines

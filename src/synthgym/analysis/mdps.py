@@ -1,31 +1,43 @@
-"""Can agents learn in synthetic MDPs, faster than in the task, and others too? Numbers, verdicts.
+"""Can agents learn in synthetic MDPs, faster than in the task, and others too?
 
 As in Ferreira et al. 2022 (Fig. 2 to 4, 7, 8, and what is in their code only). Means, as published;
 intervals resample MDPs, and agents within each.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
-from tabulate import tabulate
 
-from synthgym.analysis import learning, style
-from synthgym.analysis import published_mdps as published
+from synthgym.analysis import published
+from synthgym.analysis.core.estimate import (
+    COUNT,
+    GAIN,
+    SHARE,
+    Numbers,
+    counted,
+    estimate,
+    number,
+    rounded,
+    written,
+)
+from synthgym.analysis.core.report import claims, document, write
+from synthgym.analysis.core.statistics import LEVEL, NESTED, SEED, fraction_interval, nested
+from synthgym.analysis.core.tables import REAL, read, table
+from synthgym.analysis.core.verdict import Claim, Evidence, judge, span_of
 from synthgym.analysis.figures import mdps as figures
-from synthgym.analysis.files import REAL
-from synthgym.analysis.learning import Numbers
-from synthgym.analysis.statistics import LEVEL, SEED, fraction_interval
-from synthgym.analysis.summary import rounded
-from synthgym.core.io import atomic, read_table, write_json
-from synthgym.plan.mdp_plan import RANKING
+from synthgym.analysis.figures.common import draw
 
 Tasks = Mapping[str, Mapping[str, Any]]
+RANKING = "ranking"  # the trial in which settings are ranked
 ALL, SOLVED = "all", "solved"  # MDPs of an arm: every one, or those in which the search got there
 FIXED, VARIED = "fixed", "varied"  # arms, as of the claims that were published
+COSTS = ("real_steps", "synthetic_steps", "updates", "seconds")
 BEARABLE = 0.9  # of what is earned beyond random actions without noise, that is left with it
 
 
@@ -37,65 +49,97 @@ def run(
     config: `scale` and `mdp_tasks` ({task config name: its section, and what is planned}).
     """
     scale, tasks = config["scale"], config["mdp_tasks"]
-    tables = {name: _read(paths) for name, paths in inputs.items() if list(paths)}
-    found = {
-        "curves": pd.concat([tables["curves"], tables["real_curves"]], ignore_index=True),
-        "episodes": pd.concat([tables["episodes"], tables["real_episodes"]], ignore_index=True),
-        "evaluations": tables["evaluations"],
-        "values": tables["values"],
-        "noise": tables["noise"],
-    }
-    costs = [tables[name] for name in ("progress", "model_progress") if name in tables]
-    numbers = rounded(summarise(scale, tasks, found, pd.concat(costs, ignore_index=True)))
-    write_json(out / "summary.json", numbers)
-    with atomic(out / "table.md") as path:
-        path.write_text(markdown(numbers, tasks), encoding="utf-8")
-    drawn = {
-        "mdp_feasibility": figures.feasibility(found["evaluations"], tasks, scale),
-        "mdp_returns": figures.returns(found["episodes"], numbers, tasks, scale),
-        "mdp_histograms": figures.histograms(found["values"], numbers, tasks, scale),
-        "mdp_ranking": figures.ranking(rankings(found["curves"]), numbers, tasks, scale),
-        "mdp_noise": figures.noise(found["noise"], tasks, scale),
-    }
-    for name, figure in drawn.items():
-        style.save(figure, out / f"{name}.png")
-    return ["summary.json", "table.md", *(f"{name}.png" for name in drawn)]
+
+    def both(*kinds: str) -> pd.DataFrame:
+        paths = [path for kind in kinds for path in inputs.get(kind, ())]
+        return read(paths, "arm", "seed", "trial", task="experiment")
+
+    tables = {name: both(name) for name in ("evaluations", "values", "noise")}
+    tables |= {name: both(name, f"real_{name}") for name in ("curves", "episodes")}
+    tables["progress"] = both("progress", "model_progress")
+    numbers = summarise(scale, tasks, tables)
+    drawn = draw(
+        "mdp_report",
+        vars(figures),
+        **tables,
+        means=rankings(tables["curves"]),
+        numbers=numbers,
+        tasks=tasks,
+        scale=scale,
+    )
+    return write(out, numbers, markdown(numbers, tasks), drawn)
 
 
-def _read(paths: Iterable[Path]) -> pd.DataFrame:
-    """Tables of mdps/<task>/<arm>/...: with columns task, arm; of MDPs seed, of studies trial."""
-    tables = []
-    for path in sorted(paths):
-        parts = path.parts[path.parts.index("mdps") + 1 : -1]
-        about: dict[str, Any] = {"task": parts[0], "arm": parts[1]}
-        if parts[2].startswith("seed"):
-            about["seed"] = int(parts[2].removeprefix("seed"))
-        elif parts[1] == REAL or parts[2] == "transfer":
-            about["trial"] = parts[-1]
-        tables.append(read_table(path).assign(**about))
-    return pd.concat(tables, ignore_index=True)
-
-
-def summarise(
-    scale: str, tasks: Tasks, found: Mapping[str, pd.DataFrame], progress: pd.DataFrame
-) -> Numbers:
-    """Of each task: making, trials, differences, ranking, noise, distances; and the claims."""
-    summary: Numbers = {"about": {"scale": scale, "level": LEVEL}, "tasks": {}}
+def summarise(scale: str, tasks: Tasks, tables: Mapping[str, pd.DataFrame]) -> Numbers:
+    """{tasks: {task: making, trials, differences, ranking, noise, distances}}; and the claims."""
+    summary: Numbers = {"about": {"scale": scale, "level": LEVEL}, "tasks": {}, "claims": []}
     for task, section in tasks.items():
-        mine = {name: table[table["task"] == task] for name, table in found.items()}
-        making = made(section, mine["evaluations"], progress[progress["task"] == task])
+        of_task = {name: rows[rows["task"] == task] for name, rows in tables.items()}
+        making = made(section, of_task["evaluations"], of_task["progress"])
         numbers: Numbers = {"making": making, "trials": {}, "steps_saved": {}, "varied_fixed": {}}
-        for trial in (name for name in section["agents"] if name != RANKING):
-            rows = mine["curves"][mine["curves"]["trial"] == trial]
+        trials = {
+            trial: of_task["curves"][of_task["curves"]["trial"] == trial]
+            for trial in section["agents"]
+            if trial != RANKING
+        }
+        for trial, rows in trials.items():
             numbers["trials"][trial] = judged(rows, section, making)
-            numbers["steps_saved"][trial] = steps_saved(rows, section, making)
-            numbers["varied_fixed"][trial] = varied_less_fixed(rows, making)
-        numbers["ranking"] = ranking(rankings(mine["curves"]), section)
-        numbers["noise"] = noise(mine["noise"], section)
-        numbers["distances"] = distances(mine["values"])
+            numbers["steps_saved"][trial] = {
+                arm: saved
+                for arm in section["evolved"]
+                if (saved := _of_each(partial(steps_saved, rows, making, arm)))
+            }
+            numbers["varied_fixed"][trial] = _of_each(
+                partial(return_less, rows, making, VARIED, FIXED)
+            )
+        numbers["ranking"] = ranking(rankings(of_task["curves"]), section)
+        numbers["noise"] = noise(of_task["noise"], section)
+        numbers["distances"] = distances(of_task["values"])
         summary["tasks"][task] = numbers
-    summary["claims"] = claims(summary["tasks"], tasks)
-    return summary
+        summary["claims"] += claimed(task, section, numbers, trials)
+    return rounded(summary)
+
+
+def claimed(
+    task: str, section: Mapping[str, Any], numbers: Numbers, trials: Mapping[str, pd.DataFrame]
+) -> list[Numbers]:
+    """The claims on a task. Those on some MDPs of an arm say `which`: all, or solved."""
+    measures = {
+        "share_solved": partial(_solved, numbers["making"]),
+        "steps_saved": partial(_saved, numbers["steps_saved"]),
+        "return": partial(_returns, trials, numbers["making"], span_of(section)),
+        "rank_correlation": partial(_ranks, numbers["ranking"]),
+    }
+    return judge(section.get("claims", ()), measures, task=task)
+
+
+def _solved(making: Numbers, claim: Claim) -> Iterator[Evidence]:
+    for arm, n in making.items():
+        if arm in claim["of"]:
+            share = {"value": n["solved"], "low": n["solved_low"], "high": n["solved_high"]}
+            yield Evidence(share, SHARE, arm, note=f"of {n['mdps']} searches")
+
+
+def _saved(saved: Numbers, claim: Claim) -> Iterator[Evidence]:
+    for trial, arm in product(claim["trials"], claim["of"]):
+        if e := saved.get(trial, {}).get(arm, {}).get(claim.get("which", ALL)):
+            yield Evidence(e, SHARE, arm, note="fewer steps")
+
+
+def _returns(
+    trials: Mapping[str, pd.DataFrame], making: Numbers, span: float | None, claim: Claim
+) -> Iterator[Evidence]:
+    for trial, arm, other in product(claim["trials"], claim["of"], claim["over"]):
+        if trial in trials:
+            which = claim.get("which", ALL)
+            if e := return_less(trials[trial], making, arm, other, which):
+                yield Evidence(e, GAIN, f"{arm} less {other}", unit=span, note="return")
+
+
+def _ranks(ranking_: Numbers, claim: Claim) -> Iterator[Evidence]:
+    for arm, n in ranking_.items():
+        if arm in claim["of"]:
+            yield Evidence(n["spearman"], "+.2f", arm, note="(Spearman)")
 
 
 def made(
@@ -105,7 +149,7 @@ def made(
     arms: dict[str, Numbers] = {}
     for arm in (*section["evolved"], *section["fitted"]):
         costs = progress[progress["arm"] == arm].groupby("seed")
-        sums = costs[["seconds", "real_steps", "synthetic_steps", "updates"]].sum()
+        sums = costs[[*COSTS]].sum()
         arms[arm] = {"mdps": len(sums), **sums.mean().to_dict()}
         if arm in section["evolved"]:
             means = _by_generation(evaluations[evaluations["arm"] == arm])
@@ -132,7 +176,7 @@ def _by_generation(evaluations: pd.DataFrame) -> pd.DataFrame:
 
 def _chosen(arm: str, which: str, making: Mapping[str, Numbers]) -> list[int] | None:
     """The seeds of these MDPs; None where it is all of them."""
-    return making[arm].get("solved_seeds") if which == SOLVED else None
+    return making.get(arm, {}).get("solved_seeds") if which == SOLVED else None
 
 
 def groups(rows: pd.DataFrame, column: str, seeds: list[int] | None = None) -> list[np.ndarray]:
@@ -147,7 +191,7 @@ def groups(rows: pd.DataFrame, column: str, seeds: list[int] | None = None) -> l
 
 def resampled(values: list[np.ndarray]) -> tuple[float, np.ndarray]:
     """The mean; and that of resamples of MDPs, and of agents within each."""
-    chosen = learning.resampled([len(of_one) for of_one in values])
+    chosen = nested([len(of_one) for of_one in values])
     every = np.concatenate(values)
     return float(every.mean()), every[chosen].mean(1)
 
@@ -156,7 +200,7 @@ def judged(
     rows: pd.DataFrame, section: Mapping[str, Any], making: Mapping[str, Numbers]
 ) -> dict[str, dict[str, Numbers]]:
     """{arm, or real: {all, solved: mean return, training steps and episodes, with intervals}}."""
-    table: dict[str, dict[str, Numbers]] = {}
+    cells: dict[str, dict[str, Numbers]] = {}
     for arm, of_arm in rows.groupby("arm", sort=False):
         evolved = arm in section["evolved"]
         for which in (ALL, SOLVED) if evolved else (ALL,):
@@ -167,43 +211,43 @@ def judged(
             numbers: Numbers = {}
             for name, column in columns.items():
                 values = groups(of_arm, column, seeds)
-                numbers[name] = learning.estimate(*resampled(values))
+                numbers[name] = estimate(*resampled(values))
             numbers |= {"mdps": len(values), "agents": sum(map(len, values))}
-            table.setdefault(str(arm), {})[which] = numbers
-    return table
+            cells.setdefault(str(arm), {})[which] = numbers
+    return cells
 
 
 def steps_saved(
-    rows: pd.DataFrame, section: Mapping[str, Any], making: Mapping[str, Numbers]
-) -> dict[str, dict[str, Numbers]]:
-    """{arm: {all, solved: share of the training steps in the task that is not needed there}}."""
-    real, reals = resampled(groups(rows[rows["arm"] == REAL], "step"))
-    saved: dict[str, dict[str, Numbers]] = {}
-    for arm in section["evolved"]:
-        for which in (ALL, SOLVED):
-            values = groups(rows[rows["arm"] == arm], "step", _chosen(arm, which, making))
-            if values:
-                mean, means = resampled(values)
-                # Independent groups: resamples of one go with any of the other.
-                shares = learning.estimate(1 - mean / real, 1 - means / reals[::-1])
-                saved.setdefault(arm, {})[which] = shares
-    return saved
+    rows: pd.DataFrame, making: Mapping[str, Numbers], arm: str, which: str
+) -> Numbers | None:
+    """The share of the training steps in the task that is not needed in MDPs of an arm."""
+    values = groups(rows[rows["arm"] == arm], "step", _chosen(arm, which, making))
+    if not values:
+        return None
+    (mean, means), (real, reals) = map(
+        resampled, (values, groups(rows[rows["arm"] == REAL], "step"))
+    )
+    # Independent groups: resamples of one go with any of the other.
+    return estimate(1 - mean / real, 1 - means / reals[::-1])
 
 
-def varied_less_fixed(rows: pd.DataFrame, making: Mapping[str, Numbers]) -> dict[str, Numbers]:
-    """{all, solved: mean return with MDPs of the one arm less that with the other's}."""
-    table: dict[str, Numbers] = {}
-    if not {FIXED, VARIED} <= making.keys():
-        return table
-    for which in (ALL, SOLVED):
-        pair = [
-            groups(rows[rows["arm"] == arm], "return_", _chosen(arm, which, making))
-            for arm in (VARIED, FIXED)
-        ]
-        if all(pair):
-            (varied, varieds), (fixed, fixeds) = map(resampled, pair)
-            table[which] = learning.estimate(varied - fixed, varieds - fixeds[::-1])
-    return table
+def return_less(
+    rows: pd.DataFrame, making: Mapping[str, Numbers], arm: str, other: str, which: str
+) -> Numbers | None:
+    """Mean return with MDPs of an arm less that with another's, or in the task."""
+    pair = [
+        groups(rows[rows["arm"] == name], "return_", _chosen(name, which, making))
+        for name in (arm, other)
+    ]
+    if not all(pair):
+        return None
+    (mean, means), (less, lesses) = map(resampled, pair)
+    return estimate(mean - less, means - lesses[::-1])
+
+
+def _of_each(find: Callable[[str], Numbers | None]) -> dict[str, Numbers]:
+    """{all, solved: what is found of these MDPs}, where there are any."""
+    return {which: numbers for which in (ALL, SOLVED) if (numbers := find(which))}
 
 
 def rankings(curves: pd.DataFrame) -> pd.DataFrame:
@@ -235,7 +279,7 @@ def ranking(means: pd.DataFrame, section: Mapping[str, Any]) -> dict[str, Number
         return {}
     real = means[means["arm"] == REAL].set_index("setting")["return_"].sort_index()
     real_steps = int(means.loc[means["arm"] == REAL, "step"].sum())
-    table: dict[str, Numbers] = {}
+    cells: dict[str, Numbers] = {}
     for arm in section["evolved"]:
         mine = means[means["arm"] == arm]
         if mine.empty:
@@ -245,22 +289,22 @@ def ranking(means: pd.DataFrame, section: Mapping[str, Any]) -> dict[str, Number
         generator = np.random.default_rng(SEED)
         mdps, settings = there.shape
         samples = []
-        for _ in range(500):
+        for _ in range(NESTED):
             rows = generator.integers(mdps, size=mdps)
             columns = generator.integers(settings, size=settings)
             samples.append(_spearman(there[rows][:, columns], real.to_numpy()[columns]))
         value, lost = _spearman(there, real.to_numpy()), real.max() - real.to_numpy()
-        table[arm] = {
+        cells[arm] = {
             "settings": settings,
             "mdps": mdps,
-            "spearman": learning.estimate(value, np.array(samples)),
+            "spearman": estimate(value, np.array(samples)),
             "kendall": float(np.nanmean([stats.kendalltau(row, real)[0] for row in there])),
             "regret": float(lost[there.argmax(1)].mean()),
             "regret_of_chance": float(lost.mean()),
             "steps": int(mine["step"].sum() / mdps),
             "real_steps": real_steps,
         }
-    return table
+    return cells
 
 
 def _spearman(there: np.ndarray, real: np.ndarray) -> float:
@@ -275,17 +319,17 @@ def _spearman(there: np.ndarray, real: np.ndarray) -> float:
 def noise(rows: pd.DataFrame, section: Mapping[str, Any]) -> dict[str, dict[str, Numbers]]:
     """{arm: {quantity: mean return by intensity, and the largest one that is bearable}}."""
     random = section["reference"]["random"]
-    table: dict[str, dict[str, Numbers]] = {}
+    cells: dict[str, dict[str, Numbers]] = {}
     for (arm, quantity), mine in rows.groupby(["arm", "quantity"], sort=False):
         returns = mine.groupby("intensity")["return_"].mean()
         enough = random + BEARABLE * (returns.loc[0.0] - random)
         bad = returns.index[returns < enough]
         fine = returns.index[returns.index < bad.min()] if len(bad) else returns.index
-        table.setdefault(str(arm), {})[str(quantity)] = {
+        cells.setdefault(str(arm), {})[str(quantity)] = {
             "returns": {f"{level:g}": value for level, value in returns.items()},
             "bearable": float(fine.max()),
         }
-    return table
+    return cells
 
 
 def distances(values: pd.DataFrame) -> dict[str, dict[str, Numbers]]:
@@ -294,7 +338,7 @@ def distances(values: pd.DataFrame) -> dict[str, dict[str, Numbers]]:
     training: of what agents see in training; answer: of what the MDP answers to the states and
     actions of the test.
     """
-    table: dict[str, dict[str, Numbers]] = {}
+    cells: dict[str, dict[str, Numbers]] = {}
     for (arm, quantity), mine in values.groupby(["arm", "quantity"], sort=False):
         of_source = {name: rows["value"].to_numpy() for name, rows in mine.groupby("source")}
         real = of_source["real_test"]
@@ -304,72 +348,8 @@ def distances(values: pd.DataFrame) -> dict[str, dict[str, Numbers]]:
             if source in of_source:
                 distance = stats.wasserstein_distance(of_source[source], real)
                 numbers[name] = float(distance / scale) if scale > 1e-9 else float(distance)
-        table.setdefault(str(arm), {})[str(quantity)] = numbers
-    return table
-
-
-def claims(tasks: Mapping[str, Numbers], sections: Tasks) -> list[Numbers]:
-    """What was published of CartPole and Acrobot: does it hold here?"""
-    found = []
-    for task, numbers in tasks.items():
-        for claim, verdict, here in _verdicts(task, numbers, sections[task]):
-            found.append({"task": task, "claim": claim, "verdict": verdict, "here": here})
-    return found
-
-
-def _verdicts(
-    task: str, numbers: Numbers, section: Mapping[str, Any]
-) -> Iterable[tuple[str, str, str]]:
-    making = numbers["making"]
-    for arm in section["evolved"]:
-        share, mdps = making[arm]["solved"], making[arm]["mdps"]
-        low, high = making[arm]["solved_low"], making[arm]["solved_high"]
-        yield (
-            f"Such MDPs can be evolved ({arm})",
-            "holds" if share == 1 else "in part" if share > 0 else "does not hold",
-            f"{share:.0%} of {mdps} searches [{low:.0%}, {high:.0%}]",
-        )
-    for trial, agent in section["agents"].items():
-        theirs, real = (published.of(task, agent, place) for place in (VARIED, REAL))
-        saved = numbers["steps_saved"].get(trial, {}).get(VARIED, {}).get(SOLVED)
-        if trial == RANKING or not saved or not theirs.steps or not real.steps:
-            continue
-        share = 1 - theirs.steps / real.steps
-        more_or_fewer = f"{share:.0%} fewer" if share > 0 else "more"
-        better = saved["value"] >= share if share > 0 else saved["value"] <= 0
-        sure = saved["low"] >= share if share > 0 else saved["high"] <= 0
-        there = numbers["trials"][trial][VARIED][SOLVED]["return"]
-        here = numbers["trials"][trial][REAL][ALL]["return"]
-        verdict = (
-            "holds" if sure else "in part" if better or saved["value"] > 0 else "does not hold"
-        )
-        if there["high"] < here["low"]:  # then steps say nothing
-            verdict = "does not hold"
-        yield (
-            f"{agent} needs {more_or_fewer} steps for the same return",
-            verdict,
-            f"{saved['value']:.0%} [{saved['low']:.0%}, {saved['high']:.0%}]; return "
-            f"{there['value']:.1f}, in the task {here['value']:.1f}",
-        )
-    for trial, table in numbers["varied_fixed"].items():
-        if difference := table.get(ALL):
-            yield (
-                f"Varied settings make better MDPs than fixed ones for {section['agents'][trial]}",
-                _sign(difference),
-                f"return {difference['value']:+.1f} "
-                f"[{difference['low']:+.1f}, {difference['high']:+.1f}]",
-            )
-    for arm, table in numbers["ranking"].items():
-        value = table["spearman"]
-        yield (
-            f"Settings that are better in the task are better in the MDP ({arm})",
-            _sign(value),
-            f"Spearman {value['value']:.2f} [{value['low']:.2f}, {value['high']:.2f}]",
-        )
-
-
-def _sign(e: Mapping[str, float]) -> str:
-    return "holds" if e["low"] > 0 else "does not hold" if e["high"] < 0 else "within chance"
+        cells.setdefault(str(arm), {})[str(quantity)] = numbers
+    return cells
 
 
 def markdown(numbers: Numbers, tasks: Tasks) -> str:
@@ -383,25 +363,24 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
         "mean return of 10 training episodes solves it; in an MDP as is said there. `solved`: only "
         "MDPs whose search solved the task, as all published ones are. Published: Ferreira et al. "
         "2022, with larger networks and longer trainings.",
-        "## Claims",
-        tabulate(numbers["claims"], headers="keys", tablefmt="pipe", disable_numparse=True),
+        claims(numbers["claims"]),
     ]
-    for task, mine in numbers["tasks"].items():
+    for task, of_task in numbers["tasks"].items():
         section = tasks[task]
-        parts += [f"## {section['id']}, making", _making_table(mine["making"], task)]
-        for trial, table in mine["trials"].items():
+        parts += [f"## {section['id']}, making", _making_table(of_task["making"], task)]
+        for trial, cells in of_task["trials"].items():
             agent = section["agents"][trial]
             parts.append(f"## {section['id']}, {agent}, {trial}")
             parts.append(_training(section["training"][trial]))
-            parts.append(_trial_table(table, mine, task, agent, trial, section))
-        if mine["ranking"]:
+            parts.append(_trial_table(cells, of_task, task, agent, trial, section))
+        if of_task["ranking"]:
             parts += [
                 f"## {section['id']}, {RANKING} of settings",
                 "Settings of hyperparameters and shapes, by the mean return of agents that have "
                 "them, trained in an MDP and in the task. regret: what the setting that is best "
                 "in an MDP loses in the task against the best one there, beside that of a "
                 "setting by chance.",
-                _ranking_table(mine["ranking"], mine["making"]),
+                _ranking_table(of_task["ranking"], of_task["making"]),
             ]
         parts += [
             f"## {section['id']}, noise",
@@ -409,14 +388,14 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
             "disturbed, by intensity: noise over the deviation that the quantity has in "
             f"training. bearable: up to there at least {BEARABLE:.0%} is left of what is earned "
             "beyond random actions.",
-            _noise_table(mine["noise"]),
+            _noise_table(of_task["noise"]),
             f"## {section['id']}, distances",
             "Wasserstein distance between what the task shows in tests and what the MDP (the "
             "first of each arm) shows in training, or answers to the same states and actions; "
             "over the deviation in the task.",
-            _distance_table(mine["distances"]),
+            _distance_table(of_task["distances"]),
         ]
-    return "\n\n".join(parts) + "\n"
+    return document(*parts)
 
 
 def _training(plan: Mapping[str, Any]) -> str:
@@ -437,25 +416,19 @@ def _making_table(making: Mapping[str, Numbers], task: str) -> str:
             low, high = n["solved_low"], n["solved_high"]
             row["solved"] = f"{n['solved']:.0%} [{low:.0%}, {high:.0%}]"
             row["generations"] = " ".join(str(g) for g in sorted(n["generations"]))
-        row |= {
-            "real steps": f"{n['real_steps']:,.0f}",
-            "synthetic steps": f"{n['synthetic_steps']:,.0f}",
-            "updates": f"{n['updates']:,.0f}",
-            "seconds": f"{n['seconds']:,.0f}",
-        }
-        rows.append(row)
-    by = published.SOLVED_BY.get(task, {})
-    said = ", ".join(f"{n} by generation {g}" for g, n in by.items())
-    table = tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True)
+        rows.append(row | counted(n, *COSTS))
+    solved_by = published.about("mdps", "solved_by", task)
     note = "Costs of one MDP: means."
-    if said:
-        note += f" Published: of {published.RUNS} searches with tuned settings {said}."
-    return f"{note}\n\n{table}"
+    if solved_by:
+        counts = ", ".join(f"{n} by generation {g}" for g, n in solved_by.items())
+        searches = published.values("mdps")["searches"]
+        note += f" Published: of {searches} searches with tuned settings {counts}."
+    return f"{note}\n\n{table(rows)}"
 
 
 def _trial_table(
-    table: Mapping[str, Mapping[str, Numbers]],
-    mine: Numbers,
+    cells: Mapping[str, Mapping[str, Numbers]],
+    of_task: Numbers,
     task: str,
     agent: str,
     trial: str,
@@ -463,49 +436,49 @@ def _trial_table(
 ) -> str:
     rows = []
     for arm in (REAL, *section["evolved"], *section["fitted"]):
-        for which, n in table.get(arm, {}).items():
+        for which, n in cells.get(arm, {}).items():
             place = "fitted" if arm in section["fitted"] else arm
-            theirs = published.of(task, agent, place)
-            saved = mine["steps_saved"][trial].get(arm, {}).get(which)
+            reported = published.of_agents(task, agent, place)
+            saved = of_task["steps_saved"][trial].get(arm, {}).get(which)
             rows.append(
                 {
                     "trained in": "the task" if arm == REAL else f"`{arm}`",
                     "MDPs": "" if arm == REAL else f"{n['mdps']} ({which})",
                     "agents": n["agents"],
-                    "return": _with_interval(n["return"], 1),
-                    "published": "" if theirs.return_ is None else f"{theirs.return_:.1f}",
-                    "training steps": _with_interval(n["steps"], 0),
-                    "published ": "" if theirs.steps is None else f"{theirs.steps:,.0f}",
-                    "fewer than in the task": "" if saved is None else _percent(saved),
-                    "episodes": _with_interval(n["episodes"], 0),
+                    "return": written(n["return"]),
+                    "published": number(reported["return"], empty=""),
+                    "training steps": written(n["steps"], COUNT),
+                    "published ": number(reported["steps"], COUNT, empty=""),
+                    "fewer than in the task": written(saved, SHARE),
+                    "episodes": written(n["episodes"], COUNT),
                 }
             )
-    text = tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True)
-    if difference := mine["varied_fixed"][trial].get(ALL):
-        value = _with_interval(difference, 1)
+    text = table(rows)
+    if difference := of_task["varied_fixed"][trial].get(ALL):
+        value = written(difference)
         text = f"Return in `{VARIED}` less that in `{FIXED}`, all MDPs: {value}.\n\n{text}"
     return text
 
 
-def _ranking_table(table: Mapping[str, Numbers], making: Mapping[str, Numbers]) -> str:
+def _ranking_table(cells: Mapping[str, Numbers], making: Mapping[str, Numbers]) -> str:
     rows = [
         {
             "arm": f"`{arm}`",
             "MDPs": n["mdps"],
             "settings": n["settings"],
-            "Spearman": _with_interval(n["spearman"], 2),
+            "Spearman": written(n["spearman"], ",.2f"),
             "Kendall": f"{n['kendall']:.2f}",
             "regret (chance)": f"{n['regret']:.1f} ({n['regret_of_chance']:.1f})",
             "synthetic steps": f"{n['steps']:,.0f}",
             "real steps in the task": f"{n['real_steps']:,.0f}",
             "real steps to make the MDP": f"{making[arm]['real_steps']:,.0f}",
         }
-        for arm, n in table.items()
+        for arm, n in cells.items()
     ]
-    return tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True)
+    return table(rows)
 
 
-def _noise_table(table: Mapping[str, Mapping[str, Numbers]]) -> str:
+def _noise_table(cells: Mapping[str, Mapping[str, Numbers]]) -> str:
     rows = [
         {
             "arm": f"`{arm}`",
@@ -513,13 +486,13 @@ def _noise_table(table: Mapping[str, Mapping[str, Numbers]]) -> str:
             **{f"at {level}": f"{value:.1f}" for level, value in n["returns"].items()},
             "bearable": f"{n['bearable']:g}",
         }
-        for arm, quantities in table.items()
+        for arm, quantities in cells.items()
         for quantity, n in quantities.items()
     ]
-    return tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True)
+    return table(rows)
 
 
-def _distance_table(table: Mapping[str, Mapping[str, Numbers]]) -> str:
+def _distance_table(cells: Mapping[str, Mapping[str, Numbers]]) -> str:
     rows = [
         {
             "arm": f"`{arm}`",
@@ -527,15 +500,7 @@ def _distance_table(table: Mapping[str, Mapping[str, Numbers]]) -> str:
             "in training": f"{n.get('training', float('nan')):.2f}",
             "answer": f"{n['answer']:.2f}" if "answer" in n else "",
         }
-        for arm, quantities in table.items()
+        for arm, quantities in cells.items()
         for quantity, n in quantities.items()
     ]
-    return tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True)
-
-
-def _with_interval(e: Mapping[str, float], digits: int) -> str:
-    return f"{e['value']:,.{digits}f} [{e['low']:,.{digits}f}, {e['high']:,.{digits}f}]"
-
-
-def _percent(e: Mapping[str, float]) -> str:
-    return f"{e['value']:.0%} [{e['low']:.0%}, {e['high']:.0%}]"
+    return table(rows)

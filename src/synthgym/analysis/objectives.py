@@ -1,34 +1,43 @@
 """Does an objective that is meta-trained in a synthetic environment do, and what does it cost?
 
 Lu et al. 2022 (LPO, DPO); Liesen et al. 2024, who say that a synthetic bandit takes two orders of
-magnitude fewer steps in the task. Table, figures, numbers.
+magnitude fewer steps in the task.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from tabulate import tabulate
 
-from synthgym.analysis import runs, style
-from synthgym.analysis.statistics import LEVEL, SEED, difference, estimate, interquartile_mean
-from synthgym.analysis.style import styled
-from synthgym.analysis.summary import rounded
-from synthgym.core.io import atomic, read_table, write_json
+from synthgym.analysis import runs
+from synthgym.analysis.core.estimate import (
+    COUNT,
+    Numbers,
+    rounded,
+    written,
+)
+from synthgym.analysis.core.report import claims, document, write
+from synthgym.analysis.core.statistics import (
+    LEVEL,
+    NESTED,
+    SEED,
+    bounds,
+    difference,
+    estimate,
+    interquartile_mean,
+)
+from synthgym.analysis.core.tables import read, table
+from synthgym.analysis.core.verdict import Claim, Evidence, judge, span_of
+from synthgym.analysis.figures import objectives as figures
+from synthgym.analysis.figures.common import draw
+from synthgym.analysis.figures.objectives import GIVEN
 
-Numbers = dict[str, Any]
 Plan = Mapping[str, Any]
-GIVEN = ("ppo", "dpo")  # not learned
-TARGET = 100.0  # times fewer steps in the task
-RESAMPLES = 2000
 COSTS = ("real_steps", "synthetic_steps", "seconds")
-COLUMNS = 3  # panels of a figure
 
 
 def run(
@@ -41,16 +50,17 @@ def run(
     `progress`, `evaluations` and `drift` of the meta-training; `environment`: what its making took.
     """
     scale, plan = config["scale"], config["objectives"]
-    curves = pd.concat([read_table(path) for path in sorted(inputs["curves"])], ignore_index=True)
-    of = {name: _placed(inputs[name]) for name in ("progress", "evaluations", "drift")}
-    made = sum(int(read_table(path)["real_steps"].sum()) for path in inputs.get("environment", ()))
-    numbers = summarise(scale, plan, curves, of["progress"], of["evaluations"], made)
-    write_json(out / "summary.json", numbers)
-    with atomic(out / "table.md") as path:
-        path.write_text(markdown(numbers, plan), encoding="utf-8")
-    style.save(learning(curves, plan, scale), out / "objective_learning.png")
-    style.save(drifts(of["drift"], plan, scale), out / "drifts.png")
-    return ["summary.json", "table.md", "objective_learning.png", "drifts.png"]
+    curves, environment = read(inputs["curves"]), read(inputs.get("environment", ()))
+    progress, evaluations, drift = (
+        read(inputs[name], "objective", meta_seed="seed")
+        for name in ("progress", "evaluations", "drift")
+    )
+    made = int(environment["real_steps"].sum()) if len(environment) else 0
+    numbers = summarise(scale, plan, curves, progress, evaluations, made)
+    drawn = draw(
+        "objective_report", vars(figures), curves=curves, drift=drift, plan=plan, scale=scale
+    )
+    return write(out, numbers, markdown(numbers, plan), drawn)
 
 
 def summarise(
@@ -61,24 +71,53 @@ def summarise(
     evaluations: pd.DataFrame,
     made: int,
 ) -> Numbers:
-    """Returns per task and objective, what each meta-training took until PPO was matched, verdict.
+    """Returns per task and objective, what each meta-training took until PPO was matched, claims.
 
     made: steps in the task that went into the synthetic environment, before any objective.
     """
-    names = list(plan["learned"])
     searches = {
-        name: [_search(progress, evaluations, name, seed) for seed in _seeds(progress, name)]
-        for name in names
+        name: [
+            _search(progress, evaluations, name, int(seed))
+            for seed in np.unique(progress.loc[progress["objective"] == name, "meta_seed"])
+        ]
+        for name in plan["learned"]
     }
     numbers: Numbers = {
-        "about": {"scale": scale, "level": LEVEL, "resamples": RESAMPLES, "target": TARGET},
+        "about": {"scale": scale, "level": LEVEL, "resamples": NESTED},
         "judged": {task: _judged(curves[curves["task"] == task]) for task in plan["tasks"]},
-        "until_matched": {name: until_matched(searches[name]) for name in names},
+        "until_matched": {name: until_matched(group) for name, group in searches.items()},
         "environment_real_steps": made,
         "ratios": _ratios(plan, searches, made),
     }
-    numbers["verdict"] = verdict(plan, numbers)
-    return rounded(numbers)
+    measures = {
+        "return": partial(_less_ppo, plan, numbers["judged"]),
+        "steps_ratio": partial(_fewer_steps, numbers["until_matched"], numbers["ratios"]),
+    }
+    return rounded(numbers | {"claims": judge(plan.get("claims", ()), measures)})
+
+
+def _less_ppo(plan: Plan, judged: Numbers, claim: Claim) -> Iterator[Evidence]:
+    """The return of agents that learn by an objective less that of PPO's, task by task."""
+    for task in claim["trials"]:
+        for name in claim["of"]:
+            if e := judged.get(task, {}).get(name, {}).get("less_ppo"):
+                section = plan["tasks"][task]
+                e = {"value": e["difference"], "low": e["low"], "high": e["high"]}
+                yield Evidence(e, name=section["id"], unit=span_of(section), note="return")
+
+
+def _fewer_steps(until: Numbers, ratios: Numbers, claim: Claim) -> Iterator[Evidence]:
+    """Steps in the task until PPO is matched, of meta-training there over those of an objective.
+
+    Where it is not matched in all searches nothing is known but that the ratio is no larger.
+    """
+    for name in claim["of"]:
+        e = ratios.get(name, {"ratio": None})
+        if e["ratio"] is not None:
+            matched = all(generation is not None for generation in until[name]["generation"])
+            low = e["low"] if matched else 0.0
+            note = "times fewer steps" + ("" if matched else ", not all searches match PPO")
+            yield Evidence({"value": e["ratio"], "low": low, "high": e["high"]}, COUNT, note=note)
 
 
 class Search:
@@ -100,7 +139,7 @@ class Search:
     def gap(self, evaluation: int) -> Numbers:
         """Of agents in an evaluation: difference of interquartile means from PPO's."""
         runs = ([self.returns[evaluation]], [self.ppo])
-        return asdict(difference(*runs, resamples=RESAMPLES))
+        return asdict(difference(*runs, resamples=NESTED))
 
     def taken(self, column: str, draws: np.ndarray | slice = slice(None)) -> float:
         """Until then; all that the search took where PPO is not matched."""
@@ -146,37 +185,9 @@ def ratio(searches: Sequence[Search], others: Sequence[Search], made: int) -> Nu
     if below == 0:
         return {"ratio": None, "low": None, "high": None, "with_environment": whole}
     # A resample in which nothing was needed counts one step: the ratio is large, not infinite.
-    estimates = [resampled(searches) / max(1.0, resampled(others)) for _ in range(RESAMPLES)]
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(estimates, [tail, 1 - tail])
-    interval = {"low": float(low), "high": float(high)}
-    return {"ratio": above / below, **interval, "with_environment": whole}
-
-
-def verdict(plan: Plan, numbers: Numbers) -> Numbers:
-    """Whether the published claim holds here, in one word and one sentence.
-
-    It does where agents are not worse, and the whole interval of the ratio reaches the target.
-    """
-    real, bandit = _way(plan, "real", "real"), _way(plan, "synthetic", "real")
-    if not real or not bandit:
-        return {"word": "not asked", "sentence": "The plan has not both objectives to compare."}
-    cell = numbers["judged"][plan["task"]][bandit]["less_ppo"]
-    times = numbers["ratios"][bandit]
-    matches = cell["high"] >= 0.0
-    matched = all(g is not None for g in numbers["until_matched"][bandit]["generation"])
-    cheaper = matched and times["low"] is not None and times["low"] >= TARGET
-    word = {0: "does not hold", 1: "holds in part", 2: "holds"}[matches + cheaper]
-    less = f"{cell['difference']:+,.1f} [{cell['low']:,.1f}, {cell['high']:,.1f}]"
-    return {
-        "word": word,
-        "sentence": f"The claim {word}: agents that learn by the objective from the synthetic "
-        f"environment earn {less} more than PPO's on the task of meta-training, which "
-        f"{'is not worse' if matches else 'is worse'}; and until it matched PPO its meta-training "
-        f"took {_times(times)} fewer steps in the task than that in the task itself "
-        f"(target: {TARGET:g})"
-        + ("." if matched else "; not all its searches matched PPO within their generations."),
-    }
+    estimates = [resampled(searches) / max(1.0, resampled(others)) for _ in range(NESTED)]
+    low, high = map(float, bounds(np.array(estimates)))
+    return {"ratio": above / below, "low": low, "high": high, "with_environment": whole}
 
 
 def _judged(curves: pd.DataFrame) -> Numbers:
@@ -193,7 +204,7 @@ def _judged(curves: pd.DataFrame) -> Numbers:
             "steps": int(rows["step"].median()),
             "less_ppo": None
             if name == "ppo"
-            else asdict(difference(by_seed[name], by_seed["ppo"], resamples=RESAMPLES)),
+            else asdict(difference(by_seed[name], by_seed["ppo"], resamples=NESTED)),
         }
         for (name,), rows in runs.by(ends, "objective")
     }
@@ -228,26 +239,11 @@ def _of(table: pd.DataFrame, name: str, seed: int) -> pd.DataFrame:
     return table[(table["objective"] == name) & (table["meta_seed"] == seed)]
 
 
-def _seeds(progress: pd.DataFrame, name: str) -> list[int]:
-    return sorted({int(seed) for seed in progress.loc[progress["objective"] == name, "meta_seed"]})
-
-
 def _way(plan: Plan, train: str, fitness: str) -> str | None:
     """The objective whose agents learn and are tested there; None where there is none."""
     there = plan["learned"].items()
     found = [name for name, o in there if (o["train"], o["fitness"]) == (train, fitness)]
     return found[0] if found else None
-
-
-def _placed(paths: Iterable[Path]) -> pd.DataFrame:
-    """All rows of tables in .../<objective>/seed<seed>/, with these two as columns."""
-    tables = [
-        read_table(path).assign(
-            objective=path.parts[-3], meta_seed=int(path.parts[-2].removeprefix("seed"))
-        )
-        for path in sorted(paths)
-    ]
-    return pd.concat(tables, ignore_index=True)
 
 
 def markdown(numbers: Numbers, plan: Plan) -> str:
@@ -263,7 +259,7 @@ def markdown(numbers: Numbers, plan: Plan) -> str:
         "# Meta-trained objectives",
         f"Scale `{about['scale']}`. PPO's clipping, DPO's closed form, and learned drift "
         f"functions, meta-trained in {task}: {ways}. {_stand_in(numbers, plan)}",
-        numbers["verdict"]["sentence"],
+        claims(numbers["claims"]),
         "## Return on tasks of meta-training and others",
         "Per episode, of agents trained in the real task with the settings tuned for PPO there: "
         f"interquartile mean [{level}] over n agents, resampled within each meta-training. Less "
@@ -281,7 +277,7 @@ def markdown(numbers: Numbers, plan: Plan) -> str:
         "environment took.",
         _costs(numbers),
     ]
-    return "\n\n".join(parts) + "\n"
+    return document(*parts)
 
 
 def _generalisation(numbers: Numbers, plan: Plan) -> str:
@@ -291,8 +287,8 @@ def _generalisation(numbers: Numbers, plan: Plan) -> str:
         {
             "task": plan["tasks"][task]["id"],
             "objective": name.replace("_", " "),
-            "return": _interval(cell, "iqm"),
-            "less PPO": _interval(cell["less_ppo"], "difference") if cell["less_ppo"] else "",
+            "return": written(cell, point="iqm"),
+            "less PPO": written(cell["less_ppo"], point="difference"),
             "n": cell["n"],
             "steps": f"{cell['steps']:,}",
         }
@@ -300,7 +296,7 @@ def _generalisation(numbers: Numbers, plan: Plan) -> str:
         for name in order
         for cell in [numbers["judged"][task][name]]
     ]
-    return tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True)
+    return table(rows)
 
 
 def _costs(numbers: Numbers) -> str:
@@ -317,13 +313,13 @@ def _costs(numbers: Numbers) -> str:
                     if generation is None
                     else generation,
                     **{column.replace("_", " "): f"{cell[column][seed]:,.0f}" for column in COSTS},
-                    "less PPO before": _interval(cell["gap_at_start"][seed], "difference"),
-                    "at the end": _interval(cell["gap_at_end"][seed], "difference"),
+                    "less PPO before": written(cell["gap_at_start"][seed], point="difference"),
+                    "at the end": written(cell["gap_at_end"][seed], point="difference"),
                     "ratio": _times(times) if times else "",
                     "with environment": f"{whole:,.2g}" if whole else "",
                 }
             )
-    return tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True)
+    return table(rows)
 
 
 def _stand_in(numbers: Numbers, plan: Plan) -> str:
@@ -333,120 +329,11 @@ def _stand_in(numbers: Numbers, plan: Plan) -> str:
     return f"That is `{plan['environment']}`, whose making took {made:,} steps in the task before."
 
 
-def _interval(cell: Numbers, point: str) -> str:
-    return f"{cell[point]:,.1f} [{cell['low']:,.1f}, {cell['high']:,.1f}]"
-
-
-def _times(times: Numbers) -> str:
-    if times["ratio"] is None:
+def _times(e: Numbers) -> str:
+    if e["ratio"] is None:
         return "no number of times (it took none)"
-    return f"{times['ratio']:,.0f} [{times['low']:,.0f}, {times['high']:,.0f}] times"
+    return f"{written(e, COUNT, 'ratio')} times"
 
 
 def _words(place: str) -> str:
     return {"real": "task", "synthetic": "synthetic environment"}[place]
-
-
-@styled
-def learning(curves: pd.DataFrame, plan: Plan, scale: str) -> Figure:
-    """Return over training steps in the real task: a panel per task, a line per objective."""
-    tasks, look = list(plan["tasks"]), _look(plan)
-    columns = min(COLUMNS, len(tasks))
-    rows = -(-len(tasks) // columns)
-    figure = style.blank(1.3 + 1.75 * rows)
-    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for unused in panels[len(tasks) :]:
-        unused.remove()
-    for axes, task in zip(panels, tasks, strict=False):
-        here = curves[curves["task"] == task]
-        for name, line in look.items():
-            _line(axes, here[here["objective"] == name], line)
-        section, solved = plan["tasks"][task], plan["tasks"][task]["solved"]
-        far = solved is not None and 1.0 < 3.0 * axes.dataLim.ymax < solved
-        if solved is not None and not far:  # else it would leave no height for the lines
-            axes.axhline(solved, color="black", ls=":", lw=0.9)
-        said = " (meta-training)" if task == plan["task"] else ""
-        said += f" (solved: {solved:,.0f})" if far else ""
-        axes.set_title(section["id"] + said)
-        axes.ticklabel_format(axis="x", style="sci", scilimits=(0, 0))
-    for axes in panels[max(0, len(tasks) - columns) : len(tasks)]:
-        axes.set_xlabel("steps in the real task")
-    for axes in panels[: len(tasks) : columns]:
-        axes.set_ylabel("return per episode")
-    n = curves.groupby(["task", "objective"])[["meta_seed", "draw"]].apply(
-        lambda rows: len(rows.drop_duplicates())
-    )
-    entries = {name.replace("_", " "): Line2D([], [], **line) for name, line in look.items()}
-    entries["solved"] = Line2D([], [], color="black", ls=":", lw=0.9)
-    figure.legend(
-        entries.values(),
-        entries.keys(),
-        loc="outside lower left",
-        ncols=6,
-        title=f"Lines: interquartile mean of at least {n.min()} agents; bands: {LEVEL:.0%} "
-        "interval.",
-        alignment="left",
-    )
-    figure.suptitle(f"Learning by each objective, scale “{scale}”", x=0.01, ha="left")
-    return figure
-
-
-@styled
-def drifts(drift: pd.DataFrame, plan: Plan, scale: str) -> Figure:
-    """Drift over (ratio, advantage), a panel per function; below, the objective at two advantages.
-
-    Of an objective with several meta-trainings the first is shown.
-    """
-    look, first = _look(plan), drift["meta_seed"] == drift["meta_seed"].min()
-    one = drift[first & (drift["objective"] == next(iter(plan["learned"])))]
-    tables = {name: one[one["drift"] == name] for name in GIVEN}
-    learned = drift[first & (drift["drift"] == "lpo")]
-    tables |= {name: learned[learned["objective"] == name] for name in plan["learned"]}
-    figure = style.blank(4.6)
-    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 1.15))[:, 0]
-    most = float(np.quantile(pd.concat([tables[name] for name in GIVEN])["value"], 0.99))
-    for axes, (name, rows) in zip(
-        above.subplots(1, len(tables), sharey=True, squeeze=False)[0], tables.items(), strict=True
-    ):
-        grid = rows.pivot(index="advantage", columns="ratio", values="value")
-        mesh = axes.pcolormesh(
-            grid.columns, grid.index, grid.to_numpy(), cmap=style.SEQUENTIAL, vmin=0.0, vmax=most
-        )
-        axes.set_title(name.replace("_", " "), color=look[name]["color"])
-        axes.set_xlabel("ratio")
-    above.axes[0].set_ylabel("advantage")
-    above.colorbar(mesh, ax=above.axes, label="drift", extend="max")
-    for axes, sign in zip(below.subplots(1, 2), (1.0, -1.0), strict=True):
-        for name, rows in tables.items():
-            at = rows[np.isclose(rows["advantage"], sign)].sort_values("ratio")
-            axes.plot(at["ratio"], at["ratio"] * sign - at["value"], **look[name])
-        axes.set_title(f"objective at advantage {sign:+g}")
-        axes.set_xlabel("ratio")
-    below.legend(
-        [Line2D([], [], **line) for line in look.values()],
-        [name.replace("_", " ") for name in look],
-        loc="outside lower left",
-        ncols=6,
-    )
-    figure.suptitle(f"Drift functions, scale “{scale}”", x=0.01, ha="left")
-    return figure
-
-
-def _look(plan: Plan) -> dict[str, dict[str, Any]]:
-    """The look of a line per objective: PPO's is grey."""
-    learned = zip(plan["learned"], style.LINES, strict=False)
-    return {
-        "ppo": {"color": style.REAL_COLOUR, "lw": 1.6},
-        "dpo": {"color": style.REAL_COLOUR, "lw": 1.3, "ls": "--"},
-        **{name: {"color": colour, "lw": 1.3} for name, colour in learned},
-    }
-
-
-def _line(axes: Axes, draws: pd.DataFrame, look: Mapping[str, Any]) -> None:
-    estimates = {
-        step: estimate(rows["return_"], rows["meta_seed"], resamples=1_000)
-        for step, rows in draws.groupby("step")
-    }
-    low, high = ([getattr(e, bound) for e in estimates.values()] for bound in ("low", "high"))
-    axes.fill_between(list(estimates), low, high, color=look["color"], alpha=0.15, lw=0)
-    axes.plot(list(estimates), [e.iqm for e in estimates.values()], **look)

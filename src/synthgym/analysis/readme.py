@@ -1,10 +1,10 @@
-"""Which numbers does the README show? Those of a summary, between two marks, and no others."""
+"""Numbers of the README: those of a summary, between two marks, and no others."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from synthgym.analysis import report
+from synthgym.analysis import summary_text
 from synthgym.core.io import atomic, read_json
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
@@ -24,24 +24,24 @@ def update(readme_path: Path, summary_path: Path) -> None:
 
 
 def block(summary: Mapping[str, Any]) -> str:
-    """What stands between the marks."""
-    parts = [report.reading(summary)]
+    """Text between the marks."""
+    parts = [summary_text.reading(summary)]
     for task, section in summary["about"]["tasks"].items():
         parts += [
             f"### {section['id']}",
-            report.returns_table(summary, task),
-            report.cost_table(summary, task),
+            summary_text.returns_table(summary, task),
+            summary_text.cost_table(summary, task),
         ]
     return "\n\n".join(parts)
 
 
 def shown(text: str) -> str:
-    """What stands between the marks in the text of a README."""
+    """Text between the marks of a README."""
     return _split(text)[1].strip()
 
 
 def replaced(text: str, new: str) -> str:
-    """The text of a README with something new between the marks."""
+    """Text of a README with something new between the marks."""
     before, _, after = _split(text)
     return f"{before}{BEGIN}\n{new}\n{END}{after}"
 

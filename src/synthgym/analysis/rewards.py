@@ -1,24 +1,39 @@
-"""Do reward networks make agents faster, robustly, and others too? Numbers, verdicts, figures.
+"""Do reward networks make agents faster, robustly, and others too?
 
 As in Ferreira et al. 2022: agents in the real task with a learned reward, beside the same agents
 without one. Means over agents, as published; intervals resample networks, and agents within them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tabulate import tabulate
 
-from synthgym.analysis import learning, published, style
-from synthgym.analysis.figures import reward_curves, reward_map
-from synthgym.analysis.learning import PLAIN, Numbers
-from synthgym.analysis.statistics import LEVEL
-from synthgym.analysis.summary import rounded
-from synthgym.core.io import atomic, read_json, read_table, write_json
+from synthgym.analysis import learning, published
+from synthgym.analysis.core.estimate import (
+    COUNT,
+    GAIN,
+    RETURN,
+    Numbers,
+    counted,
+    number,
+    rounded,
+    short,
+    written,
+)
+from synthgym.analysis.core.report import claims, document, write
+from synthgym.analysis.core.statistics import LEVEL
+from synthgym.analysis.core.tables import REAL, identity, read, table
+from synthgym.analysis.core.verdict import Claim, Evidence, judge
+from synthgym.analysis.figures import rewards as figures
+from synthgym.analysis.figures.common import draw
+from synthgym.analysis.learning import PLAIN, Line
+from synthgym.core.io import read_json, read_table
 
 Tasks = Mapping[str, Mapping[str, Any]]
+Experiments = Mapping[str, Mapping[str, Line]]  # trial -> kind of network, or baseline
 
 
 def run(
@@ -31,38 +46,32 @@ def run(
     searches for settings of agents without a network, `best` and what was `tried`.
     """
     scale, tasks = config["scale"], config["reward_tasks"]
-    curves = in_steps(read(inputs["networks"], inputs["without"]), tasks)
-    progress = pd.concat([_of_network(path) for path in sorted(inputs["progress"])])
-    each = progress["task"].map(
-        {task: section["repeat_evolved"] for task, section in tasks.items()}
-    )
-    progress = progress.assign(real_steps=progress["real_steps"] * each)
+    curves = in_steps(read_curves([*inputs["networks"], *inputs["without"]]), tasks)
+    progress = read(inputs["progress"], "arm", "seed", task="experiment")
+    each = {task: section["repeat_evolved"] for task, section in tasks.items()}
+    progress["real_steps"] *= progress["task"].map(each)
     numbers = summarise(scale, tasks, curves, progress)
     numbers["tuned"] = tuned(tasks, inputs.get("best", ()), inputs.get("tried", ()))
-    write_json(out / "summary.json", numbers)
-    with atomic(out / "table.md") as path:
-        path.write_text(markdown(numbers, tasks), encoding="utf-8")
-    style.save(reward_curves.draw(curves, tasks, scale), out / "reward_curves.png")
-    maps = [read_table(path) for path in sorted(inputs["maps"])]
-    style.save(reward_map.draw(maps, tasks, scale), out / "reward_map.png")
-    return ["summary.json", "table.md", "reward_curves.png", "reward_map.png"]
+    drawn = draw(
+        "reward_report",
+        vars(figures),
+        curves=curves,
+        levels={task: published.level(task, section["solved"]) for task, section in tasks.items()},
+        maps=[read_table(path) for path in sorted(inputs["maps"])],
+        tasks=tasks,
+        scale=scale,
+    )
+    return write(out, numbers, markdown(numbers, tasks), drawn)
 
 
-def read(networks: Iterable[Path], without: Iterable[Path]) -> pd.DataFrame:
+def read_curves(paths: Iterable[Path]) -> pd.DataFrame:
     """All learning curves: columns experiment and line (kind of network, or baseline), too."""
-    tables = [
-        read_table(path).assign(experiment=path.parts[-2], line=path.parts[-4])
-        for path in sorted(networks)
-    ]
-    tables += [
-        read_table(path).assign(experiment=path.parts[-2], line=path.parts[-3])
-        for path in sorted(without)
-    ]
-    return pd.concat(tables, ignore_index=True)
+    curves = read(paths, "arm", "baseline", experiment="trial")
+    return curves.assign(line=curves["arm"].where(curves["arm"] != REAL, curves["baseline"]))
 
 
 def in_steps(curves: pd.DataFrame, tasks: Tasks) -> pd.DataFrame:
-    """The same with steps of the task itself, where an action is several of them."""
+    """The curves with steps of the task itself, where an action is several of them."""
     repeat = [
         tasks[task]["repeat"][experiment]
         for task, experiment in zip(curves["task"], curves["experiment"], strict=True)
@@ -70,28 +79,64 @@ def in_steps(curves: pd.DataFrame, tasks: Tasks) -> pd.DataFrame:
     return curves.assign(step=curves["step"] * repeat)
 
 
-def _of_network(path: Path) -> pd.DataFrame:
-    task, network, seed = path.parts[-5:-2]
-    return read_table(path).assign(task=task, network=network, seed=seed)
-
-
 def summarise(scale: str, tasks: Tasks, curves: pd.DataFrame, progress: pd.DataFrame) -> Numbers:
     """{task: {experiment: {line: numbers}}}, what the networks cost, and a verdict per claim."""
-    summary: Numbers = {"about": {"scale": scale, "level": LEVEL}, "tasks": {}, "cost": {}}
+    about = {"scale": scale, "level": LEVEL}
+    summary: Numbers = {"about": about, "tasks": {}, "cost": {}, "claims": []}
     for task, section in tasks.items():
-        mine, level = curves[curves["task"] == task], published.level(task, section["solved"])
-        summary["tasks"][task] = {}
-        for experiment in section["agents"]:
-            rows, steps = mine[mine["experiment"] == experiment], published.steps(task, experiment)
-            lines = learning.compared(rows, level, steps)
-            planned = [*section["networks"], *section["baselines"]]
-            ordered = {line: lines[line] for line in planned if line in lines}
-            summary["tasks"][task][experiment] = ordered
-        costs = progress[progress["task"] == task].groupby(["network", "seed"])
-        sums = costs[["seconds", "real_steps"]].sum().groupby("network").mean()
+        rows, level = curves[curves["task"] == task], published.level(task, section["solved"])
+        names = [*section["networks"], *section["baselines"]]
+        found = {
+            trial: learning.lines(rows[rows["experiment"] == trial], names)
+            for trial in section["agents"]
+        }
+        summary["tasks"][task] = {
+            trial: learning.compared(lines, level, published.steps(task, trial))
+            for trial, lines in found.items()
+        }
+        costs = progress[progress["task"] == task].groupby(["arm", "seed"])
+        sums = costs[["seconds", "real_steps"]].sum().groupby("arm").mean()
         summary["cost"][task] = sums.to_dict("index")
-    summary["claims"] = published.verdicts(summary["tasks"])
+        summary["claims"] += judged(task, section, found)
     return rounded(summary)
+
+
+def judged(task: str, section: Mapping[str, Any], found: Experiments) -> list[Numbers]:
+    """The claims on a task: on returns, their mean over the training, or steps to its level."""
+    measures = {
+        "return": partial(_returns, found),
+        "area": partial(_areas, found),
+        "steps_to_level": partial(_steps, found, published.level(task, section["solved"])),
+    }
+    return judge(section.get("claims", ()), measures, task=task)
+
+
+def _returns(found: Experiments, claim: Claim) -> Iterator[Evidence]:
+    """At the first test at or after the claim's `step`, or at the end."""
+    for name, line, other in _claimed(found, claim):
+        yield Evidence(line.at(claim.get("step"), other), GAIN if other else RETURN, name)
+
+
+def _areas(found: Experiments, claim: Claim) -> Iterator[Evidence]:
+    for name, line, other in _claimed(found, claim):
+        yield Evidence(line.area(other), GAIN if other else RETURN, name)
+
+
+def _steps(found: Experiments, level: float | None, claim: Claim) -> Iterator[Evidence]:
+    for name, line, _ in _claimed(found, claim):
+        if level is not None:
+            yield Evidence(line.mean_reaches(level), COUNT, name, note="steps")
+
+
+def _claimed(found: Experiments, claim: Claim) -> Iterator[tuple[str, Line, Line | None]]:
+    """The lines that a claim is about, each with the one that it is compared with, if it is."""
+    for trial in claim["trials"]:
+        lines = found.get(trial, {})
+        for other in claim.get("over", [None]):
+            if other is None or other in lines:
+                for name in claim["of"]:
+                    if name in lines:
+                        yield name, lines[name], lines.get(other)
 
 
 def tuned(tasks: Tasks, best: Iterable[Path], tried: Iterable[Path]) -> Numbers:
@@ -100,12 +145,12 @@ def tuned(tasks: Tasks, best: Iterable[Path], tried: Iterable[Path]) -> Numbers:
     `value`: mean return over a training with the best setting.
     """
     found: Numbers = {}
-    for where, of in zip(sorted(best), sorted(tried), strict=True):
-        task, baseline, experiment = (where.parts[i] for i in (-5, -3, -2))
-        name, trials = f"{baseline}/{experiment}", read_table(of)
-        planned = tasks[task]["tuned"][name]
+    for best_path, tried_path in zip(sorted(best), sorted(tried), strict=True):
+        search = identity(best_path)
+        task, name = search["experiment"], f"{search['baseline']}/{search['trial']}"
+        trials, planned = read_table(tried_path), tasks[task]["tuned"][name]
         whole = trials[trials["budget"] == planned["steps"]].set_index("configuration")["value"]
-        settings = read_json(where)["agents"][planned["agent"]]["hyperparameters"]
+        settings = read_json(best_path)["agents"][planned["agent"]]["hyperparameters"]
         found.setdefault(task, {})[name] = {
             "agent": planned["agent"],
             "found": settings,
@@ -131,32 +176,28 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
         "a return: at the mean over agents, and of the median agent; never: not in this training. "
         "Best third: published networks are the best 10 (HalfCheetah: 5) of a number of searches "
         "that is not known, ours are all that were begun; these were chosen by the same agents.",
-        "## Claims",
-        _claims(numbers["claims"]),
+        claims(numbers["claims"]),
     ]
     for task, experiments in numbers["tasks"].items():
         section = tasks[task]
         for experiment, lines in experiments.items():
-            agent = section["agents"][experiment]
-            parts.append(f"## {section['id']}, {agent}, {experiment}")
+            parts.append(f"## {section['id']}, {section['agents'][experiment]}, {experiment}")
             if (repeat := section["repeat"][experiment]) > 1:
                 parts.append(f"An action is {repeat} steps of the task in a row, as published.")
-            parts.append(_table(task, experiment, lines, section))
-            below = [line for line, n in lines.items() if n.get("below_plain")]
-            if below:
+            parts.append(_lines_table(task, experiment, lines, section))
+            if below := [f"`{line}`" for line, n in lines.items() if n.get("below_plain")]:
                 parts.append(
                     "Ends below the plain agent (the whole interval of the difference): "
-                    f"{', '.join(f'`{line}`' for line in below)}."
+                    f"{', '.join(below)}."
                 )
-        cost = [
-            {"network": name, "seconds": f"{c['seconds']:,.0f}"}
-            | {"real steps": f"{c['real_steps']:,.0f}"}
-            for name, c in numbers["cost"][task].items()
+        costs = [
+            {"network": name} | counted(cost, "seconds", "real_steps")
+            for name, cost in numbers["cost"][task].items()
         ]
         parts += [
             f"## {section['id']}, cost of one network",
             f"Evolved with {section['evolved_with']}; mean over networks.",
-            tabulate(cost, headers="keys", tablefmt="pipe", disable_numparse=True),
+            table(costs),
         ]
         if searches := numbers["tuned"].get(task):
             parts += [
@@ -165,56 +206,50 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
                 "agents), with a random seed that is not judged; at first the plan's own settings.",
                 _searches(searches),
             ]
-    return "\n\n".join(parts) + "\n"
+    return document(*parts)
 
 
-def _claims(claims: list[Numbers]) -> str:
-    rows = [
-        {"task": c["task"], "claim": c["claim"], "verdict": c["verdict"], "here": c["here"]}
-        for c in claims
-    ]
-    return tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True) or "None."
-
-
-def _table(task: str, experiment: str, lines: Numbers, section: Mapping[str, Any]) -> str:
+def _lines_table(task: str, experiment: str, lines: Numbers, section: Mapping[str, Any]) -> str:
     level = published.level(task, section["solved"])
     rows = []
     for line, numbers in lines.items():
         row = {"reward": line if line != PLAIN else f"{PLAIN} agent"}
+        published_returns = published.curve(task, experiment, line)
         for step, value in numbers["at"].items():
-            theirs = published.value(task, experiment, line, int(step))
-            beside = "" if theirs is None else f" ({theirs:g})"
-            row[f"at {int(step):,} (published)"] = f"{_with_interval(value)}{beside}"
+            beside = published_returns.get(int(step))
+            text = _with_interval(value) + ("" if beside is None else f" ({beside:g})")
+            row[f"at {int(step):,} (published)"] = text
         row["mean over training"] = _with_interval(numbers["area"])
         row["at the end"] = _with_interval(numbers["final"])
         ends = numbers["by_network"] if numbers["networks"] else []
-        row["best third of networks"] = _short(_best_third(ends)) if ends else ""
+        row["best third of networks"] = number(_best_third(ends), short) if ends else ""
         if level is not None:
             row[f"steps until {level:g}"] = _with_interval(numbers["mean_reaches"])
             row["median agent"] = _with_interval(numbers["median_reaches"])
-            there = sum(end >= level for end in ends)
-            row["networks that end there"] = f"{there} of {len(ends)}" if ends else ""
+            reached = sum(end >= level for end in ends)
+            row["networks that end there"] = f"{reached} of {len(ends)}" if ends else ""
         rows.append({**row, "networks": numbers["networks"] or "", "agents": numbers["agents"]})
-    return tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True)
+    return table(rows)
 
 
 def _searches(searches: Numbers) -> str:
-    rows = [
-        {
-            "baseline": name.partition("/")[0],
-            "agent": of["agent"],
-            "found (plan)": ", ".join(
-                f"{key} {value:.3g} ({of['default'][key]:.3g})"
-                for key, value in of["found"].items()
-            ),
-            "mean return": _short(of["value"]),
-            "configurations": of["configurations"],
-            "steps": f"{of['steps']:,}",
-            "steps of all": f"{of['real_steps']:,}",
-        }
-        for name, of in searches.items()
-    ]
-    return tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True)
+    return table(
+        [
+            {
+                "baseline": name.partition("/")[0],
+                "agent": search["agent"],
+                "found (plan)": ", ".join(
+                    f"{key} {value:.3g} ({search['default'][key]:.3g})"
+                    for key, value in search["found"].items()
+                ),
+                "mean return": short(search["value"]),
+                "configurations": search["configurations"],
+                "steps": f"{search['steps']:,}",
+                "steps of all": f"{search['real_steps']:,}",
+            }
+            for name, search in searches.items()
+        ]
+    )
 
 
 def _best_third(ends: list[float]) -> float:
@@ -224,13 +259,4 @@ def _best_third(ends: list[float]) -> float:
 
 
 def _with_interval(e: Mapping[str, float | None]) -> str:
-    if e["value"] is None:
-        return "never"
-    low, high = (_short(e[bound]) for bound in ("low", "high"))
-    return f"{_short(e['value'])} [{low}, {high}]"
-
-
-def _short(value: float | None) -> str:
-    if value is None:
-        return "never"
-    return f"{value:,.0f}" if abs(value) >= 300 else f"{value:,.1f}"
+    return "never" if e["value"] is None else written(e, short)

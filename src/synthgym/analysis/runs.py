@@ -1,4 +1,4 @@
-"""Which evaluation of a training run counts? The last, the one at equal steps, the first solved.
+"""Evaluations of training runs that count: the last, the one at equal steps, the first solved.
 
 `curves` holds one row per evaluation of a run: environment, environment_seed, agent, draw, step,
 episode, return_ (mean over test episodes on the real task).
@@ -8,13 +8,11 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from synthgym.analysis.files import REAL
+from synthgym.analysis.core.tables import REAL
 
 RUN = ["environment", "environment_seed", "agent", "draw"]  # what names one training run
-
-
 DISTIL, METATRAIN = "distil", "metatrain"  # stages in progress.parquet
-VARIANTS = {  # (is there DISTIL, METATRAIN)
+VARIANTS = {  # (has DISTIL, has METATRAIN)
     (False, True): "evolved",
     (True, False): "distilled",
     (True, True): "distilled+evolved",
@@ -54,7 +52,7 @@ def level(solved: float | None) -> float:
 
 
 def first_solved(curves: pd.DataFrame, threshold: float) -> pd.DataFrame:
-    """Of each run that ever got there, the first evaluation with `return_` >= `threshold`."""
+    """The first evaluation with `return_` >= `threshold` of each run that ever has it."""
     solved = curves[curves["return_"] >= threshold]
     return solved.loc[solved.groupby(RUN)["step"].idxmin()]
 
@@ -68,6 +66,6 @@ def meta_agents(progress: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def made(progress: pd.DataFrame) -> dict[str, str]:
-    """How each environment was made, of VARIANTS."""
+    """The way in which each environment was made, of VARIANTS."""
     stages = {name: set(rows["stage"]) for (name,), rows in by(progress, "environment")}
-    return {name: VARIANTS[DISTIL in there, METATRAIN in there] for name, there in stages.items()}
+    return {name: VARIANTS[DISTIL in done, METATRAIN in done] for name, done in stages.items()}

@@ -1,4 +1,4 @@
-"""Which settings did a search find, what did that take, and are they better? Numbers and figure.
+"""Settings that searches found, what that took, and whether they are better. Numbers and figure.
 
 BOHB with generations as budget (search/); the best setting is compared with the plan's by
 meta-trainings with seeds that were not searched with.
@@ -6,25 +6,32 @@ meta-trainings with seeds that were not searched with.
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from tabulate import tabulate
 
-from synthgym.analysis import style
-from synthgym.analysis.figures import search as drawn
-from synthgym.analysis.published import SETTINGS
-from synthgym.analysis.statistics import LEVEL, difference
-from synthgym.analysis.summary import rounded
-from synthgym.core.io import atomic, read_json, read_table, write_json
-from synthgym.plan.search_plan import setting
+from synthgym.analysis import published
+from synthgym.analysis.core import report
+from synthgym.analysis.core.estimate import COUNT, GAIN, SHARE, Numbers, number, rounded, written
+from synthgym.analysis.core.statistics import LEVEL, difference
+from synthgym.analysis.core.tables import identity, table
+from synthgym.analysis.core.verdict import FAILS, HOLDS, UNDECIDED, Evidence, Measure, judge
+from synthgym.analysis.figures import searches as figures
+from synthgym.analysis.figures.common import draw
+from synthgym.core.io import read_json, read_table
+from synthgym.plan.sweeps import setting
 
-Numbers = dict[str, Any]
 COSTS = ("real_steps", "synthetic_steps", "updates", "seconds")
-OUTPUTS = ["summary.json", "table.md", "search.png"]
+READERS: Mapping[str, Callable[[Path], Any]] = {
+    "trials": read_table,
+    "best": read_json,
+    "importance": read_json,
+    "comparison": read_table,
+}
+BETTER = {HOLDS: "beats", FAILS: "does not beat", UNDECIDED: "cannot be told apart from"}
 
 
 def run(
@@ -32,38 +39,38 @@ def run(
 ) -> list[str]:
     """Write summary.json, table.md and search.png into `out`.
 
-    config: `scale` and `searches` ({task: {name: what is planned}}). inputs: `trials`, `best`,
-    `importance` and `comparison` of each.
+    config: `scale`, `searches` ({task: {name: what is planned}}) and `claims`. inputs: `trials`,
+    `best`, `importance` and `comparison` of each.
     """
-    plans, there = config["searches"], {kind: _placed(paths) for kind, paths in inputs.items()}
-    results = {
-        place: {
-            "trials": read_table(there["trials"][place]),
-            "best": read_json(there["best"][place]),
-            "importance": read_json(there["importance"][place]),
-            "comparison": read_table(there["comparison"][place]),
-        }
-        for place in _places(plans)
+    plans, scale = config["searches"], config["scale"]
+    results: dict[tuple[str, str], dict[str, Any]] = {
+        (task, name): {} for task, names in plans.items() for name in names
     }
-    numbers: Numbers = {"about": {"scale": config["scale"], "level": LEVEL}, "searches": {}}
-    for (task, name), of in results.items():
-        numbers["searches"].setdefault(task, {})[name] = summarise(plans[task][name], of)
+    for kind, reader in READERS.items():
+        for path in inputs[kind]:
+            job = identity(path)
+            results[job["task"], job["search"]][kind] = reader(path)
+    numbers: Numbers = {"about": {"scale": scale, "level": LEVEL}, "searches": {}, "claims": []}
+    for (task, name), found in results.items():
+        search = summarise(plans[task][name], found)
+        numbers["searches"].setdefault(task, {})[name] = search
+        numbers["claims"] += judge(
+            config.get("claims", ()), measures(search), task=task, search=name
+        )
     numbers = rounded(numbers)
-    write_json(out / "summary.json", numbers)
-    with atomic(out / "table.md") as path:
-        path.write_text(markdown(numbers, plans), encoding="utf-8")
-    style.save(drawn.draw(results, numbers, plans, config["scale"]), out / "search.png")
-    return OUTPUTS
+    drawn = draw(
+        "search_report", vars(figures), results=results, numbers=numbers, plans=plans, scale=scale
+    )
+    return report.write(out, numbers, markdown(numbers, plans), drawn)
 
 
-def summarise(plan: Mapping[str, Any], of: Mapping[str, Any]) -> Numbers:
-    """The numbers of one search."""
-    trials, space = of["trials"], list(plan["search"]["space"])
+def summarise(plan: Mapping[str, Any], found: Mapping[str, Any]) -> Numbers:
+    """The numbers of one search. `same`: the best settings are the plan's own."""
+    trials, space = found["trials"], list(plan["search"]["space"])
     whole = trials[trials["budget"] == plan["search"]["budget"]["max"]]
-    compared = {name: _by_seed(of["comparison"], name) for name in ("best", "default")}
-    gain = difference(compared["best"], compared["default"])
-    published = SETTINGS.get(plan["task"]["name"], {})
-    same = all(_same(setting(of["best"], name), setting(plan, name)) for name in space)
+    compared = {name: _by_seed(found["comparison"], name) for name in ("best", "default")}
+    settings = published.about("searches", "settings", plan["task"]["name"])
+    gain = _difference(compared["best"], compared["default"])
     return {
         "configurations": int(trials["configuration"].nunique()),
         "whole_budget": len(whole),
@@ -80,120 +87,126 @@ def summarise(plan: Mapping[str, Any], of: Mapping[str, Any]) -> Numbers:
         "cost": {kind: float(trials[kind].sum()) for kind in COSTS},
         "settings": {
             name: {
-                "best": setting(of["best"], name),
+                "best": setting(found["best"], name),
                 "default": setting(plan, name),
-                "published": published.get(name),
-                "importance": of["importance"]["shares"][name],
+                "published": settings.get(name),
+                "importance": found["importance"]["shares"][name],
             }
             for name in space
         },
-        "importance": {k: of["importance"][k] for k in ("budget", "configurations")},
+        "importance": {k: found["importance"][k] for k in ("budget", "configurations")},
+        "same": all(_same(setting(found["best"], name), setting(plan, name)) for name in space),
         "compared": {
-            **{name: _interval(groups) for name, groups in compared.items()},
+            # an interquartile mean is its difference to that of nothing but a zero
+            **{name: _difference(groups, [np.zeros(1)]) for name, groups in compared.items()},
             "seeds": len(compared["best"]),
             "agents": sum(map(len, compared["best"])),
-            "difference": {"value": gain.difference, "low": gain.low, "high": gain.high},
-            "verdict": "the same" if same else verdict(gain.low, gain.high),
+            "difference": gain,
+            "verdict": Evidence(gain).judge({"expect": "better"}),
         },
     }
 
 
+def measures(search: Numbers) -> dict[str, Measure]:
+    """Numbers that claims on a search may be about."""
+    none = dict.fromkeys(("value", "low", "high"), 0.0)
+    gain = none if search["same"] else search["compared"]["difference"]
+    return {"best_less_default": lambda claim: [Evidence(gain, note="return")]}
+
+
 def _same(value: Any, other: Any) -> bool:
-    """Up to rounding: of gamma, 1 less it is what was searched for."""
+    """Equality up to rounding: of gamma, 1 less it is what was searched for."""
     return math.isclose(value, other) if isinstance(value, float) else bool(value == other)
 
 
-def verdict(low: float, high: float) -> str:
-    """What the interval of best less default says."""
-    if low > 0:
-        return "better"
-    return "worse" if high < 0 else "not told apart"
+def _by_seed(comparison: pd.DataFrame, name: str) -> list[np.ndarray]:
+    rows = comparison[comparison["setting"] == name]
+    return [agents["return_"].to_numpy() for _, agents in rows.groupby("seed")]
+
+
+def _difference(groups: list[np.ndarray], others: list[np.ndarray]) -> Numbers:
+    gain = difference(groups, others)
+    return {"value": gain.difference, "low": gain.low, "high": gain.high}
 
 
 def markdown(numbers: Numbers, plans: Mapping[str, Any]) -> str:
     """The tables, readable on their own."""
-    about = numbers["about"]
     parts = [
         "# Search for settings",
-        f"Scale `{about['scale']}`: multivariate TPE with Hyperband (BOHB), in which the budget is "
+        f"Scale `{numbers['about']['scale']}`: multivariate TPE with Hyperband (BOHB), in which "
+        "the budget is "
         "the number of generations of meta-training; what is promoted goes on from where it is. A "
         "value is the mean return on the real task of fresh agents, all with the settings of the "
         "plan, trained in the environment of the search mean. Published: the settings that "
         "Ferreira et al. 2022 found. Importance: share in whether a configuration is among the "
         "best third (PED-ANOVA). Intervals resample seeds of meta-training, and agents within "
         "each; with few seeds they are too narrow.",
+        report.claims(numbers["claims"]),
     ]
     for task, names in numbers["searches"].items():
-        for name, of in names.items():
-            plan = plans[task][name]
+        for name, search in names.items():
+            plan, cost = plans[task][name], search["cost"]
             parts += [
                 f"## {plan['task']['id']}, `{name}`",
-                sentence(of, plan),
-                _settings(of),
-                _rungs(of),
-                f"It took {of['cost']['real_steps']:,.0f} real steps, "
-                f"{of['cost']['synthetic_steps']:,.0f} synthetic ones, "
-                f"{of['cost']['updates']:,.0f} updates and {of['cost']['seconds']:,.0f} "
-                f"seconds; importance is from the {of['importance']['configurations']} values "
-                f"after {of['importance']['budget']} of the generations.",
+                sentence(search, plan),
+                _settings(search),
+                _rungs(search),
+                f"It took {cost['real_steps']:,.0f} real steps, "
+                f"{cost['synthetic_steps']:,.0f} synthetic ones, "
+                f"{cost['updates']:,.0f} updates and {cost['seconds']:,.0f} "
+                f"seconds; importance is from the {search['importance']['configurations']} values "
+                f"after {search['importance']['budget']} of the generations.",
             ]
-    return "\n\n".join(parts) + "\n"
+    return report.document(*parts)
 
 
-def sentence(of: Numbers, plan: Mapping[str, Any]) -> str:
-    """Whether the best setting is better than the plan's."""
-    compared, budget = of["compared"], plan["search"]["budget"]["max"]
-    if compared["verdict"] == "the same":
+def sentence(search: Numbers, plan: Mapping[str, Any]) -> str:
+    """Sentence on whether the best settings are better than the plan's."""
+    compared, budget = search["compared"], plan["search"]["budget"]["max"]
+    best, default = (written(compared[name]) for name in ("best", "default"))
+    if search["same"]:
         return (
-            f"After {budget} generations none of {of['configurations']} configurations did better "
-            f"in the search than the plan's own settings, which were the first: with "
-            f"{compared['seeds']} other seeds their return is {_bounded(compared['default'])}."
+            f"After {budget} generations none of {search['configurations']} configurations did "
+            "better in the search than the plan's own settings, which were the first: with "
+            f"{compared['seeds']} other seeds their return is {default}."
         )
     gain = compared["difference"]
-    interval = f"{gain['value']:+,.1f} [{gain['low']:,.1f}, {gain['high']:,.1f}]"
-    verdicts = {
-        "better": "beats",
-        "worse": "is worse than",
-        "not told apart": "cannot be told apart from",
-    }
-    best, default = (_bounded(compared[name]) for name in ("best", "default"))
+    interval = f"[{number(gain['low'])}, {number(gain['high'])}]"
     return (
-        f"After {budget} generations the best of {of['configurations']} configurations "
-        f"{verdicts[compared['verdict']]} the default: return {best} beside {default}, difference "
-        f"{interval} (interquartile means of {compared['agents']} agents each, "
-        f"{compared['seeds']} seeds that were not searched with)."
+        f"After {budget} generations the best of {search['configurations']} configurations "
+        f"{BETTER[compared['verdict']]} the default: return {best} beside {default}, difference "
+        f"{number(gain['value'], GAIN)} {interval} (interquartile means of {compared['agents']} "
+        f"agents each, {compared['seeds']} seeds that were not searched with)."
     )
 
 
-def _bounded(of: Numbers) -> str:
-    return f"{of['value']:,.1f} [{of['low']:,.1f}, {of['high']:,.1f}]"
+def _settings(search: Numbers) -> str:
+    return table(
+        [
+            {
+                "setting": f"`{name}`",
+                **{kind: _word(values[kind]) for kind in ("best", "default", "published")},
+                "importance": "-"
+                if values["importance"] is None
+                else number(values["importance"], SHARE),
+            }
+            for name, values in search["settings"].items()
+        ]
+    )
 
 
-def _settings(of: Numbers) -> str:
-    rows = [
-        {
-            "setting": f"`{name}`",
-            "best": _word(values["best"]),
-            "default": _word(values["default"]),
-            "published": _word(values["published"]),
-            "importance": "-" if values["importance"] is None else f"{values['importance']:.0%}",
-        }
-        for name, values in of["settings"].items()
-    ]
-    return tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True)
-
-
-def _rungs(of: Numbers) -> str:
-    rows = [
-        {
-            "generations": rung["generations"],
-            "configurations": rung["configurations"],
-            "median value": f"{rung['median']:,.1f}",
-            "best value": f"{rung['best']:,.1f}",
-        }
-        for rung in of["rungs"]
-    ]
-    return tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True)
+def _rungs(search: Numbers) -> str:
+    return table(
+        [
+            {
+                "generations": number(rung["generations"], COUNT),
+                "configurations": rung["configurations"],
+                "median value": number(rung["median"]),
+                "best value": number(rung["best"]),
+            }
+            for rung in search["rungs"]
+        ]
+    )
 
 
 def _word(value: Any) -> str:
@@ -202,30 +215,3 @@ def _word(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3g}"
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _by_seed(comparison: pd.DataFrame, name: str) -> list[np.ndarray]:
-    rows = comparison[comparison["setting"] == name]
-    return [of["return_"].to_numpy() for _, of in rows.groupby("seed")]
-
-
-def _interval(groups: list[np.ndarray]) -> Numbers:
-    """An interquartile mean is its difference to that of nothing but a zero."""
-    of = difference(groups, [np.zeros(1)])
-    return {"value": of.difference, "low": of.low, "high": of.high}
-
-
-def _places(plans: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for task, names in plans.items():
-        for name in names:
-            yield task, name
-
-
-def _placed(paths: Iterable[Path]) -> dict[tuple[str, str], Path]:
-    """By task and name: what follows search/ in a path."""
-    placed = {}
-    for path in paths:
-        start = len(path.parts) - path.parts[::-1].index("search")
-        task, name = path.parts[start : start + 2]
-        placed[task, name] = path
-    return placed

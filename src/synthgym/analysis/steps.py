@@ -1,4 +1,4 @@
-"""How many steps for the same return? Learning curves in an environment and in the task.
+"""Steps for the same return: learning curves in an environment and in the task.
 
 As in Liesen et al. 2024, who show it for hopper; intervals resample environment seeds, and agents
 within each.
@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from synthgym.analysis import learning, runs
-from synthgym.analysis.learning import NEVER, Numbers, first_at
-from synthgym.analysis.statistics import bounds, hierarchical, interquartile_mean
+from synthgym.analysis import runs
+from synthgym.analysis.core.estimate import NEVER, Numbers, estimate
+from synthgym.analysis.core.statistics import bounds, hierarchical, interquartile_mean
+from synthgym.analysis.learning import first_at
 
 RESAMPLES = 1_000
 TUNED = "tuned"  # where agents are trained: in the task, with settings tuned for it
@@ -56,13 +57,13 @@ def line(rows: pd.DataFrame, generator: np.random.Generator) -> Line:
 
 
 def ratio(synthetic: Line, real: Line) -> Numbers:
-    """How many times the steps in the environment agents need in the task for the same return.
+    """Ratio of the steps that agents need in the task to those in the environment, at equal return.
 
-    That is what agents trained in the environment have in the end; steps there are those until they
-    first have it. {value, low, high, bound, fewer, steps, real_steps}: `bound` is `≥` where agents
-    in the task do not get there as long as they are trained (then that long is meant), `≤` where
-    they are there when they are first tested. `high` is None where it has no bound. `fewer`: the
-    interval has no ratio of 1 or less in it.
+    The return is what agents trained in the environment have in the end; steps in it are those
+    until they first have it. {value, low, high, bound, sure_low, steps, real_steps}: `bound` is `≥`
+    where agents in the task do not get there as long as they are trained (then that long is meant),
+    `≤` where they are there when they are first tested. `high` is None where it has no bound.
+    `sure_low`: the lower bound if agents that do not get there never do, None where it is that.
     """
     last = float(real.steps[-1])
 
@@ -70,17 +71,17 @@ def ratio(synthetic: Line, real: Line) -> Numbers:
         aim = iqm[..., -1:]
         return first_at(synthetic.steps, iqm, aim), first_at(real.steps, reals, aim)
 
-    there, in_task = (float(x) for x in steps(synthetic.iqm, real.iqm))
-    theres, in_tasks = steps(synthetic.samples, real.samples)
-    value = min(in_task, last) / there
+    in_environment, in_task = (float(x) for x in steps(synthetic.iqm, real.iqm))
+    in_environments, in_tasks = steps(synthetic.samples, real.samples)
+    value = min(in_task, last) / in_environment
     # Where it is not known how long it takes, low is that of the least that it can take.
-    least = learning.estimate(value, np.minimum(in_tasks, last) / theres)
-    known = learning.estimate(value, in_tasks / theres)
+    least = estimate(value, np.minimum(in_tasks, last) / in_environments)
+    known = estimate(value, in_tasks / in_environments)
     return {
         **least,
         "high": known["high"],
         "bound": "≥" if in_task == NEVER else "≤" if in_task == real.steps[0] else "",
-        "fewer": known["low"] is None or known["low"] > 1,
-        "steps": there,
+        "sure_low": known["low"],
+        "steps": in_environment,
         "real_steps": min(in_task, last),
     }

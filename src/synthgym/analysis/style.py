@@ -1,18 +1,18 @@
-"""What do all figures share? Colours, sizes, fonts, and how a figure becomes a file."""
+"""Style of all figures: colours, sizes, fonts, and how a figure becomes a file."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from functools import wraps
 from io import BytesIO
+from itertools import cycle
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any
 
 from matplotlib import style as mpl_style
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 
-from synthgym.analysis.files import REAL
+from synthgym.analysis.core.tables import REAL
 from synthgym.core.io import atomic
 
 WIDTH = 7.2  # inches; 1080 pixels, a README shows about 900
@@ -21,28 +21,32 @@ DPI = 150
 LARGE = 120_000  # bytes
 
 # Okabe & Ito (2008): told apart with any common colour vision. The real task is grey, and the
-# environments of the plan keep their colours at every scale; others take what is left.
+# ways of making an environment that are planned keep their colours; others take what is left.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+BLUE, RED, GREEN, PINK, SKY, ORANGE = PALETTE
+MORE = ("#8C564B", "#999933")  # where six are too few
 REAL_COLOUR = "#555555"
 PLANNED = {
-    "bandit_ppo": "#0072B2",
-    "bandit_dqn": "#D55E00",
-    "mdp_ppo": "#009E73",
-    "mdp_dqn": "#CC79A7",
-    "bandit_all": "#56B4E9",
-    "evolved": "#0072B2",
-    "distilled": "#E69F00",
-    "distilled_evolved": "#009E73",
-    "world_model": "#56B4E9",
-    "distilled_ppo": "#56B4E9",
+    "bandit_ppo": BLUE,
+    "bandit_dqn": RED,
+    "mdp_ppo": GREEN,
+    "mdp_dqn": PINK,
+    "bandit_all": SKY,
+    "evolved": BLUE,
+    "distilled": ORANGE,
+    "distilled_evolved": GREEN,
+    "world_model": SKY,
+    "distilled_ppo": SKY,
+    "varied": BLUE,
+    "fixed": RED,
 }
-OTHERS = ("#E69F00", "#F0E442", "#56B4E9", "#CC79A7", "#009E73", "#D55E00", "#0072B2")
+DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)))
 SOURCES = {
     "real_test": ("real test episodes", REAL_COLOUR),
-    "synthetic_training": ("synthetic training", "#E69F00"),
-    "synthetic_on_real": ("synthetic answer to real queries", "#0072B2"),
+    "synthetic_training": ("synthetic training", ORANGE),
+    "synthetic_on_real": ("synthetic answer to real queries", BLUE),
 }
-ACTIONS = ("#0072B2", "#F0E442", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+ACTIONS = (BLUE, "#F0E442", RED, GREEN, PINK, SKY, ORANGE)
 AGENTS = (
     *("ppo", "sac", "es", "dqn", "ddpg", "td3"),
     *("q_learning", "sarsa", "discrete_td3", "ddqn", "dueling_ddqn"),
@@ -71,38 +75,28 @@ RC: dict[str, Any] = {
     "ytick.labelsize": 8,
 }
 
-P = ParamSpec("P")
+
+def colours(names: Iterable[str]) -> dict[str, str]:
+    """A colour per way of making an environment, and grey for `real`."""
+    names = list(names)
+    others = [name for name in dict.fromkeys(names) if name not in (REAL, *PLANNED)]
+    taken = {PLANNED[name] for name in names if name in PLANNED}
+    spare = [colour for colour in (*PALETTE, *MORE) if colour not in taken]
+    return {REAL: REAL_COLOUR, **PLANNED, **dict(zip(others, cycle(spare), strict=False))}
 
 
-def colours(environments: Iterable[str]) -> dict[str, str]:
-    """A colour per environment, and grey for `real`."""
-    others = sorted(set(environments) - {REAL, *PLANNED})
+def looks(names: Iterable[str], **more: Any) -> dict[str, dict[str, Any]]:
+    """The look of each line: six colours, then dashed ones."""
+    n = len(PALETTE)
     return {
-        REAL: REAL_COLOUR,
-        **PLANNED,
-        **{name: OTHERS[i % len(OTHERS)] for i, name in enumerate(others)},
-    }
-
-
-def lines(agents: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """The look of a line per agent, the same in all figures: six colours, then dashed ones."""
-    names = [*AGENTS, *sorted(set(agents) - set(AGENTS))]
-    n = len(LINES)
-    return {
-        name: {"color": LINES[i % n], "ls": ("-", (0, (4, 1.5)))[i // n % 2], "lw": 1.3}
+        name: {"color": PALETTE[i % n], "ls": DASHES[i // n % len(DASHES)], **more}
         for i, name in enumerate(names)
     }
 
 
-def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Draw in the common style."""
-
-    @wraps(draw)
-    def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with applied():
-            return draw(*args, **kwargs)
-
-    return drawn
+def agents(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The look of a line per agent, the same in all figures."""
+    return looks([*AGENTS, *sorted(set(names) - set(AGENTS))], lw=1.3)
 
 
 def blank(height: float) -> Figure:
@@ -124,9 +118,9 @@ def save(figure: Figure, path: Path) -> None:
         image.save(partial, format="png", optimize=True)
 
 
-def heading(figure: Figure, task: Mapping[str, Any], scale: str, what: str) -> None:
-    """The title, which names task and scale."""
-    figure.suptitle(f"{task['id']}, scale “{scale}”: {what}", x=0.01, ha="left")
+def heading(figure: Figure, about: str, scale: str, what: str = "") -> None:
+    """The title, which names what the figure is about, and the scale."""
+    figure.suptitle(f"{about}, scale “{scale}”{f': {what}' if what else ''}", x=0.01, ha="left")
 
 
 def applied() -> AbstractContextManager[None]:

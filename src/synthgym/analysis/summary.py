@@ -1,17 +1,17 @@
-"""What came out, in numbers? Every headline number with its n and interval."""
+"""Headline numbers of a scale, each with its n and interval."""
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from synthgym.analysis import files, report, runs
-from synthgym.analysis.files import REAL
-from synthgym.analysis.statistics import (
+from synthgym.analysis import runs, summary_text
+from synthgym.analysis.core import report
+from synthgym.analysis.core.estimate import Numbers, rounded
+from synthgym.analysis.core.statistics import (
     LEVEL,
     RESAMPLES,
     difference,
@@ -19,20 +19,15 @@ from synthgym.analysis.statistics import (
     fraction_interval,
     interquartile_mean,
 )
-from synthgym.core.io import atomic, write_json
+from synthgym.analysis.core.tables import REAL, read_runs
 
-DIGITS = 6  # significant digits kept: more than the intervals justify, alike on all machines
 INPUTS = ("curves", "episodes", "progress", "evaluations")
 CLIENTS = ("client_curves", "client_episodes")
 COSTS = ["seconds", "synthetic_steps", "real_steps", "updates"]
-Numbers = dict[str, Any]
 
 
 def run(
-    config: Mapping[str, Any],
-    inputs: Mapping[str, Iterable[Path]],
-    out: Path,
-    checkpoint: Path,
+    config: Mapping[str, Any], inputs: Mapping[str, Iterable[Path]], out: Path, checkpoint: Path
 ) -> list[str]:
     """Write summary.json and summary.md into `out`.
 
@@ -40,58 +35,51 @@ def run(
     inputs: `curves` and `episodes` (transfer and real), `progress` and `evaluations`; of agents of
     another library `client_curves` and `client_episodes`, which need not be there.
     """
-    tables = [files.read(name, inputs[name]) for name in INPUTS]
-    clients = [files.read(name, inputs[name]) for name in CLIENTS if inputs.get(name)]
-    summary = summarise(config["scale"], config["tasks"], *tables, *clients)
-    write_json(out / "summary.json", summary)
-    with atomic(out / "summary.md") as path:
-        path.write_text(report.markdown(summary), encoding="utf-8")
-    return ["summary.json", "summary.md"]
+    names = [*INPUTS, *(name for name in CLIENTS if inputs.get(name))]
+    tables = {name: read_runs(name, inputs[name]) for name in names}
+    numbers = summarise(config["scale"], config["tasks"], tables)
+    return report.write(out, numbers, summary_text.markdown(numbers), {}, "summary.md")
 
 
 def summarise(
-    scale: str,
-    tasks: Mapping[str, Mapping[str, Any]],
-    curves: pd.DataFrame,
-    episodes: pd.DataFrame,
-    progress: pd.DataFrame,
-    evaluations: pd.DataFrame,
-    client_curves: pd.DataFrame | None = None,
-    client_episodes: pd.DataFrame | None = None,
+    scale: str, tasks: Mapping[str, Mapping[str, Any]], tables: Mapping[str, pd.DataFrame]
 ) -> Numbers:
-    """{experiment: {task: {trained in: {agent: numbers}}}}, and `about` what they are made of."""
+    """{part: {task: its numbers}}, and `about` what they are made of."""
     summary: Numbers = {
-        "about": {"scale": scale, "level": LEVEL, "resamples": RESAMPLES, "tasks": {}},
-        "transfer": {},
-        "clients": {},
-        "differences": {},
-        "real_at_equal_steps": {},
-        "steps_to_solve": {},
-        "episodes_to_solve": {},
-        "meta_training": {},
-        "break_even": {},
+        "about": {"scale": scale, "level": LEVEL, "resamples": RESAMPLES, "tasks": {}}
     }
-    for task in sorted(tasks):
-        section, solved = tasks[task], runs.level(tasks[task]["solved"])
-        c, e, p, v = (t[t["task"] == task] for t in (curves, episodes, progress, evaluations))
-        if c.empty or p.empty:
-            raise ValueError(f"{task} is in the plan, but no table of its agents or environments.")
+    for task, section in sorted(tasks.items()):
         summary["about"]["tasks"][task] = {
             **{key: section[key] for key in ("id", "solved", "horizon")},
-            "published": {a: said["synthetic"] for a, said in section["published"].items()},
+            "published": {a: values["synthetic"] for a, values in section["published"].items()},
         }
-        summary["transfer"][task] = final_returns(c, e, runs.meta_agents(p))
-        summary["clients"][task] = {}
-        if client_curves is not None and client_episodes is not None:
-            mine = (t[t["task"] == task] for t in (client_curves, client_episodes))
-            summary["clients"][task] = client_returns(*mine)
-        summary["differences"][task] = differences(c, runs.made(p), real_steps(p))
-        summary["real_at_equal_steps"][task] = returns_at_equal_steps(c)
-        summary["steps_to_solve"][task] = to_solve(c, solved, "step")
-        summary["episodes_to_solve"][task] = to_solve(c, solved, "episode")
-        summary["meta_training"][task] = meta_training(p, v, solved)
-        summary["break_even"][task] = break_even(c, real_steps(p))
+        for part, numbers in summarise_task(task, section, tables).items():
+            summary.setdefault(part, {})[task] = numbers
     return rounded(summary)
+
+
+def summarise_task(
+    task: str, section: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
+) -> Numbers:
+    """{part: numbers of the task}. Raises ValueError where a task has no results."""
+    rows = {name: table[table["task"] == task] for name, table in tables.items()}
+    curves, progress = rows["curves"], rows["progress"]
+    if curves.empty or progress.empty:
+        raise ValueError(f"{task} is in the plan, but no table of its agents or environments.")
+    solved, steps = runs.level(section["solved"]), real_steps(progress)
+    transfer = final_returns(curves, rows["episodes"], runs.meta_agents(progress))
+    equal = returns_at_equal_steps(curves)
+    clients = [rows[name] for name in CLIENTS if name in rows]
+    return {
+        "transfer": transfer,
+        "clients": client_returns(*clients) if len(clients) == len(CLIENTS) else {},
+        "differences": differences(curves, runs.made(progress), steps),
+        "real_at_equal_steps": equal,
+        "steps_to_solve": to_solve(curves, solved, "step"),
+        "episodes_to_solve": to_solve(curves, solved, "episode"),
+        "meta_training": meta_training(progress, rows["evaluations"], solved),
+        "break_even": break_even(curves, steps, better_than_real(transfer, equal)),
+    }
 
 
 def final_returns(
@@ -142,17 +130,19 @@ def differences(
     entries = []
     order = list(runs.VARIANTS.values())
     for (agent,), rows in runs.by(ends[ends["environment"] != REAL], "agent"):
-        by_place = {
-            name: [seed["return_"].to_numpy() for _, seed in there.groupby("environment_seed")]
-            for (name,), there in runs.by(rows, "environment")
+        returns = {
+            name: [
+                seed["return_"].to_numpy() for _, seed in ends_of_one.groupby("environment_seed")
+            ]
+            for (name,), ends_of_one in runs.by(rows, "environment")
         }
-        for name, other in itertools.permutations(by_place, 2):
+        for name, other in itertools.permutations(returns, 2):
             if order.index(made[name]) > order.index(made[other]):
                 entries.append(
                     {"agent": agent, "environment": name, "other": other}
-                    | {"seeds": [len(by_place[name]), len(by_place[other])]}
+                    | {"seeds": [len(returns[name]), len(returns[other])]}
                     | {"fewer_real_steps": steps[other] / steps[name]}
-                    | asdict(difference(by_place[name], by_place[other]))
+                    | asdict(difference(returns[name], returns[other]))
                 )
     return entries
 
@@ -176,16 +166,16 @@ def to_solve(curves: pd.DataFrame, threshold: float, unit: str) -> Numbers:
     entries: Numbers = {}
     solved = runs.first_solved(curves, threshold)
     for (environment, agent), rows in runs.by(curves, "environment", "agent"):
-        there = solved[(solved["environment"] == environment) & (solved["agent"] == agent)]
-        of = len(rows.drop_duplicates(runs.RUN))
-        low, high = fraction_interval(len(there), of)
-        fraction = {"solved": len(there) / of, "solved_low": low, "solved_high": high, "of": of}
-        entries.setdefault(environment, {})[agent] = _estimate(there, unit) | fraction
+        chosen = (solved["environment"] == environment) & (solved["agent"] == agent)
+        n, total = int(chosen.sum()), len(rows.drop_duplicates(runs.RUN))
+        low, high = fraction_interval(n, total)
+        fraction = {"solved": n / total, "solved_low": low, "solved_high": high, "of": total}
+        entries.setdefault(environment, {})[agent] = _estimate(solved[chosen], unit) | fraction
     return entries
 
 
 def meta_training(progress: pd.DataFrame, evaluations: pd.DataFrame, threshold: float) -> Numbers:
-    """What it took to make each environment: costs over its `n` seeds, and how good it became.
+    """Making of each environment: costs over its `n` seeds, and how good it became.
 
     `mean_environment`: per agent the estimate after the last generation, over fresh agents trained
     in the environment at the mean of the search; `solved_at_generation` is the first evaluated
@@ -210,29 +200,43 @@ def meta_training(progress: pd.DataFrame, evaluations: pd.DataFrame, threshold: 
     return entries
 
 
-def break_even(curves: pd.DataFrame, steps: Mapping[str, float]) -> Numbers:
-    """After how many agents an environment has paid for itself: {environment: {agent: numbers}}.
+def better_than_real(transfer: Numbers, equal: Numbers) -> set[tuple[str, str]]:
+    """Environments and agents, where they are better than trained in the task for as many steps.
+
+    They are where their interval is above that of the others.
+    """
+    return {
+        (environment, agent)
+        for environment, row in transfer.items()
+        for agent, numbers in row.items()
+        if environment != REAL and agent in equal[REAL]
+        if numbers["low"] > equal[REAL][agent]["high"]
+    }
+
+
+def break_even(
+    curves: pd.DataFrame, steps: Mapping[str, float], better: Collection[tuple[str, str]]
+) -> Numbers:
+    """Agents after which an environment has paid for itself: {environment: {agent: numbers}}.
 
     An agent saves the steps that such agents need in the real task until their interquartile mean
     is what it is after training in the environment. Where they do not get there in as long as they
     were trained, that long is the least that is saved, and `at_most` is true of `agents`, the cost
-    of the making (`steps`) over what one saves.
+    of the making (`steps`) over what one saves. `agents` is None, as it is undecided, where agents
+    are not `better` than those trained in the task: what they save is then a matter of chance.
     """
     ends = runs.finished(curves)
-    learning = {
-        agent: {
-            int(step): float(interquartile_mean(there["return_"].to_numpy()))
-            for (step,), there in runs.by(rows, "step")
-        }
-        for (agent,), rows in runs.by(curves[curves["environment"] == REAL], "agent")
-    }
+    learning: dict[str, dict[int, float]] = {}
+    for (agent,), rows in runs.by(curves[curves["environment"] == REAL], "agent"):
+        learning[agent] = {int(step): _iqm(at_step) for step, at_step in rows.groupby("step")}
     entries: Numbers = {}
     for (name, agent), rows in runs.by(ends[ends["environment"] != REAL], "environment", "agent"):
         if curve := learning.get(agent):
-            aim = float(interquartile_mean(rows["return_"].to_numpy()))
+            aim = _iqm(rows)
             enough = [step for step, iqm in curve.items() if iqm >= aim]
             saved = min(enough, default=max(curve))
-            numbers = {"saved": saved, "agents": steps[name] / saved, "at_most": not enough}
+            agents = steps[name] / saved if (name, agent) in better else None
+            numbers = {"saved": saved, "agents": agents, "at_most": not enough}
             entries.setdefault(name, {})[agent] = numbers
     return entries
 
@@ -249,14 +253,16 @@ def _mean_environment(evaluations: pd.DataFrame, threshold: float, seconds: pd.S
         for (generation,), draws in runs.by(evaluations, "generation")
     }
     solved = [g for g, numbers in by_generation.items() if numbers["iqm"] >= threshold]
-    last = max(by_generation)
+    first, last = min(solved, default=None), max(by_generation)
     return by_generation[last] | {
         "generation": last,
-        "solved_at_generation": min(solved, default=None),
-        "solved_after_seconds": float(seconds.loc[: min(solved)].iloc[-1:].sum())
-        if solved
-        else None,
+        "solved_at_generation": first,
+        "solved_after_seconds": float(seconds.loc[:first].iloc[-1:].sum()) if solved else None,
     }
+
+
+def _iqm(rows: pd.DataFrame) -> float:
+    return float(interquartile_mean(rows["return_"].to_numpy()))
 
 
 def _returns(rows: pd.DataFrame) -> Numbers:
@@ -268,25 +274,7 @@ def _returns(rows: pd.DataFrame) -> Numbers:
 
 
 def _estimate(rows: pd.DataFrame, column: str) -> Numbers:
-    numbers: Numbers = {
-        "iqm": None,
-        "low": None,
-        "high": None,
-        "mean": None,
-        "median": None,
-        "n": 0,
-    }
+    numbers: Numbers = dict.fromkeys(("iqm", "low", "high", "mean", "median")) | {"n": 0}
     if len(rows):
         numbers = asdict(estimate(rows[column], rows["environment_seed"]))
     return numbers | {"level": LEVEL}
-
-
-def rounded(value: Any) -> Any:
-    """Numbers with as many digits as are kept, in plain lists and mappings."""
-    if isinstance(value, Mapping):
-        return {str(name): rounded(below) for name, below in value.items()}
-    if isinstance(value, list):
-        return [rounded(below) for below in value]
-    if isinstance(value, float):
-        return float(f"{value:.{DIGITS}g}")
-    return int(value) if isinstance(value, np.integer) else value

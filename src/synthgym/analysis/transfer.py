@@ -1,4 +1,4 @@
-"""Is what was published of synthetic bandits reached, by whom, and in how many steps? Numbers.
+"""Agents from synthetic environments beside the task and beside what was published. Numbers.
 
 As in Liesen et al. 2024: returns of agents trained in bandits and in the task, and steps at equal
 return; with performance profiles and the probability of improvement (Agarwal et al. 2021). All
@@ -6,7 +6,7 @@ intervals resample environment seeds, and agents within each.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,30 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from synthgym.analysis import files, learning, runs, style, transfer_text
+from synthgym.analysis import runs, transfer_text
+from synthgym.analysis.core import report
+from synthgym.analysis.core.estimate import Numbers, estimate, rounded, times
+from synthgym.analysis.core.statistics import (
+    LEVEL,
+    NESTED,
+    SEED,
+    bounds,
+    hierarchical,
+    interquartile_mean,
+    times_chosen,
+)
+from synthgym.analysis.core.tables import REAL, read_runs
+from synthgym.analysis.core.verdict import HOLDS, Evidence, Measure, judge
 from synthgym.analysis.figures import transfer as figures
-from synthgym.analysis.files import REAL
-from synthgym.analysis.learning import RESAMPLES, Numbers
-from synthgym.analysis.statistics import LEVEL, SEED, bounds, hierarchical, interquartile_mean
+from synthgym.analysis.figures.common import draw
+from synthgym.analysis.learning import mean_curves
 from synthgym.analysis.steps import TUNED, Line, line, ratio
-from synthgym.analysis.summary import break_even, real_steps, rounded
-from synthgym.core.io import atomic, write_json
+from synthgym.analysis.summary import break_even, real_steps
 
-Tasks = Mapping[str, Mapping[str, Any]]
-Sampled = tuple[float, np.ndarray]  # a value, and that of each resample
+Sampled = tuple[Any, np.ndarray]  # a value or a curve, and that of each resample
 TAUS = 81  # points of a profile, besides those of which numbers are given
 SHOWN = (0.25, 0.5, 0.75, 0.95)
+FEWER = {"expect": "more_than", "value": 1}  # steps in an environment than in the task
 
 
 def run(
@@ -34,34 +45,35 @@ def run(
 ) -> list[str]:
     """Write summary.json, table.md and three figures into `out`.
 
-    config: `scale` and `tasks` ({task config name: its section}). inputs: `curves` (transfer and
-    real) and `progress`; `expert_curves`, of which there may be none.
+    config: `scale`, `tasks` ({task config name: its section}) and `claims`. inputs: `curves`
+    (transfer and real) and `progress`; `expert_curves`, of which there may be none.
     """
     scale, tasks = config["scale"], config["tasks"]
-    curves, progress = (files.read(name, inputs[name]) for name in ("curves", "progress"))
+    curves, progress = (read_runs(name, inputs[name]) for name in ("curves", "progress"))
     paths = list(inputs.get("expert_curves", ()))
-    experts = files.read("curves", paths) if paths else curves.iloc[:0]
-    found = [
-        Found.of(task, section, curves, experts, progress)
+    experts = read_runs("curves", paths) if paths else curves.iloc[:0]
+    results = [
+        task_results(task, section, curves, experts, progress)
         for task, section in sorted(tasks.items())
     ]
-    profiles, lines = profiled(found), learned(found)
-    numbers = rounded(summarise(scale, found, profiles, lines))
-    write_json(out / "summary.json", numbers)
-    with atomic(out / "table.md") as path:
-        path.write_text(transfer_text.markdown(numbers), encoding="utf-8")
-    drawn = {
-        "transfer_profiles.png": figures.profiles(profiles, scale),
-        "transfer_improvement.png": figures.improvement(numbers["improvement"], scale),
-        "transfer_efficiency.png": figures.efficiency(lines, tasks, scale),
-    }
-    for name, figure in drawn.items():
-        style.save(figure, out / name)
-    return ["summary.json", "table.md", *drawn]
+    profiles, lines = profiled(results), learned(results)
+    numbers = summarise(scale, results, profiles, lines)
+    numbers["claims"] = judge(config.get("claims", ()), measures(numbers))
+    numbers = rounded(numbers)
+    drawn = draw(
+        "transfer_report",
+        vars(figures),
+        profiles=profiles,
+        improvement=numbers["improvement"],
+        lines=lines,
+        tasks=tasks,
+        scale=scale,
+    )
+    return report.write(out, numbers, transfer_text.markdown(numbers), drawn)
 
 
 @dataclass(frozen=True)
-class Found:
+class TaskResults:
     """The tables of one task, and finished agents by where they were trained."""
 
     task: str
@@ -72,31 +84,13 @@ class Found:
     agents: list[str]
     returns: dict[str, np.ndarray]  # environment, or REAL at equal steps -> (seeds, agents, draws)
 
-    @classmethod
-    def of(
-        cls,
-        task: str,
-        section: Mapping[str, Any],
-        curves: pd.DataFrame,
-        experts: pd.DataFrame,
-        progress: pd.DataFrame,
-    ) -> "Found":
-        mine, tuned, made = (t[t["task"] == task] for t in (curves, experts, progress))
-        if mine.empty or made.empty:
-            raise ValueError(f"{task} is in the plan, but no table of its agents or environments.")
-        ends = runs.finished(mine)
-        ends = pd.concat([ends[ends["environment"] != REAL], runs.at_equal_steps(mine)])
-        agents = sorted(map(str, ends["agent"].unique()))
-        returns = {name: cube(rows) for (name,), rows in runs.by(ends, "environment")}
-        return cls(task, section, mine, tuned, made, agents, returns)
-
     @property
     def environments(self) -> list[str]:
         return [name for name in self.returns if name != REAL]
 
     @property
     def bandits(self) -> list[str]:
-        """Those whose episodes are all of one step."""
+        """Environments whose episodes are all of one step."""
         one = self.curves["episode"] == self.curves["step"]
         return [name for name in self.environments if one[self.curves["environment"] == name].all()]
 
@@ -108,8 +102,8 @@ class Found:
         """
         random, expert = (self.section["reference"][name] for name in ("random", "expert"))
         if expert is None:
-            said = [numbers["real"] for numbers in self.section["published"].values()]
-            expert = max((value for value in said if value is not None), default=None)
+            published = [values["real"] for values in self.section["published"].values()]
+            expert = max((value for value in published if value is not None), default=None)
         return None if expert is None else (random, expert)
 
     @property
@@ -123,6 +117,18 @@ class Found:
     def seen(self, environment: str) -> list[str]:
         """The agents that took part in its meta-training."""
         return runs.meta_agents(self.progress)[environment]
+
+
+def task_results(task: str, section: Mapping[str, Any], *tables: pd.DataFrame) -> TaskResults:
+    """The results of a task. tables: curves, those of experts, and progress, of all tasks."""
+    curves, experts, progress = (table[table["task"] == task] for table in tables)
+    if curves.empty or progress.empty:
+        raise ValueError(f"{task} is in the plan, but no table of its agents or environments.")
+    ends = runs.finished(curves)
+    ends = pd.concat([ends[ends["environment"] != REAL], runs.at_equal_steps(curves)])
+    agents = sorted(map(str, ends["agent"].unique()))
+    returns = {name: cube(rows) for (name,), rows in runs.by(ends, "environment")}
+    return TaskResults(task, section, curves, experts, progress, agents, returns)
 
 
 def cube(ends: pd.DataFrame) -> np.ndarray:
@@ -140,43 +146,76 @@ def cube(ends: pd.DataFrame) -> np.ndarray:
 
 
 def stream(*names: str) -> np.random.Generator:
-    """Random numbers of their own for each name: no estimate depends on the order of others."""
+    """Random numbers for each name: no estimate depends on the order of others."""
     return np.random.default_rng([SEED, *"/".join(names).encode()])
 
 
 def resampled(values: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Indices into `values` (seeds, algorithms, agents) in a row: (RESAMPLES, runs)."""
-    return hierarchical(values.shape, generator, RESAMPLES).reshape(RESAMPLES, -1)
+    """Indices into `values` (seeds, algorithms, agents) in a row: (NESTED, runs)."""
+    return hierarchical(values.shape, generator, NESTED).reshape(NESTED, -1)
+
+
+def mean_of(tasks: Iterable[Sampled]) -> Sampled:
+    """The mean over tasks of values, and of their resamples."""
+    values, samples = zip(*tasks, strict=True)
+    return np.mean(values, axis=0), np.mean(samples, axis=0)
 
 
 def summarise(
-    scale: str, found: list[Found], profiles: Iterable[Numbers], lines: Mapping[str, Numbers]
+    scale: str,
+    results: Sequence[TaskResults],
+    profiles: Iterable[Numbers],
+    lines: Mapping[str, Numbers],
 ) -> Numbers:
     """All numbers; `profiles` and `lines` are those that are drawn, too."""
     summary: Numbers = {
-        "about": {"scale": scale, "level": LEVEL, "resamples": RESAMPLES, "tasks": {}},
+        "about": {"scale": scale, "level": LEVEL, "resamples": NESTED, "tasks": {}},
         "transfer": {},
         "profiles": [_shown(profile) for profile in profiles],
-        "improvement": improvements(found),
+        "improvement": improvements(results),
         "efficiency": {},
         "break_even": {},
     }
-    for mine in found:
-        summary["about"]["tasks"][mine.task] = {
-            "id": mine.section["id"],
-            "reference": mine.reference,
-            "published": mine.section["published"],
-            "bandits": mine.bandits,
+    for one in results:
+        summary["about"]["tasks"][one.task] = {
+            "id": one.section["id"],
+            "reference": one.reference,
+            "published": one.section["published"],
+            "bandits": one.bandits,
         }
-        summary["transfer"][mine.task] = transferred(mine)
-        summary["efficiency"][mine.task] = efficiency(mine, lines[mine.task])
-        synthetic = mine.curves[mine.curves["environment"] != REAL]
-        tuned = pd.concat([synthetic, mine.experts])
-        summary["break_even"][mine.task] = break_even(tuned, real_steps(mine.progress))
-    summary["published"] = published(summary)
-    summary["unseen"] = unseen(found)
-    summary["claims"] = list(claims(summary))
-    return summary
+        summary["transfer"][one.task] = transferred(one)
+        summary["efficiency"][one.task] = ratios = efficiency(one, lines[one.task])
+        synthetic = one.curves[one.curves["environment"] != REAL]
+        better = {
+            (name, agent)
+            for name, agents in ratios.items()
+            for agent, cell in agents.items()
+            if (e := cell.get(TUNED)) and Evidence(sure(e)).judge(FEWER) == HOLDS
+        }
+        summary["break_even"][one.task] = break_even(
+            pd.concat([synthetic, one.experts]), real_steps(one.progress), better
+        )
+    return summary | {"published": published(summary), "unseen": unseen(results)}
+
+
+def transferred(results: TaskResults) -> Numbers:
+    """{environment, real, tuned: {agent: interquartile mean, interval, seeds, agents}}."""
+    table: Numbers = {}
+    for name, values in results.returns.items():
+        for i, agent in enumerate(results.agents):
+            cell = estimated(values[:, i], stream(results.task, name, agent))
+            if name == REAL:
+                cell["seeds"] = 0  # no environment was made
+            else:
+                cell["unseen"] = agent not in results.seen(name)
+            table.setdefault(name, {})[agent] = cell
+    tuned = results.experts[results.experts["agent"].isin(results.agents)]
+    for (agent,), rows in runs.by(tuned, "agent"):
+        ends = runs.finished(rows)
+        cell = estimated(ends["return_"].to_numpy()[None], stream(results.task, TUNED, agent))
+        cell |= {"seeds": 0, "steps": int(ends["step"].median())}
+        table.setdefault(TUNED, {})[agent] = cell
+    return table
 
 
 def estimated(values: np.ndarray, generator: np.random.Generator) -> Numbers:
@@ -184,89 +223,56 @@ def estimated(values: np.ndarray, generator: np.random.Generator) -> Numbers:
     chosen = resampled(values[:, None], generator)
     iqms = np.asarray(interquartile_mean(values.reshape(-1)[chosen]))
     value = float(interquartile_mean(values.reshape(-1)))
-    return learning.estimate(value, iqms) | {"seeds": len(values), "agents": values.size}
-
-
-def transferred(found: Found) -> Numbers:
-    """{environment, real, tuned: {agent: interquartile mean, interval, seeds, agents}}."""
-    table: Numbers = {}
-    for name, values in found.returns.items():
-        for i, agent in enumerate(found.agents):
-            cell = estimated(values[:, i], stream(found.task, name, agent))
-            if name == REAL:
-                cell["seeds"] = 0  # no environment was made
-            else:
-                cell["unseen"] = agent not in found.seen(name)
-            table.setdefault(name, {})[agent] = cell
-    mine = found.experts[found.experts["agent"].isin(found.agents)]
-    for (agent,), rows in runs.by(mine, "agent"):
-        ends = runs.finished(rows)
-        cell = estimated(ends["return_"].to_numpy()[None], stream(found.task, TUNED, agent))
-        cell |= {"seeds": 0, "steps": int(ends["step"].median())}
-        table.setdefault(TUNED, {})[agent] = cell
-    return table
+    return estimate(value, iqms) | {"seeds": len(values), "agents": values.size}
 
 
 def published(summary: Numbers) -> list[Numbers]:
-    """Of each task and agent of which a value was published, the best environment beside it.
+    """Best environment for each task and agent of which a value was published.
 
     The best of the bandits, as that is what was published; where a task has none, of all.
     """
     cells = []
     for task, about in summary["about"]["tasks"].items():
         table = summary["transfer"][task]
-        bandits = about["bandits"]
-        names = bandits or [name for name in table if name not in (REAL, TUNED)]
-        for agent, said in about["published"].items():
-            if said["synthetic"] is None or agent not in table[names[0]]:
+        names = about["bandits"] or [name for name in table if name not in (REAL, TUNED)]
+        for agent, values in about["published"].items():
+            value = values["synthetic"]
+            if value is None or agent not in table[names[0]]:
                 continue
             best = max(names, key=lambda name: table[name][agent]["value"])
-            cell = table[best][agent]
             cells.append(
-                {
-                    "task": task,
-                    "agent": agent,
-                    "bandit": bool(bandits),
-                    "environment": best,
-                    "of": len(names),
-                    **cell,
-                    "published": said["synthetic"],
-                    "met": cell["value"] >= said["synthetic"],
-                    "within": cell["high"] >= said["synthetic"],
-                }
+                {"task": task, "agent": agent, "bandit": bool(about["bandits"])}
+                | {"environment": best, "of": len(names), "published": value}
+                | table[best][agent]
             )
     return cells
 
 
-def profiled(found: list[Found]) -> list[Numbers]:
+def profiled(results: Sequence[TaskResults]) -> list[Numbers]:
     """Performance profiles: {tasks, tau, lines: {environment, or real: share, low, high}}.
 
     One of each task that has a reference; and before these one of several tasks, each of the same
     weight, where there is an environment that more than half of the tasks have.
     """
-    judged = [one for one in found if one.scores]
-    groups = [[one] for one in judged]
+    judged = [one for one in results if one.scores]
     kinds = {name for one in judged for name in one.environments}
     usual = {
         name for name in kinds if 2 * sum(name in one.scores for one in judged) > len(judged) > 1
     }
     common = [one for one in judged if usual <= one.scores.keys()]
-    together = [(common, usual | {REAL})] if usual and len(common) > 1 else []
-    return [
-        _profile(group, names)
-        for group, names in [*together, *((group, {*group[0].scores}) for group in groups)]
-    ]
+    together = [_profile(common, usual | {REAL})] if usual and len(common) > 1 else []
+    return [*together, *(_profile([one], one.scores.keys()) for one in judged)]
 
 
-def _profile(group: list[Found], names: Iterable[str]) -> Numbers:
+def _profile(group: Sequence[TaskResults], names: Collection[str]) -> Numbers:
     every = np.concatenate([one.scores[name].reshape(-1) for one in group for name in names])
     taus = np.union1d(np.linspace(0, max(1.05, np.quantile(every, 0.99)), TAUS), SHOWN)
     lines = {}
     for name in sorted(names, key=lambda name: (name != REAL, name)):
-        shares = [
+        value, samples = mean_of(
             profile(one.scores[name], taus, stream("profile", one.task, name)) for one in group
-        ]
-        value, low, high = _with_band(shares)
+        )
+        low, high = bounds(samples)
         lines[name] = {"share": value, "low": low, "high": high}
     return {
         "tasks": [one.task for one in group],
@@ -277,21 +283,10 @@ def _profile(group: list[Found], names: Iterable[str]) -> Numbers:
     }
 
 
-def profile(
-    scores: np.ndarray, taus: np.ndarray, generator: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+def profile(scores: np.ndarray, taus: np.ndarray, generator: np.random.Generator) -> Sampled:
     """Share of agents with at least each score: (taus,), and (resamples, taus)."""
-    there = (scores.reshape(-1)[:, None] >= taus).astype(float)
-    return there.mean(0), learning.mean_curves(there, resampled(scores, generator))
-
-
-def _with_band(
-    every: list[tuple[np.ndarray, np.ndarray]],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The mean over tasks of curves and of their resamples, as curve and bounds of the latter."""
-    value = np.mean([value for value, _ in every], axis=0)
-    low, high = bounds(np.mean([samples for _, samples in every], axis=0))
-    return value, low, high
+    reached = (scores.reshape(-1)[:, None] >= taus).astype(float)
+    return reached.mean(0), mean_curves(reached, resampled(scores, generator))
 
 
 def _shown(profile: Numbers) -> Numbers:
@@ -304,30 +299,25 @@ def _shown(profile: Numbers) -> Numbers:
     return {**{key: profile[key] for key in ("tasks", "agents")}, "tau": [*SHOWN], "lines": lines}
 
 
-def improvements(found: list[Found]) -> list[Numbers]:
-    """P(X > Y) of agents of each environment and those of the task, and of each two environments.
+def improvements(results: Sequence[TaskResults]) -> list[Numbers]:
+    """Probability that agents of one place beat those of another: environments, and the task.
 
     {better, than, tasks, value, low, high, one_seed}: mean over the tasks that have both.
     """
-    kinds = sorted({name for one in found for name in one.environments})
-    pairs = [*((name, REAL) for name in kinds), *itertools.combinations(kinds, 2)]
+    kinds = sorted({name for one in results for name in one.environments})
     table = []
-    for name, other in pairs:
-        both = [one for one in found if {name, other} <= one.returns.keys()]
-        if not both:
-            continue
-        each = [
-            improvement(one.returns[name], one.returns[other], stream(one.task, name, other))
-            for one in both
-        ]
-        value = float(np.mean([value for value, _ in each]))
-        samples = np.mean([samples for _, samples in each], axis=0)
-        made = [one.returns[place] for one in both for place in (name, other) if place != REAL]
-        table.append(
-            {"better": name, "than": other, "tasks": [one.task for one in both]}
-            | learning.estimate(value, samples)
-            | {"one_seed": any(len(values) == 1 for values in made)}
-        )
+    for name, other in [*((name, REAL) for name in kinds), *itertools.combinations(kinds, 2)]:
+        if both := [one for one in results if {name, other} <= one.returns.keys()]:
+            value = mean_of(
+                improvement(one.returns[name], one.returns[other], stream(one.task, name, other))
+                for one in both
+            )
+            made = [one.returns[place] for one in both for place in (name, other) if place != REAL]
+            table.append(
+                {"better": name, "than": other, "tasks": [one.task for one in both]}
+                | estimate(*value)
+                | {"one_seed": any(len(values) == 1 for values in made)}
+            )
     return table
 
 
@@ -343,74 +333,71 @@ def improvement(xs: np.ndarray, ys: np.ndarray, generator: np.random.Generator) 
     wins = alike * ((x[:, None] > y) + 0.5 * (x[:, None] == y))
     pairs = alike.sum()
     times_x, times_y = (
-        learning.times_chosen(resampled(v, generator), v.size).astype(float) for v in (xs, ys)
+        times_chosen(resampled(v, generator), v.size).astype(float) for v in (xs, ys)
     )
     return float(wins.sum() / pairs), ((times_x @ wins) * times_y).sum(1) / pairs
 
 
-def learned(found: list[Found]) -> dict[str, dict[str, dict[str, Line]]]:
+def learned(results: Sequence[TaskResults]) -> dict[str, dict[str, dict[str, Line]]]:
     """{task: {agent: {environment, real, tuned: Line}}}."""
     return {
         one.task: {
             agent: {
                 name: line(rows[rows["agent"] == agent], stream("curve", one.task, name, agent))
-                for name, rows in _places(one)
+                for name, rows in _by_place(one).items()
                 if (rows["agent"] == agent).any()
             }
             for agent in one.agents
         }
-        for one in found
+        for one in results
     }
 
 
-def _places(found: Found) -> Iterator[tuple[str, pd.DataFrame]]:
-    for (name,), rows in runs.by(found.curves, "environment"):
-        yield name, rows
-    yield TUNED, found.experts
+def _by_place(results: TaskResults) -> dict[str, pd.DataFrame]:
+    places = {name: rows for (name,), rows in runs.by(results.curves, "environment")}
+    return places | {TUNED: results.experts}
 
 
-def efficiency(found: Found, lines: Mapping[str, Mapping[str, Line]]) -> Numbers:
+def efficiency(results: TaskResults, lines: Mapping[str, Mapping[str, Line]]) -> Numbers:
     """{environment: {agent: {tuned, real: ratio of steps at equal return, or None}}}.
 
     None where agents are no better for the environment than random actions: there is no return to
     be reached.
     """
     table: Numbers = {}
-    random = found.section["reference"]["random"]
+    random = results.section["reference"]["random"]
     for agent, places in lines.items():
-        for name in found.environments:
+        for name in results.environments:
             synthetic = places[name]
-            cell = table.setdefault(name, {}).setdefault(agent, {})
-            for reference in (TUNED, REAL):
-                if reference in places:
-                    learns = synthetic.iqm[-1] > random
-                    cell[reference] = ratio(synthetic, places[reference]) if learns else None
+            learns = synthetic.iqm[-1] > random
+            table.setdefault(name, {})[agent] = {
+                reference: ratio(synthetic, places[reference]) if learns else None
+                for reference in (TUNED, REAL)
+                if reference in places
+            }
     return table
 
 
-def unseen(found: list[Found]) -> list[Numbers]:
+def unseen(results: Sequence[TaskResults]) -> list[Numbers]:
     """Normalised score of agents of unseen algorithms less that of seen ones, per environment.
 
     {environment, tasks, value, low, high, one_seed}: difference of interquartile means, mean over
     the tasks where agents of both kinds are judged.
     """
     table = []
-    for name in sorted({name for one in found for name in one.environments}):
+    for name in sorted({name for one in results for name in one.environments}):
         each: dict[str, Sampled] = {}
-        one_seed = False
-        for one in found:
-            if name in one.scores:
-                seen = np.isin(one.agents, one.seen(name))
-                if seen.any() and not seen.all():
-                    scores = one.scores[name]
-                    each[one.task] = seen_less(scores, ~seen, stream("unseen", one.task, name))
-                    one_seed |= len(scores) == 1
+        seeds = []
+        for one in results:
+            seen = np.isin(one.agents, one.seen(name)) if name in one.scores else np.array([True])
+            if seen.any() and not seen.all():
+                scores = one.scores[name]
+                each[one.task] = seen_less(scores, ~seen, stream("unseen", one.task, name))
+                seeds.append(len(scores))
         if each:
-            value = float(np.mean([value for value, _ in each.values()]))
-            samples = np.mean([samples for _, samples in each.values()], axis=0)
             table.append(
-                {"environment": name, "tasks": list(each), "one_seed": one_seed}
-                | learning.estimate(value, samples)
+                {"environment": name, "tasks": list(each), "one_seed": 1 in seeds}
+                | estimate(*mean_of(each.values()))
             )
     return table
 
@@ -420,58 +407,41 @@ def seen_less(scores: np.ndarray, these: np.ndarray, generator: np.random.Genera
 
     scores: (seeds, algorithms, agents). these: (algorithms,), true or false.
     """
-    chosen = hierarchical(scores.shape, generator, RESAMPLES)
+    chosen = hierarchical(scores.shape, generator, NESTED)
     values = scores.reshape(-1)
 
-    def iqm(runs_: np.ndarray) -> np.ndarray:
-        return np.asarray(interquartile_mean(runs_.reshape(*runs_.shape[:-3], -1)))
+    def iqm(agents: np.ndarray) -> np.ndarray:
+        return np.asarray(interquartile_mean(agents.reshape(*agents.shape[:-3], -1)))
 
     samples = iqm(values[chosen[:, :, these]]) - iqm(values[chosen[:, :, ~these]])
     return float(iqm(scores[:, these]) - iqm(scores[:, ~these])), samples
 
 
-def claims(summary: Numbers) -> Iterator[Numbers]:
-    """What was published: does it hold here? {claim, verdict, here}."""
-    for e in summary["unseen"]:
-        sure = "holds" if e["low"] >= 0 else "does not hold" if e["high"] < 0 else ""
-        yield {
-            "claim": f"Agents of unseen algorithms do as well as seen ones ({e['environment']})",
-            "verdict": sure or "within chance",
-            "here": f"score {e['value']:+.2f} [{e['low']:+.2f}, {e['high']:+.2f}], "
-            f"{len(e['tasks'])} task{'s' * (len(e['tasks']) > 1)}{' *' * e['one_seed']}",
-        }
-    cells = [cell for cell in summary["published"] if cell["bandit"]]
-    if cells:
-        met = [cell for cell in cells if cell["met"]]
-        near = [cell for cell in cells if cell["within"] and not cell["met"]]
-        yield {
-            "claim": "Bandits reach what was published",
-            "verdict": _share(len(met), len(cells)),
-            "here": f"{len(met)} of {len(cells)} tasks and agents, the interval of {len(near)} "
-            f"more does; each with the best of up to {max(cell['of'] for cell in cells)} bandits",
-        }
-    for reference, settings in ((TUNED, "tuned"), (REAL, "sampled")):
-        every = [
-            cell[reference]
-            for task, table in summary["efficiency"].items()
-            for name in summary["about"]["tasks"][task]["bandits"]
-            for cell in table[name].values()
-            if reference in cell
-        ]
-        ratios = [e for e in every if e]
-        if ratios:
-            fewer = [e for e in ratios if e["fewer"]]
-            ratios.sort(key=lambda e: e["value"])
-            low, middle, high = (transfer_text.times(ratios[i]) for i in (0, len(ratios) // 2, -1))
-            yield {
-                "claim": f"Agents need fewer steps in a bandit than in the task ({settings} "
-                "settings there)",
-                "verdict": _share(len(fewer), len(every)),
-                "here": f"{len(fewer)} of {len(every)} bandits and agents, in "
-                f"{len(every) - len(ratios)} they learn nothing; times fewer: {low} to {high}, "
-                f"the middle one {middle}",
-            }
+def measures(summary: Numbers) -> dict[str, Measure]:
+    """Numbers that claims may be about: of unseen agents, beside published values, of steps."""
+    return {
+        "unseen_less_seen": lambda claim: [
+            Evidence(e, "+.2f", f"`{e['environment']}`", note=f"score, {transfer_text.tasks_of(e)}")
+            for e in summary["unseen"]
+        ],
+        "bandit_less_published": lambda claim: [
+            Evidence(transfer_text.less_published(cell), name=f"{cell['task']} {cell['agent']}")
+            for cell in summary["published"]
+            if cell["bandit"]
+        ],
+        "times_more_steps": lambda claim: [  # than in the task, with settings `tuned`, or `real`
+            Evidence(sure(e), times, f"{task} `{name}` {agent}", note="" if e else "learns nothing")
+            for task, name, agent, e in transfer_text.bandit_ratios(summary, claim["settings"])
+        ],
+    }
 
 
-def _share(number: int, of: int) -> str:
-    return "holds" if number == of else "in part" if number else "does not hold"
+def sure(e: Mapping[str, Any] | None) -> Numbers:
+    """A ratio of steps that a verdict may rely on; 0 where agents learn nothing.
+
+    None stands for NEVER: agents in the task do not get there.
+    """
+    if e is None:
+        return dict.fromkeys(("value", "low", "high"), 0.0)
+    value = None if e["bound"] == "≥" else e["value"]
+    return {"value": value, "low": e["sure_low"], "high": e["high"]}

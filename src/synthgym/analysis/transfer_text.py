@@ -1,16 +1,19 @@
-"""How are the numbers of transfer read? Claims and tables as Markdown, each after what it is."""
+"""The numbers of transfer as Markdown: claims and tables, each after what it shows."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tabulate import tabulate
-
-from synthgym.analysis.files import REAL
+from synthgym.analysis import published
+from synthgym.analysis.core import estimate, report
+from synthgym.analysis.core.estimate import COUNT, SHARE, given, less, number, written
+from synthgym.analysis.core.tables import REAL, table
+from synthgym.analysis.core.verdict import Evidence
 from synthgym.analysis.steps import TUNED
+from synthgym.analysis.summary_text import pays
 
 Numbers = Mapping[str, Any]
-PUBLISHED_RATIOS = {"hopper": "100 to 330"}  # read off the figure of Liesen et al. 2024
-_PIPE: dict[str, Any] = {"headers": "keys", "tablefmt": "pipe", "disable_numparse": True}
+REACHED = {"expect": "no_worse", "margin": 0}
+LIKELIER = {"expect": "more_than", "value": 0.5}
 
 
 def markdown(summary: Numbers) -> str:
@@ -28,62 +31,62 @@ def markdown(summary: Numbers) -> str:
         "with the same settings are not paired, so that intervals of differences are rather too "
         "wide than too narrow. † unseen: this agent took no part in that environment's "
         "meta-training.",
-        "## Claims",
-        "Unseen agents are compared with seen ones in the same environments; that algorithms "
-        "differ wherever they are trained is part of the difference.",
-        tabulate(summary["claims"], **_PIPE),
-        "## Short of what is published",
-        *_published(summary),
+        report.claims(summary["claims"]),
+        "Unseen agents are compared with seen ones in the same environments, by normalised score; "
+        "that algorithms differ wherever they are trained is part of the difference."
+        if summary["claims"]
+        else "",
+        "## Beside what is published",
+        _published(summary),
         "## Performance profiles",
         *_profiles(summary),
         "## Probability of improvement",
         "That an agent trained in the first place earns more on the task than one of the same "
         "algorithm trained in the second (ties count half): mean over algorithms, and over the "
-        "tasks that have both. In the task agents train for as many steps.",
-        tabulate([_improvement(e) for e in summary["improvement"]], **_PIPE),
+        "tasks that have both. In the task agents train for as many steps. Better: whether it "
+        "holds that the probability is above one half.",
+        table([_improvement(e) for e in summary["improvement"]]),
         "## Steps for the same return",
         STEPS,
+        *_middle_ratios(summary),
     ]
     for task, section in about["tasks"].items():
         parts += [
             f"## {section['id']}, return",
             returns_table(summary, task),
             f"## {section['id']}, steps for the same return",
-            steps_table(summary, task),
+            *steps_table(summary, task),
         ]
-    return "\n\n".join(parts) + "\n"
+    return report.document(*parts)
 
 
-def _published(summary: Numbers) -> Iterable[str]:
-    cells = summary["published"]
-    if not cells:
-        yield "Nothing was published of agents that this scale trains in such environments."
-        return
-    short = [cell for cell in cells if not cell["met"]]
-    met = [cell for cell in cells if cell["met"]]
-    yield (
+def _published(summary: Numbers) -> str:
+    if not summary["published"]:
+        return "Nothing was published of agents that this scale trains in such environments."
+    rows = [
+        {
+            "task": summary["about"]["tasks"][cell["task"]]["id"],
+            "agent": cell["agent"],
+            "best environment": f"`{cell['environment']}`",
+            "best of": str(cell["of"]),
+            "here": _cell(cell),
+            "published": given(cell["published"]),
+            "reached": Evidence(less_published(cell)).judge(REACHED),
+        }
+        for cell in summary["published"]
+    ]
+    return (
         "Published: interquartile mean of 20 agents with sampled settings in an evolved bandit "
         "(Liesen et al. 2024; of CartPole-v0 mean in synthetic MDPs, Ferreira et al. 2022). Beside "
         "it stands the best of so many bandits here, of all environments where a task has no "
-        "bandit: chosen by the value that is shown, which flatters it. Reached: its interval "
-        "reaches what is published."
+        "bandit: chosen by the value that is shown, which flatters it. Reached: whether it holds "
+        f"that ours is at least what is published.\n\n{table(rows)}"
     )
-    yield tabulate([_beside(summary, cell) for cell in short], **_PIPE) if short else "Nothing is."
-    if met:
-        yield "As good or better:"
-        yield tabulate([_beside(summary, cell) for cell in met], **_PIPE)
 
 
-def _beside(summary: Numbers, cell: Numbers) -> dict[str, str]:
-    row = {
-        "task": summary["about"]["tasks"][cell["task"]]["id"],
-        "agent": cell["agent"],
-        "best environment": f"`{cell['environment']}`",
-        "best of": str(cell["of"]),
-        "here": _cell(cell),
-        "published": f"{cell['published']:,g}",
-    }
-    return row if cell["met"] else row | {"reached": "yes" if cell["within"] else "no"}
+def less_published(cell: Numbers) -> dict[str, float]:
+    """A return less that which was published, as precisely as both are shown."""
+    return {name: round(x, 1) for name, x in less(cell, cell["published"]).items()}
 
 
 def _profiles(summary: Numbers) -> Iterable[str]:
@@ -100,9 +103,9 @@ def _profiles(summary: Numbers) -> Iterable[str]:
         {
             "tasks": ", ".join(tasks[task]["id"] for task in profile["tasks"]),
             "trained in": _place(name),
-            "agents": f"{sum(profile['agents'][name]):,}",
+            "agents": number(sum(profile["agents"][name]), COUNT),
             **{
-                f"at {tau:.2g}": f"{share:.0%} [{low:.0%}, {high:.0%}]"
+                f"at {tau:.2g}": written({"value": share, "low": low, "high": high}, SHARE)
                 for tau, share, low, high in zip(
                     profile["tau"], line["share"], line["low"], line["high"], strict=True
                 )
@@ -112,31 +115,28 @@ def _profiles(summary: Numbers) -> Iterable[str]:
         for name, line in profile["lines"].items()
     ]
     if rows:
-        yield tabulate(rows, **_PIPE)
+        yield table(rows)
 
 
 def _improvement(e: Numbers) -> dict[str, str]:
-    word = "better" if e["low"] > 0.5 else "worse" if e["high"] < 0.5 else "within chance"
     return {
         "trained in": _place(e["better"]),
         "or in": _place(e["than"]),
         "tasks": str(len(e["tasks"])),
-        "P(first > second)": f"{e['value']:.2f} [{e['low']:.2f}, {e['high']:.2f}]",
-        "verdict": word + " *" * e["one_seed"],
+        "P(first > second)": written(e, ".2f"),
+        "better": Evidence(e).judge(LIKELIER) + " *" * e["one_seed"],
     }
 
 
 def returns_table(summary: Numbers, task: str) -> str:
-    """A row for each environment and agent."""
-    table = summary["transfer"][task]
-    said = summary["about"]["tasks"][task]["published"]
+    """Returns beside those in the task and those published: a row per environment and agent."""
+    cells = summary["transfer"][task]
+    section = summary["about"]["tasks"][task]
     rows = []
-    for name, agents in table.items():
-        if name in (REAL, TUNED):
-            continue
-        for agent, cell in agents.items():
-            tuned = table.get(TUNED, {}).get(agent)
-            published = said.get(agent, {"synthetic": None, "real": None})
+    for name, agents in cells.items():
+        for agent, cell in agents.items() if name not in (REAL, TUNED) else ():
+            tuned = cells.get(TUNED, {}).get(agent)
+            values = section["published"].get(agent, {"synthetic": None, "real": None})
             rows.append(
                 {
                     "environment": f"`{name}`",
@@ -144,15 +144,15 @@ def returns_table(summary: Numbers, task: str) -> str:
                     "return": _cell(cell),
                     "seeds": str(cell["seeds"]),
                     "agents": str(cell["agents"]),
-                    "published": _given(published["synthetic"]),
-                    "in the task, equal steps": _cell(table[REAL][agent]),
+                    "published": given(values["synthetic"]),
+                    "in the task, equal steps": _cell(cells[REAL][agent]),
                     "in the task, tuned": f"{_cell(tuned)} ({tuned['steps']:,} steps)"
                     if tuned
                     else "",
-                    "published of the task": _given(published["real"]),
+                    "published of the task": given(values["real"]),
                 }
             )
-    return tabulate(rows, **_PIPE)
+    return table(rows)
 
 
 STEPS = (
@@ -164,60 +164,71 @@ STEPS = (
     "tested. Steps are known as exactly as agents are tested often. Empty: agents in the "
     "environment earn no more than random actions, or no expert is planned. Pays after: so many "
     "agents save what the making took in steps in the task, against tuned ones (≤: they save more; "
-    "against sampled ones: summary.md)."
+    "against sampled ones: summary.md). It is undecided where they do not surely need more steps "
+    "in the task."
 )
 
 
-def steps_table(summary: Numbers, task: str) -> str:
-    """A row for each environment and agent; before it what was published, if it was."""
-    said = PUBLISHED_RATIOS.get(task)
-    rows = [
-        {
-            "environment": f"`{name}`",
-            "agent": agent,
-            "steps": _synthetic_steps(cell),
-            "times more, tuned": times(cell.get(TUNED)),
-            "times more, sampled": times(cell.get(REAL)),
-            "pays after agents": _pays(summary["break_even"][task].get(name, {}).get(agent))
-            if cell.get(TUNED)
-            else "",
-        }
-        for name, agents in summary["efficiency"][task].items()
-        for agent, cell in agents.items()
-    ]
-    note = f"Published: about {said} times more (read off a figure).\n\n" if said else ""
-    return note + tabulate(rows, **_PIPE)
+def _middle_ratios(summary: Numbers) -> Iterable[str]:
+    for settings, word in ((TUNED, "tuned"), (REAL, "sampled")):
+        every = [e for *_, e in bandit_ratios(summary, settings)]
+        if ratios := sorted(filter(None, every), key=lambda e: e["value"]):
+            low, middle, high = (times(ratios[i]) for i in (0, len(ratios) // 2, -1))
+            yield (
+                f"Bandits against the task with {word} settings: agents learn nothing in "
+                f"{len(every) - len(ratios)} of {len(every)} (bandits and agents); of the others "
+                f"the middle one needs {middle} times fewer steps, all between {low} and {high}."
+            )
 
 
-def _synthetic_steps(cell: Numbers) -> str:
-    known = next((e for e in cell.values() if e), None)
-    return f"{known['steps']:,.0f}" if known else ""
+def bandit_ratios(
+    summary: Numbers, settings: str
+) -> Iterable[tuple[str, str, str, Numbers | None]]:
+    """Task, bandit, agent, and ratio to the steps in the task with `settings`: tuned, real.
+
+    The ratio is None where agents learn nothing in the bandit.
+    """
+    for task, section in summary["about"]["tasks"].items():
+        for name in section["bandits"]:
+            for agent, cell in summary["efficiency"][task][name].items():
+                if settings in cell:
+                    yield task, name, agent, cell[settings]
+
+
+def steps_table(summary: Numbers, task: str) -> Iterable[str]:
+    """Published ratio, if there is one; then a row for each environment and agent."""
+    if ratios := published.values("bandits")["step_ratios"].get(task):
+        yield f"Published: about {ratios} times more (read off a figure)."
+    payback = summary["break_even"][task]
+    yield table(
+        [
+            {
+                "environment": f"`{name}`",
+                "agent": agent,
+                "steps": next((number(e["steps"], COUNT) for e in cell.values() if e), ""),
+                "times more, tuned": times(cell.get(TUNED)),
+                "times more, sampled": times(cell.get(REAL)),
+                "pays after agents": pays(payback[name][agent]) if cell.get(TUNED) else "",
+            }
+            for name, agents in summary["efficiency"][task].items()
+            for agent, cell in agents.items()
+        ]
+    )
 
 
 def times(e: Numbers | None) -> str:
     """A ratio with its interval, and whether it is a bound; empty where there is none."""
-    if e is None:
-        return ""
-    high = "never" if e["high"] is None else _few(e["high"])
-    bound = f"{e['bound']} " if e["bound"] else ""
-    return f"{bound}{_few(e['value'])} [{_few(e['low'])}, {high}]"
+    return f"{e['bound']} {written(e, estimate.times)}".strip() if e else ""
 
 
-def _pays(e: Numbers | None) -> str:
-    return "" if e is None else f"{'≤ ' * e['at_most']}{_few(e['agents'])}"
-
-
-def _few(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
+def tasks_of(e: Numbers) -> str:
+    """Number of tasks of an estimate, with a star where there is only one seed on one of them."""
+    n = len(e["tasks"])
+    return f"{n} task{'s' * (n > 1)}{' *' * e['one_seed']}"
 
 
 def _cell(e: Numbers) -> str:
-    marks = " *" * (e["seeds"] == 1) + " †" * e.get("unseen", False)
-    return f"{e['value']:,.1f} [{e['low']:,.1f}, {e['high']:,.1f}]{marks}"
-
-
-def _given(value: float | None) -> str:
-    return "" if value is None else f"{value:,g}"
+    return written(e) + " *" * (e["seeds"] == 1) + " †" * e.get("unseen", False)
 
 
 def _place(name: str) -> str:

@@ -1,69 +1,31 @@
-"""Which transform of scores, and which step size, solve a task soonest? Table, figure, verdict.
+"""Which transform of scores, and which step size, solve a task soonest?
 
 Ferreira et al. 2022: of eight transforms "all better 2" is the best, at steps of 0.3 to 1. The
 score of a search is 1 where its environment solves the task before the first generation, 0 where it
 does not within all of them, and falls linearly in between.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
-from matplotlib.ticker import NullFormatter
-from tabulate import tabulate
 
-from synthgym.analysis import style
-from synthgym.analysis.statistics import LEVEL, SEED, bootstrap_interval, fraction_interval
-from synthgym.analysis.style import styled
-from synthgym.analysis.summary import rounded
-from synthgym.core.io import atomic, read_table, write_json
+from synthgym.analysis import published
+from synthgym.analysis.core.estimate import Numbers, rounded, written
+from synthgym.analysis.core.report import claims, document, write
+from synthgym.analysis.core.statistics import LEVEL, SEED, bootstrap_interval, fraction
+from synthgym.analysis.core.tables import read, table
+from synthgym.analysis.core.verdict import Claim, Evidence, judge
+from synthgym.analysis.figures import transforms as figures
+from synthgym.analysis.figures.common import draw
+from synthgym.analysis.figures.transforms import ORDER, called
 
-Numbers = dict[str, Any]
 Tasks = Mapping[str, Mapping[str, Any]]
-ORDER = (
-    *("linear", "rank", "nes", "nes_unnormalised"),
-    *("single_best", "single_better", "all_better_1", "all_better_2"),
-)
 MIRRORED = {True: "mirrored", False: "not mirrored"}
-# Mean score and share solved of 165 to 190 searches each, read out of their figure, steps to 10.
-PUBLISHED = {
-    "empty_room": {
-        "mirrored": dict(
-            zip(
-                ORDER,
-                (
-                    *((0.167, 0.33), (0.090, 0.16), (0.088, 0.16), (0.154, 0.28)),
-                    *((0.131, 0.23), (0.114, 0.23), (0.153, 0.28), (0.238, 0.43)),
-                ),
-                strict=True,
-            )
-        ),
-        "not mirrored": dict(
-            zip(
-                ORDER,
-                (
-                    *((0.180, 0.32), (0.060, 0.13), (0.091, 0.20), (0.137, 0.24)),
-                    *((0.106, 0.23), (0.120, 0.24), (0.171, 0.31), (0.215, 0.38)),
-                ),
-                strict=True,
-            )
-        ),
-    }
-}
-BEST, FROM, TO = "all_better_2", 0.3, 1.0  # the claim
 FEWEST = 10  # seeds, from which an interval is wide enough to decide by
-LOOK: Mapping[str, Mapping[str, Any]] = {
-    # A little to the sides, so that no interval is behind another.
-    "mirrored": {"color": "#0072B2", "marker": "o", "ls": "-", "aside": 0.93},
-    "not mirrored": {"color": "#D55E00", "marker": "s", "ls": "--", "aside": 1.07},
-}
 
 
 def run(
@@ -75,43 +37,47 @@ def run(
     the search}). inputs: `runs`.
     """
     scale, tasks = config["scale"], config["transform_tasks"]
-    runs = pd.concat([read_table(path) for path in sorted(inputs["runs"])], ignore_index=True)
-    numbers = summarise(scale, tasks, runs)
-    write_json(out / "summary.json", numbers)
-    with atomic(out / "table.md") as path:
-        path.write_text(markdown(numbers, tasks), encoding="utf-8")
-    style.save(figure(numbers, tasks, scale), out / "transforms.png")
-    return ["summary.json", "table.md", "transforms.png"]
+    numbers = summarise(scale, tasks, read(inputs["runs"], "task"))
+    drawn = draw("transform_report", vars(figures), numbers=numbers, tasks=tasks, scale=scale)
+    return write(out, numbers, markdown(numbers, tasks), drawn)
 
 
 def summarise(scale: str, tasks: Tasks, runs: pd.DataFrame) -> Numbers:
-    """{task: {mirrored or not: {transform: numbers}}}, and the verdict on what was published."""
-    summary: Numbers = {"about": {"scale": scale, "level": LEVEL}, "tasks": {}}
-    for task in tasks:
-        mine = runs[runs["task"] == task]
-        ways: Numbers = {}
-        for mirrored, way in MIRRORED.items():
-            rows = mine[mine["mirrored"] == mirrored]
-            there = [name for name in ORDER if name in set(rows["transform"])]
-            cells = {name: _cell(rows[rows["transform"] == name]) for name in there}
-            for name, cell in cells.items():
-                theirs = PUBLISHED.get(task, {}).get(way, {}).get(name)
-                cell["published"] = theirs and dict(zip(("score", "solved"), theirs, strict=True))
-            if cells:
-                ways[way] = cells
-        at_start = mine["solved"] & (mine["generations"] == 0)
+    """{task: {mirrored or not: {transform: numbers}}}, and what of the claims holds."""
+    about = {"scale": scale, "level": LEVEL}
+    summary: Numbers = {"about": about, "tasks": {}, "claims": []}
+    for task, section in tasks.items():
+        searches = runs[runs["task"] == task]
+        of_way = {way: searches[searches["mirrored"] == is_so] for is_so, way in MIRRORED.items()}
+        ways = {way: _cells(task, way, rows) for way, rows in of_way.items() if len(rows)}
+        at_start = searches["solved"] & (searches["generations"] == 0)
         summary["tasks"][task] = {
             "ways": ways,
             "solved_at_start": float(at_start.mean()),  # of the seeds, whatever the settings
-            "seeds": mine["seed"].nunique(),
-            "searches": len(mine),
-            "verdict": verdict(mine, ways),
+            "seeds": searches["seed"].nunique(),
+            "searches": len(searches),
         }
+        measures = {
+            "score": partial(_lead, of_way, ways),
+            "score_of_steps": partial(_lead_of_steps, of_way, ways),
+        }
+        summary["claims"] += judge(section.get("claims", ()), measures, task=task)
     return rounded(summary)
 
 
+def _cells(task: str, way: str, rows: pd.DataFrame) -> dict[str, Numbers]:
+    """{transform: numbers} with mirrored perturbations, or without."""
+    reported = published.about("transforms", "tasks", task).get(way, {})
+    present = set(rows["transform"])
+    return {
+        name: _cell(rows[rows["transform"] == name]) | {"published": reported.get(name)}
+        for name in ORDER
+        if name in present
+    }
+
+
 def _cell(rows: pd.DataFrame) -> Numbers:
-    """Of one transform, mirrored or not: over all step sizes, and at each."""
+    """The numbers of one transform, mirrored or not: over all step sizes, and at each."""
     by_step = {step: _at(at) for step, at in rows.groupby("step_size")}
     best = max(by_step, key=lambda step: by_step[step]["score"]["value"])
     # Searches of one seed begin with the same environment, so that only seeds are independent.
@@ -125,11 +91,10 @@ def _cell(rows: pd.DataFrame) -> Numbers:
 
 
 def _at(rows: pd.DataFrame) -> Numbers:
-    """At one step size, where every search has a seed of its own."""
-    solved, n = int(rows["solved"].sum()), len(rows)
-    low, high = fraction_interval(solved, n)
-    share = {"value": solved / n, "low": low, "high": high}
-    return {"score": _mean(rows["score"].to_numpy()), "solved": share, "n": n}
+    """The numbers at one step size, where every search has a seed of its own."""
+    n = len(rows)
+    solved = fraction(int(rows["solved"].sum()), n)
+    return {"score": _mean(rows["score"].to_numpy()), "solved": solved, "n": n}
 
 
 def _mean(values: np.ndarray) -> Numbers:
@@ -137,70 +102,50 @@ def _mean(values: np.ndarray) -> Numbers:
     return {"value": float(values.mean()), "low": low, "high": high}
 
 
-def verdict(runs: pd.DataFrame, ways: Numbers) -> Numbers:
-    """Whether both parts of what was published hold here: a word for each, and a sentence."""
-    asked = {way: cells for way, cells in ways.items() if BEST in cells and len(cells) > 1}
-    if not asked:
-        sentence = f"The plan has nothing to compare {_called(BEST)} with."
-        return {"transform": "not asked", "step": "not asked", "sentence": sentence}
-    leads, steps, said, found = [], [], [], []
-    for way, cells in asked.items():
-        here = runs[runs["mirrored"] == (way == MIRRORED[True])]
-        others = {name: cell["score"]["value"] for name, cell in cells.items() if name != BEST}
-        rival = max(others, key=lambda name: others[name])
-        leads.append(difference(here, "transform", BEST, rival))
-        said.append(
-            f"{_interval(cells[BEST]['score'])} and, with the best of the others, "
-            f"{_called(rival)}, {_interval(cells[rival]['score'])} {way} "
-            f"(difference {_signed(leads[-1])})"
-        )
-        inside, outside = _best_steps(cells[BEST]["steps"])
-        if inside is None or outside is None:
-            continue
-        steps.append(difference(here[here["transform"] == BEST], "step_size", inside, outside))
-        found.append(
-            f"the best there is {inside:g}, the best elsewhere {outside:g} {way} (difference of "
-            f"scores {_signed(steps[-1])})"
-        )
-    few = runs["seed"].nunique() < FEWEST
-    words = {"transform": _word(leads, few), "step": _word(steps, few)}
-    sentence = (
-        f"That {_called(BEST)} is the best transform {words['transform']} here: mean scores are "
-        f"{'; '.join(said)}."
-    )
-    if steps:
-        sentence += (
-            f" That its best step is one of {FROM:g} to {TO:g} {words['step']} here: "
-            f"{'; '.join(found)}."
-        )
-    return {**words, "sentence": sentence}
+def _lead(of_way: Mapping[str, pd.DataFrame], ways: Numbers, claim: Claim) -> Iterator[Evidence]:
+    """Mean score with a transform less that with the best of those that it is compared with."""
+    for way, cells in ways.items():
+        rivals = {name: cells[name]["score"]["value"] for name in claim["over"] if name in cells}
+        for name in claim["of"]:
+            if name in cells and rivals:
+                rival = max(rivals, key=lambda other: rivals[other])
+                lead = difference(of_way[way], "transform", name, rival)
+                yield _evidence(lead, f"{way}, {called(name)} less {called(rival)}", of_way[way])
 
 
-def _best_steps(steps: Sequence[Numbers]) -> tuple[float | None, float | None]:
+def _lead_of_steps(
+    of_way: Mapping[str, pd.DataFrame], ways: Numbers, claim: Claim
+) -> Iterator[Evidence]:
+    """Mean score at the best of the claim's `steps`, from one to another, less at the best else."""
+    for way, cells in ways.items():
+        for name in claim["of"]:
+            inside, outside = _best_steps(cells[name]["steps"] if name in cells else [], claim)
+            if inside is not None and outside is not None:
+                rows = of_way[way][of_way[way]["transform"] == name]
+                lead = difference(rows, "step_size", inside, outside)
+                yield _evidence(lead, f"{way}, step {inside:g} less {outside:g}", rows)
+
+
+def _evidence(lead: Numbers, name: str, rows: pd.DataFrame) -> Evidence:
+    enough = rows["seed"].nunique() >= FEWEST
+    return Evidence(lead, "+.3f", name, note="in score", enough=enough)
+
+
+def _best_steps(steps: Sequence[Numbers], claim: Claim) -> tuple[float | None, float | None]:
     """The step size with the highest score of those that were claimed, and of the others."""
+    first, last = claim["steps"]
     best: dict[bool, Numbers] = {}
     for step in steps:
-        claimed = FROM <= step["step_size"] <= TO
+        claimed = first <= step["step_size"] <= last
         if claimed not in best or step["score"]["value"] > best[claimed]["score"]["value"]:
             best[claimed] = step
     at = {claimed: step["step_size"] for claimed, step in best.items()}
     return at.get(True), at.get(False)
 
 
-def _word(leads: Sequence[Numbers], few: bool) -> str:
-    """By the intervals of all differences, unless they are of too few seeds."""
-    if not leads:
-        return "not asked"
-    if few:
-        return "is undecided"
-    if any(lead["high"] < 0 for lead in leads):
-        return "does not hold"
-    return "holds" if all(lead["low"] > 0 for lead in leads) else "is undecided"
-
-
-def difference(runs: pd.DataFrame, of: str, one: Any, other: Any) -> Numbers:
+def difference(runs: pd.DataFrame, column: str, one: Any, other: Any) -> Numbers:
     """Mean score with one transform (or step size) less that with another; resamples seeds."""
-    scores = runs.pivot_table(index="seed", columns=of, values="score")
+    scores = runs.pivot_table(index="seed", columns=column, values="score")
     return _mean((scores[one] - scores[other]).to_numpy())
 
 
@@ -217,13 +162,14 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
         "same environment]; the same at the best step size, where the interval of the share is "
         "Wilson's. Published: read out of their figure, where step sizes were drawn at random. "
         "Other than there, the first states of episodes are learned too, and the setting that "
-        "divides steps by the number of perturbations is left out.",
+        "divides steps by the number of perturbations is left out. From fewer than "
+        f"{FEWEST} seeds intervals are too narrow to decide a claim.",
+        claims(numbers["claims"]),
     ]
     for task, section in tasks.items():
         of_task = numbers["tasks"][task]
         parts += [
             f"## {section['id']}, {section['agent']}",
-            of_task["verdict"]["sentence"],
             f"{of_task['searches']:,} searches, {of_task['seeds']} of each kind, of at most "
             f"{section['generations']} generations, {section['population']} perturbations with a "
             f"standard deviation of {section['sigma']:g}. Before the first generation, "
@@ -231,103 +177,24 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
             "task, the same for all transforms.",
             _table(of_task["ways"]),
         ]
-    return "\n\n".join(parts) + "\n"
+    return document(*parts)
 
 
 def _table(ways: Numbers) -> str:
     rows = [
         {
             "perturbations": way,
-            "transform": _called(name),
-            "mean score": _interval(cell["score"]),
+            "transform": called(name),
+            "mean score": written(cell["score"], ".3f"),
             "published": f"{cell['published']['score']:.3f}" if cell["published"] else "",
-            "share solved": _interval(cell["solved"], 2),
+            "share solved": written(cell["solved"], ".2f"),
             "published ": f"{cell['published']['solved']:.2f}" if cell["published"] else "",
             "best step": f"{cell['best']['step_size']:g}",
-            "score there": _interval(cell["best"]["score"], 2),
-            "solved there": _interval(cell["best"]["solved"], 2),
+            "score there": written(cell["best"]["score"], ".2f"),
+            "solved there": written(cell["best"]["solved"], ".2f"),
             "n": cell["n"],
         }
         for way, cells in ways.items()
         for name, cell in cells.items()
     ]
-    return tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True)
-
-
-def _called(transform: str) -> str:
-    return transform.replace("_", " ").replace("nes", "NES")
-
-
-def _signed(lead: Numbers) -> str:
-    return f"{lead['value']:+.3f} [{lead['low']:+.3f}, {lead['high']:+.3f}]"
-
-
-def _interval(cell: Numbers, digits: int = 3) -> str:
-    value, low, high = (f"{cell[name]:.{digits}f}" for name in ("value", "low", "high"))
-    return f"{value} [{low}, {high}]"
-
-
-@styled
-def figure(numbers: Numbers, tasks: Tasks, scale: str) -> Figure:
-    """Score over step size: a panel per transform, a line with mirrored perturbations and one
-    without; of several tasks, one below the other.
-    """
-    every = {
-        (task, name): [w[name] for w in numbers["tasks"][task]["ways"].values() if name in w]
-        for task in tasks
-        for name in ORDER
-    }
-    shown = [key for key, cells in every.items() if cells]
-    columns = min(4, len(shown))
-    rows = -(-len(shown) // columns)
-    drawn = style.blank(1.45 + 1.5 * rows)
-    panels = drawn.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    for axes in list(panels.flat)[len(shown) :]:
-        axes.remove()
-    for axes, (task, name) in zip(panels.flat, shown, strict=False):
-        for way, cells in numbers["tasks"][task]["ways"].items():
-            if name in cells:
-                _line(axes, cells[name]["steps"], LOOK[way])
-        title = _called(name) if len(tasks) == 1 else f"{tasks[task]['id']}: {_called(name)}"
-        axes.set_title(title)
-        if name == BEST:
-            axes.axvspan(FROM, TO, color="#dddddd", lw=0)
-        axes.set_xscale("log")
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_ylim(-0.03, 1.03)
-    for axes in panels[-1]:
-        axes.set_xlabel("step size")
-    for axes in panels[:, 0]:
-        axes.set_ylabel("mean score")
-    n = min(step["n"] for key in shown for cell in every[key] for step in cell["steps"])
-    entries: dict[str, Artist] = {
-        f"perturbations {way}": Line2D([], [], ms=3.5, lw=1.2, **_line_of(look))
-        for way, look in LOOK.items()
-    }
-    entries["published: best there"] = Patch(color="#dddddd")
-    drawn.legend(
-        entries.values(),
-        entries.keys(),
-        loc="outside lower left",
-        ncols=3,
-        title=f"Means of at least {n} searches, with {LEVEL:.0%} intervals. "
-        "1: solved at the beginning, 0: never.",
-        alignment="left",
-    )
-    names = ", ".join(section["id"] for section in tasks.values())
-    drawn.suptitle(f"{names}, scale “{scale}”: how soon searches solve the task", x=0.01, ha="left")
-    return drawn
-
-
-def _line(axes: Axes, steps: Sequence[Numbers], look: Mapping[str, Any]) -> None:
-    sizes = np.array([step["step_size"] for step in steps]) * look["aside"]
-    value, low, high = (
-        np.array([step["score"][name] for step in steps]) for name in ("value", "low", "high")
-    )
-    reach = [value - low, high - value]
-    axes.errorbar(sizes, value, reach, ms=3.5, lw=1.2, elinewidth=1.0, **_line_of(look))
-
-
-def _line_of(look: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: setting for name, setting in look.items() if name != "aside"}
+    return table(rows)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from synthgym.jobs.planned import Job
 from synthgym.plan import sweeps
+from synthgym.plan.claims import check_claim, planned_claims
 from synthgym.plan.layers import Layers, Values, expanded
 from synthgym.plan.schema import (
-    Claim,
     Config,
     ConfigError,
     check,
@@ -121,17 +121,9 @@ class Experiment:
 
     @property
     def claims(self) -> list[Values]:
-        """The claims on arms that the experiment has, with these arms only."""
-        places, found = [*self.arms, REAL], []
-        for claim in self.values.get("claims", {}).values():
-            sides = {
-                side: self.arms if names == ["all"] else [arm for arm in names if arm in places]
-                for side in ("of", "over")
-                if isinstance(names := claim.get(side), list)
-            }
-            if all(sides.values()):
-                found.append({**claim, **sides})
-        return found
+        """The claims that can be judged with the arms and trials that there are."""
+        claims = self.values.get("claims", {})
+        return planned_claims(claims, self.arms, [*self.without, REAL], self.trials)
 
     # configurations
 
@@ -325,8 +317,10 @@ class Experiment:
             self._check_without(way)
         if "reward_map" in values.get("looks", []) and not task_section(self.task)["num_states"]:
             raise ConfigError(f"{where}.looks: {self.task} has no states to map rewards on.")
+        every = self.values["_every"]
+        names = [*every["arms"], *values.get("environments", []), *every["without"], REAL]
         for name, claim in values.get("claims", {}).items():
-            self._check_claim(claim, f"{where}.claims.{name}")
+            check_claim(claim, f"{where}.claims.{name}", names, every["trials"])
 
     def _check_environments(self) -> None:
         where = self.where
@@ -396,26 +390,6 @@ class Experiment:
             if self.agent(trial, way):
                 self.composed(None, trial, way)
 
-    def _check_claim(self, claim: Any, place: str) -> None:
-        check(claim, Claim, place, complete=("says", "of", "over", "expect"))
-        check_unique(claim["of"], f"{place}.of")
-        for side in ("of", "over"):
-            for arm in claim[side]:
-                known = [*definition_arms(self.values), "all", REAL]
-                check_known(arm, known, "arm", f"{place}.{side}", "the experiment")
-        for kind in ("trials", "over_trials"):
-            for trial in claim.get(kind, []):
-                check_known(trial, self.trials, "trial", f"{place}.{kind}", "the plan")
-
-
-def definition_arms(values: Values) -> list[str]:
-    """Return the arms that an experiment has in any of its budgets."""
-    every: list[str] = values.get("_arms") or [
-        *values.get("arms", {}),
-        *values.get("environments", []),
-    ]
-    return every
-
 
 def check_sections(values: Any, place: str) -> None:
     """Refuse differences that are no sections of the configuration, or not as these should be."""
@@ -432,6 +406,11 @@ class Objectives(Experiment):
     @property
     def labels(self) -> Values:
         return {"scale": self.scale.name}
+
+    @property
+    def claims(self) -> list[Values]:
+        """The claims that can be judged with the objectives and tasks that there are."""
+        return planned_claims(self.values.get("claims", {}), self.everyone, [], self.trials)
 
     @property
     def everyone(self) -> list[str]:
@@ -535,6 +514,9 @@ class Objectives(Experiment):
         check_known(values["environment"], known, "environment", place, self.task)
         check_unique(values["seeds"], f"{where}.seeds")
         check(values.get("settings") or {}, Config, f"{where}.settings")
+        names = [*GIVEN, *values["_every"]["arms"]]
+        for name, claim in values.get("claims", {}).items():
+            check_claim(claim, f"{where}.claims.{name}", names, values["_every"]["trials"])
         if not self.made or self.task not in self.trials:
             raise ConfigError(f"{where}: must have one arm or more, and {self.task} in trials.")
         for arm, differences in self.made.items():

@@ -3,18 +3,20 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from synthgym.jobs.planned import Job
+from synthgym.jobs.planned import Job, experiments
 from synthgym.plan.experiments import Experiment, Objectives
 from synthgym.plan.layers import Values
+from synthgym.plan.schema import definition
 from synthgym.plan.sweeps import Search, Transforms
 from synthgym.plan.views import task_section, task_seen
-from synthgym.stages import STAGES
+from synthgym.stages import CAPTIONS, STAGES
 
 if TYPE_CHECKING:
     from synthgym.plan.scale import ScalePlan
 
 Jobs = Mapping[str, Job]
-CAPTIONS, DESIGN = "workflow/report", "src/synthgym/analysis/page/page"
+OF_FILES = {"insight_report": "insight", "transfer_report": "transfer"}  # whose claims they judge
+DESIGN = "src/synthgym/analysis/page/page"
 # report -> its inputs -> the file, and the jobs that leave it: `family/` and stages
 INPUTS: Mapping[str, Mapping[str, str]] = {
     "figures": {
@@ -24,6 +26,7 @@ INPUTS: Mapping[str, Mapping[str, str]] = {
         "episodes": "episodes.parquet of tasks/ transfer baseline",
         "values": "values.parquet of tasks/ behaviour",
         "surface": "surface.parquet of tasks/ behaviour",
+        "rollouts": "rollout.parquet of tasks/ rollout",
     },
     "summary": {
         "curves": "curves.parquet of tasks/ transfer baseline",
@@ -108,7 +111,7 @@ def _reports(scale: "ScalePlan", planned: Jobs) -> Iterator[Job]:
             if any(needs.values()):
                 labels = {"scale": scale.name, **({"task": task} if task else {})}
                 place = STAGES[name].places[0].format(**labels)
-                yield Job(name, place, labels, _config(scale, task), needs)
+                yield Job(name, place, labels, _config(scale, name, task), needs)
 
 
 def _files(planned: Jobs, which: str, task: str | None) -> list[str]:
@@ -142,51 +145,41 @@ def _stand_ins(scale: "ScalePlan") -> list[str]:
 
 
 def _page(scale: "ScalePlan", planned: Jobs) -> Job:
-    """Return the page: it shows every report, figure and rollout, and says where they come from."""
-    shown = {
-        job.out: [
-            f"{job.out}/{file}"
-            for file in (*STAGES[job.stage].outputs, *_figures(scale, job))
-            if job.stage == "summary" or not file.endswith("summary.json")
-        ]
+    """Return the page: it shows every report and figure, and says where they come from."""
+    shown = [
+        f"{job.out}/{file}"
         for job in planned.values()
         if STAGES[job.stage].report
-    }
-    rollouts = [f"{job.out}/rollout.parquet" for job in planned.values() if job.stage == "rollout"]
+        for file in (
+            *(name for name in STAGES[job.stage].outputs if name != "summary.json"),
+            *(["summary.json"] if job.stage == "summary" else []),
+            *(name for name, _ in STAGES[job.stage].drawn(experiments(planned))),
+        )
+    ]
     needs = {
-        "reports": [file for files in shown.values() for file in files],
-        "rollouts": rollouts,
+        "reports": shown,
         "manifests": [f"{out}/manifest.json" for out in sorted(planned)],
-        "captions": [f"{CAPTIONS}/{name}.rst" for name in captions()],
+        "captions": [f"workflow/report/{name}.rst" for name in CAPTIONS],
         "design": [f"{DESIGN}.{kind}" for kind in ("html", "css", "js")],
     }
     labels = {"scale": scale.name}
-    return Job("page", f"results/{scale.name}/page", labels, _config(scale), needs)
+    return Job("page", f"results/{scale.name}/page", labels, _config(scale, "page"), needs)
 
 
-def _figures(scale: "ScalePlan", job: Job) -> list[str]:
-    names = [figure.file for figure in STAGES[job.stage].figures]
-    experiments = [one.place.split("/")[-1] for one in scale.of_family("comparisons")]
-    return [
-        name.replace("{experiment}", experiment)
-        for name in names
-        for experiment in (experiments if "{experiment}" in name else [""])
-    ]
-
-
-def captions() -> list[str]:
-    """Return the names of all captions, each once."""
-    figures = [figure for stage in STAGES.values() for figure in stage.figures]
-    return sorted({figure.caption or figure.name for figure in figures})
-
-
-def _config(scale: "ScalePlan", task: str | None = None) -> Callable[[Any], Values]:
+def _config(scale: "ScalePlan", report: str, task: str | None = None) -> Callable[[Any], Values]:
     def config(overrides: Any) -> Values:
         if task is not None:
             return {"scale": scale.name, "task": scale.tasks[task].config()["task"]}
-        return knowledge(scale)
+        return {**knowledge(scale), "claims": _claims(scale, report)}
 
     return config
+
+
+def _claims(scale: "ScalePlan", report: str) -> list[Values]:
+    """Return the claims of a report that is about no experiment in particular."""
+    if report in OF_FILES:
+        return list(definition("experiment", OF_FILES[report])["claims"].values())
+    return [claim for search in scale.of_kind(Search) for claim in search.claims][:1]
 
 
 def knowledge(scale: "ScalePlan") -> Values:
@@ -304,10 +297,9 @@ def _objectives(one: Objectives) -> Values:
 def _transforms(one: Transforms) -> Values:
     meta = one.composed()["meta"]
     of_meta = {name: meta[name] for name in ("generations", "population", "sigma")}
-    claims = list(one.values.get("claims", {}).values())
     return {
         **task_section(one.task),
         **of_meta,
         "agent": one.values["agent"],
-        "claims": claims,
+        "claims": one.claims,
     }

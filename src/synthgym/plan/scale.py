@@ -229,7 +229,7 @@ def budgeted(name: str, given: Any, scale: str, where: str) -> Values:
         raise ConfigError(f"{where}.budget: {name} has no budgets.")
     for layer in layers:
         values = merged(values, layer)
-    values["_arms"] = [*values.get("arms", {}), *values.get("environments", [])]
+    values["_every"] = {part: list(values.get(part) or {}) for part in PARTS}
     for part, names in (values.pop("only", None) or {}).items():
         check_known(part, PARTS, "part", f"{where}.only", "an experiment")
         check(names, list[str], f"{where}.only.{part}")

@@ -151,25 +151,51 @@ class Experiment:
     )
 
 
+EXPECTATIONS = {  # of a claim -> the other fields that it needs
+    "better": "over",
+    "worse": "over",
+    "equal": "over",
+    "no_worse": "over",
+    "more_than": "value",
+    "at_least": "value",
+    "at_most": "value",
+    "between": "value",
+    "never": "",
+}
+
+
 @dataclasses.dataclass
 class Claim:
-    """What is expected of an experiment: agents in some places, beside those in others."""
+    """What is expected of an experiment; analysis/core/verdict.py says when it holds."""
 
     says: str = setting("the claim, as a sentence")
-    of: list[str] = setting("arms, or `all` of them, or `real`: where these agents are trained")
-    over: list[str] = setting("where the others are; both differ in return on the real task")
+    measure: str = setting("what it is a number of, as the report calls it; `return` if not said")
+    of: list[str] = setting("arms, or `all` of them, or `real`, or others that the report compares")
+    over: list[str] = setting("those that they are compared with: then the number is a difference")
     trials: list[str] = setting("in which trials; all of them if not said")
     over_trials: list[str] = setting("trials of the others, where they are not the same")
     expect: str = setting(
-        "of the difference: above zero, or between minus and plus a tenth of what is between "
-        "random actions and the best agent known",
-        among=["better", "equal"],
+        "of a difference: above zero, below it, within the margin, above minus the margin; of a "
+        "value: beyond one number, or between two; of a level: that it is not reached",
+        among=tuple(EXPECTATIONS),
     )
+    value: Any = setting("a number, or two of them for `between`")
+    margin: float = setting(
+        "share of what is between random actions and the best agent known that counts as equal; "
+        "0.1 if not said",
+        low=0,
+    )
+    step: int = setting("training step at which returns are compared; its end if not said", low=1)
+    steps: list[float] = setting("first and last step size that are meant")
+    each: str = setting("whether all of several numbers have to fit, or one", among=["all", "any"])
+    which: str = setting("all environments, or those that solved the task", among=["all", "solved"])
+    settings: str = setting("of agents in the task", among=["tuned", "real"])
+    parts: list[Any] = setting("the claim with other fields; it holds if all parts do")
 
 
 @dataclasses.dataclass
 class Objectives:
-    """Objectives that are meta-trained, and tasks in which all are judged beside PPO's and DPO's."""
+    """Objectives that are meta-trained, and tasks in which all are judged, PPO's and DPO's too."""
 
     environment: str = setting("of the task, what stands in for it: with the first of its seeds")
     seeds: list[int] = setting("one meta-training each", low=0)
@@ -234,7 +260,7 @@ class Params:
 def check_experiment(values: Any, kind: Any, place: str, complete: Sequence[str]) -> None:
     """Refuse an experiment that is not as the schema of its kind says."""
     shared = [field.name for field in dataclasses.fields(Common)]
-    own = {name: value for name, value in values.items() if name not in (*shared, "_arms")}
+    own = {name: value for name, value in values.items() if name not in (*shared, "_every")}
     common = {name: value for name, value in values.items() if name in shared}
     check(common, Common, place, complete=("question", "place", "task"))
     check(own, kind, place, complete=complete)

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from synthgym.core.settings import Hyperparameters, Section
 from synthgym.core.settings import Transforms as TransformsSchema
 from synthgym.jobs.planned import Job
+from synthgym.plan.claims import check_claim, planned_claims
 from synthgym.plan.layers import Layers, Values, expanded, where_set
 from synthgym.plan.schema import (
     SPACES,
+    TRANSFORMS,
     Budget,
     Compared,
     Config,
@@ -81,6 +83,11 @@ class Sweep(ABC):
     def jobs(self) -> Iterator[Job]:
         """List every job of the sweep."""
 
+    @property
+    def claims(self) -> list[Values]:
+        names = self.values.get("transforms", [])
+        return planned_claims(self.values.get("claims", {}), names, [], [])
+
     def composed(self, overrides: Sequence[str] = ()) -> Values:
         """Return all sections for the meta-trainings."""
         key = (self.where, *overrides)
@@ -95,6 +102,8 @@ class Sweep(ABC):
         """Refuse whatever is wrong with the sweep, by a ConfigError."""
         check_known(self.task, groups("task"), "task", f"{self.where}.task", "conf/task")
         check_experiment(self.values, self.schema, self.where, self.complete)
+        for name, claim in self.values.get("claims", {}).items():
+            check_claim(claim, f"{self.where}.claims.{name}", TRANSFORMS, [])
 
 
 class Search(Sweep):

@@ -12,10 +12,10 @@ from typing import Any
 
 import pandas as pd
 
-from synthgym.analysis import files, runs
-from synthgym.analysis.files import REAL
-from synthgym.analysis.statistics import LEVEL, estimate
-from synthgym.analysis.summary import rounded
+from synthgym.analysis import runs
+from synthgym.analysis.core.estimate import rounded
+from synthgym.analysis.core.statistics import LEVEL, estimate
+from synthgym.analysis.core.tables import REAL, read_runs
 from synthgym.core.io import atomic, read_json, read_table, write_json
 from synthgym.jobs.provenance import sha256
 from synthgym.plan.plan import Plan
@@ -96,7 +96,7 @@ def _publish(
         "versions": manifest["versions"],
         "config": config,
         "task": about_task(task, config["task"]),
-        **origin(files.read("progress", [made / "progress.parquet"])),
+        **origin(read_runs("progress", [made / "progress.parquet"])),
     }
     agents = plan.agents(scale, task)
     card |= worth(card["seen"], agents, run / "transfer", _json(results / "summary.json"))

@@ -12,7 +12,7 @@ from PIL import Image
 
 from synthgym.adapters.pictures import Painter, missing
 from synthgym.analysis import style
-from synthgym.analysis.statistics import estimate
+from synthgym.analysis.core.statistics import estimate
 from synthgym.core.io import atomic
 from synthgym.core.types import Env, Policy, PRNGKey
 from synthgym.tasks.rollout import episodes

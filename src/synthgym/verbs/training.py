@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, PyTree
 from synthgym import zoo
 from synthgym.agents import base as agents
 from synthgym.agents import defaults
-from synthgym.analysis.statistics import Estimate, estimate
+from synthgym.analysis.core.statistics import Estimate, estimate
 from synthgym.core import checkpoint
 from synthgym.core.parallel import devices_for, spread
 from synthgym.core.rng import root, stream

@@ -1,4 +1,4 @@
-"""What do agents see and get, in the environment and in the real task?"""
+"""What agents see and get, in the environment and in the real task."""
 
 from textwrap import fill
 
@@ -6,23 +6,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from synthgym.analysis import style
-from synthgym.analysis.figures.common import (
-    Task,
-    below,
-    edges_of,
-    n_of,
-)
-from synthgym.analysis.style import styled
+from synthgym.analysis.figures.common import Task, below, edges_of, n_of, source_entries
 
 SHOWN = 0.998  # central part of each source that spans the axis of a histogram
 
 
-@styled
-def draw(values: pd.DataFrame, task: Task, scale: str) -> Figure:
+def behaviour(values: pd.DataFrame, task: Task, scale: str) -> Figure:
     """What agents see in training and in the test: a row per quantity, a column per environment."""
     names = sorted(map(str, values["environment"].unique()))
     quantities = [*task["observation_names"], "reward"]
@@ -37,20 +28,12 @@ def draw(values: pd.DataFrame, task: Task, scale: str) -> Figure:
         axes.set_title(name)
     fewest = values.groupby(["environment", "quantity", "source"]).size()
     panels[0, 0].set_ylim(0.5 / fewest.max(), 2)
-    below(
-        figure,
-        {
-            label: Patch(color=colour, alpha=0.5)
-            if source == "real_test"
-            else Line2D([], [], color=colour)
-            for source, (label, colour) in style.SOURCES.items()
-        },
-        [
-            f"Share of the {n_of(fewest)} samples of each kind per bin, logarithmic; bins span the "
-            f"central {SHOWN:.1%} of each kind."
-        ],
+    note = (
+        f"Share of the {n_of(fewest)} samples of each kind per bin, logarithmic; bins span the "
+        f"central {SHOWN:.1%} of each kind."
     )
-    style.heading(figure, task, scale, "observations and rewards")
+    below(figure, source_entries(), [note])
+    style.heading(figure, task["id"], scale, "observations and rewards")
     return figure
 
 

@@ -1,4 +1,4 @@
-"""How long must agents train until the task is solved, by where they train?"""
+"""How long agents must train until the task is solved, by where they train."""
 
 import math
 from collections.abc import Mapping
@@ -9,28 +9,27 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from synthgym.analysis import runs, style
+from synthgym.analysis.core.statistics import estimate
+from synthgym.analysis.core.tables import REAL
 from synthgym.analysis.figures.common import (
     INTERVAL,
     Task,
     below,
+    list_rows,
     place_name,
     reach,
     unseen_note,
 )
-from synthgym.analysis.files import REAL
-from synthgym.analysis.statistics import estimate
-from synthgym.analysis.style import styled
 
 
-@styled
-def draw(
+def effort(
     curves: pd.DataFrame, trained_with: Mapping[str, list[str]], task: Task, scale: str
 ) -> Figure:
     """What training takes until the task is solved: steps, episodes; a row of panels per agent."""
     agents = sorted(map(str, curves["agent"].unique()))
     places = [REAL, *sorted(trained_with)]
-    height = 0.5 + 0.24 * len(places)
-    figure = style.blank(1.3 + height * len(agents))
+    colours = style.colours(trained_with)
+    figure = style.blank(1.3 + (0.5 + 0.24 * len(places)) * len(agents))
     panels = figure.subplots(len(agents), 2, sharex="col", sharey=True, squeeze=False)
     solved = runs.first_solved(curves, runs.level(task["solved"]))
     for column, unit in enumerate(("step", "episode")):
@@ -40,15 +39,16 @@ def draw(
             axes.set_xlim(*limits)
             _label_logarithmic(axes, *limits)
             for y, name in enumerate(reversed(places)):
-                every = curves[(curves["environment"] == name) & (curves["agent"] == agent)]
-                there = solved[(solved["environment"] == name) & (solved["agent"] == agent)]
+                every, first = (
+                    table[(table["environment"] == name) & (table["agent"] == agent)]
+                    for table in (curves, solved)
+                )
                 unseen = name != REAL and agent not in trained_with[name]
-                colour = style.colours(trained_with)[name]
-                _bar(axes, y, there, unit, len(every.drop_duplicates(runs.RUN)), unseen, colour)
+                n = len(every.drop_duplicates(runs.RUN))
+                label = f"{len(first)}/{n} solved{' †' * unseen}"
+                _bar(axes, y, first[unit], first["environment_seed"], colours[name], label)
             axes.set_title(f"agent: {agent}")
-            axes.set_yticks(range(len(places)), [place_name(name) for name in reversed(places)])
-            axes.set_ylim(-0.6, len(places) - 0.4)
-            axes.grid(visible=False, axis="y")
+            list_rows(axes, [place_name(name) for name in places])
         panels[-1, column].set_xlabel(f"training {unit}s until solved")
     bandits = [name for (name,), rows in runs.by(curves, "environment") if _is_bandit(rows)]
     note = [
@@ -60,21 +60,19 @@ def draw(
         *unseen_note(trained_with, agents),
     ]
     below(figure, {}, note)
-    style.heading(figure, task, scale, "training until the task is solved")
+    style.heading(figure, task["id"], scale, "training until the task is solved")
     return figure
 
 
-def _bar(
-    axes: Axes, y: int, there: pd.DataFrame, unit: str, of: int, unseen: bool, colour: str
-) -> None:
+def _bar(axes: Axes, y: int, first: pd.Series, seeds: pd.Series, colour: str, label: str) -> None:
     left, _ = axes.get_xlim()
-    end, text = left, f"{len(there)}/{of} solved{' †' * unseen}"
-    if len(there):
-        e = estimate(there[unit], there["environment_seed"])
+    end = left
+    if len(first):
+        e = estimate(first, seeds)
         axes.barh(y, e.iqm - left, left=left, height=0.7, color=colour, alpha=0.6)
         axes.errorbar(e.iqm, y, xerr=reach(e), color="black", lw=1.1, capsize=2)
         end = e.high
-    axes.text(end * 1.15, y, text, va="center", fontsize=style.SMALL)
+    axes.text(end * 1.15, y, label, va="center", fontsize=style.SMALL)
 
 
 def _log_limits(solved: pd.Series, every: pd.Series) -> tuple[float, float]:

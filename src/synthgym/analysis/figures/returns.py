@@ -1,4 +1,4 @@
-"""How good are agents, by where they were trained?"""
+"""How good agents are, by where they were trained."""
 
 from collections.abc import Mapping
 
@@ -10,28 +10,26 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from synthgym.analysis import runs, style
+from synthgym.analysis.core.statistics import estimate
+from synthgym.analysis.core.tables import REAL
 from synthgym.analysis.figures.common import (
     INTERVAL,
     RETURN,
-    SOLVED,
     Task,
     below,
     edges_of,
     grid,
+    level,
+    list_rows,
     place_name,
     reach,
     short,
     solved_entry,
-    steps_taken,
     unseen_note,
 )
-from synthgym.analysis.files import REAL
-from synthgym.analysis.statistics import estimate
-from synthgym.analysis.style import styled
 
 
-@styled
-def draw(
+def returns(
     curves: pd.DataFrame,
     episodes: pd.DataFrame,
     trained_with: Mapping[str, list[str]],
@@ -43,44 +41,35 @@ def draw(
     colour_of = style.colours(trained_with)
     # name, agents, test episodes; an unfinished agent's episodes are not kept, only their mean
     places = [(REAL, equal, episodes.iloc[:0])] if len(equal) else []
-    for name in [REAL, *sorted(trained_with)]:
-        here, tested = ends[ends["environment"] == name], episodes[episodes["environment"] == name]
-        places.append((name, here, tested))
-    labels = [
-        f"{place_name(name)},\n{steps_taken(here['step'])}" for name, here, _ in reversed(places)
+    places += [
+        (name, ends[ends["environment"] == name], episodes[episodes["environment"] == name])
+        for name in [REAL, *sorted(trained_with)]
     ]
+    labels = [f"{place_name(name)},\n{_steps(rows['step'])}" for name, rows, _ in places]
     agents = sorted(map(str, curves["agent"].unique()))
-    height = 0.25 + 0.62 * len(places)
-    figure, panels = grid(len(agents), columns=2, height=height, x=RETURN)
+    figure, panels = grid(len(agents), columns=2, height=0.25 + 0.62 * len(places), x=RETURN)
     bins = edges_of([*ends["return_"], *equal["return_"], *episodes["return_"]])
     for axes, agent in zip(panels, agents, strict=True):
         for y, (name, judged, tested) in enumerate(reversed(places)):
             chosen = judged[judged["agent"] == agent]
             if len(chosen):
                 unseen = name != REAL and agent not in trained_with[name]
-                drawn = tested.loc[tested["agent"] == agent, "return_"]
-                _raincloud(axes, y, chosen, drawn, bins, colour_of[name], unseen)
-        if task["solved"] is not None:
-            axes.axvline(task["solved"], **SOLVED)
+                of_agent = tested.loc[tested["agent"] == agent, "return_"]
+                _raincloud(axes, y, chosen, of_agent, bins, colour_of[name], unseen)
+        level(axes, task, "x")
         axes.set_title(f"agent: {agent}")
-        axes.set_yticks(range(len(places)), labels)
-        axes.set_ylim(-0.45, len(places) - 0.4)
-        axes.grid(visible=False, axis="y")
-    below(
-        figure,
-        {
-            f"interquartile mean of n agents, {INTERVAL}": Line2D(
-                [], [], color="black", marker="D", ms=5, mfc="white", lw=1.6
-            ),
-            "one agent: mean of its test episodes": Line2D(
-                [], [], color="black", marker="o", ms=3, ls="", alpha=0.6
-            ),
-            "test episodes of finished agents (scaled per row)": Patch(color="black", alpha=0.3),
-            **solved_entry(task),
-        },
-        unseen_note(trained_with, agents),
-    )
-    style.heading(figure, task, scale, "agents by where they were trained")
+        list_rows(axes, labels, low=-0.45)
+    entries = {
+        f"interquartile mean of n agents, {INTERVAL}": Line2D(
+            [], [], color="black", marker="D", ms=5, mfc="white", lw=1.6
+        ),
+        "one agent: mean of its test episodes": Line2D(
+            [], [], color="black", marker="o", ms=3, ls="", alpha=0.6
+        ),
+        "test episodes of finished agents (scaled per row)": Patch(color="black", alpha=0.3),
+    }
+    below(figure, entries | solved_entry(task), unseen_note(trained_with, agents))
+    style.heading(figure, task["id"], scale, "agents by where they were trained")
     return figure
 
 
@@ -110,3 +99,9 @@ def _raincloud(
         transform=axes.get_yaxis_transform(),
         fontsize=style.SMALL,
     )
+
+
+def _steps(steps: pd.Series) -> str:
+    """As words: how many steps the runs took."""
+    low, high = steps.min(), steps.max()
+    return f"{low:,} steps" if low == high else f"{low:,} to {high:,} steps"

@@ -1,4 +1,4 @@
-"""What does a bandit pay, over two of the observations?"""
+"""What a bandit pays, over two of the observations."""
 
 import numpy as np
 import pandas as pd
@@ -8,16 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from synthgym.analysis import style
-from synthgym.analysis.figures.common import (
-    Task,
-    below,
-    grid,
-)
-from synthgym.analysis.style import styled
+from synthgym.analysis.figures.common import Task, below, grid
 
 
-@styled
-def draw(surface: pd.DataFrame, task: Task, scale: str) -> Figure:
+def reward_surface(surface: pd.DataFrame, task: Task, scale: str) -> Figure:
     """What an environment rewards, over two observation dimensions (the others at their median).
 
     With two actions a panel per environment, with more two: the best action, and by how much. Of
@@ -46,14 +40,14 @@ def draw(surface: pd.DataFrame, task: Task, scale: str) -> Figure:
             panels[i].set_title(title)
     line = "" if several else " On the black line both actions are worth the same."
     below(figure, {}, [f"The other observations are at their median in real test episodes.{line}"])
-    style.heading(figure, task, scale, "rewards of the synthetic environments")
+    style.heading(figure, task["id"], scale, "rewards of the synthetic environments")
     return figure
 
 
 def _none(task: Task, scale: str) -> Figure:
     figure = style.blank(1.2)
     below(figure, {}, ["There is none: the task names no two observations to draw it over."])
-    style.heading(figure, task, scale, "rewards of the synthetic environments")
+    style.heading(figure, task["id"], scale, "rewards of the synthetic environments")
     return figure
 
 

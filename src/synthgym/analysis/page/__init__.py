@@ -1,7 +1,7 @@
-"""What came out, to look at? One HTML file per scale, readable without a network or a script.
+"""Page of results to look at: one HTML file per scale, readable without a network or a script.
 
-Tables are those of summary.md, expert_report/ and choice_report/, figures those of figures/,
-captions those of workflow/report/. Where each comes from is read from the manifests.
+Tables and figures are those of the reports, captions those of workflow/report/. Where each comes
+from is read from the manifests.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,14 +19,13 @@ def run(
 ) -> list[str]:
     """Write report.html into `out`; the same content gives the same bytes.
 
-    config: `scale`; `tasks`, `expert_tasks` and `choice_tasks` ({task config name: its section}).
-    inputs: `summary`; `figures` of all tasks; `experts` and `choices`, table and figure of these
-    reports, if there are any; `rollouts`; `manifests` of all jobs behind these; `captions`;
-    `design`, the template with its style and script. Raises ValueError if one is not what it
-    should be, or a figure has no caption.
+    config: `scale`; `tasks` and `expert_tasks` ({task config name: its section}).
+    inputs: `reports`, numbers and text of the summary, text and figures of all other reports that
+    there are; `manifests` of all jobs behind these; `captions`; `design`, the template with its
+    style and script. Raises ValueError if one is not what it should be, or a figure has no caption.
     """
     given = {name: sorted(paths) for name, paths in inputs.items()}
-    content = Content(config, given, checkpoint)
+    content = Content(config, given)
     design = {path.name: path.read_text("utf-8") for path in given["design"]}
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True

@@ -1,4 +1,4 @@
-"""What is on the page of a scale? Chapters of text, tables and pictures, each with its origin."""
+"""Content of the page of a scale: chapters of text, tables and pictures, each with its origin."""
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -8,136 +8,13 @@ from typing import Any
 
 from PIL import Image
 
-from synthgym.analysis import files, report, style
-from synthgym.analysis.figures import rollout
 from synthgym.analysis.page import glance, origins, text
 from synthgym.analysis.page.origins import Entry, Origins
 from synthgym.core.io import read_json
-from synthgym.jobs.provenance import STAGES
+from synthgym.stages import STAGES, Figure, labels, pattern
 
-FIGURES = {  # file, without suffix -> its title, and what somebody is told who does not see it
-    "meta_training": ("Meta-training", "Line charts of return over generations"),
-    "returns": ("Density of returns", "Densities of return on the real task"),
-    "effort": ("Training until solved", "Bars of steps and episodes, with intervals"),
-    "behaviour": ("Observations and rewards", "Histograms, one per quantity and environment"),
-    "reward_surface": ("Rewards", "Maps of reward over two of the observations"),
-    "rollout": ("An episode", "Traces of one episode per environment over its steps"),
-    "transfer_profiles": (
-        "Performance profiles",
-        "Line charts of the share of agents over normalised score, per task",
-    ),
-    "transfer_improvement": (
-        "Probability of improvement",
-        "Points with intervals, one per pair of places where agents were trained",
-    ),
-    "transfer_efficiency": (
-        "Steps for the same return",
-        "Line charts of return over training steps, per task and agent",
-    ),
-    "learning_curves": ("Learning curves", "Line charts of return over training steps, per task"),
-    "choices": ("Choices", "Charts of return over the values of each choice"),
-    "reward_curves": ("Learning curves", "Line charts of return over training steps, per reward"),
-    "reward_map": ("Learned rewards", "Maps of reward per cell and action, per kind of network"),
-    "insight": (
-        "What bandits know",
-        "Returns, importance of observations, and contexts, per bandit",
-    ),
-    "mdp_feasibility": ("Feasibility", "Line charts of return over generations, per task"),
-    "mdp_returns": ("Returns and training", "Densities of return and bars of steps, per agent"),
-    "mdp_histograms": ("Observations and rewards", "Histograms, one per quantity and arm"),
-    "mdp_ranking": ("Ranking of settings", "Returns from MDPs against returns from the task"),
-    "mdp_noise": ("Disturbed training", "Line charts of return over the intensity of noise"),
-    "objective_learning": (
-        "Learning by each objective",
-        "Line charts of return over training steps, per task",
-    ),
-    "transforms": ("Score over step size", "Line charts of score over step size, per transform"),
-    "drifts": ("Drift functions", "Maps of drift over ratio and advantage, and two cuts"),
-    "search": (
-        "Search for settings",
-        "Return over real steps, bars of importance, and configurations as parallel coordinates",
-    ),
-}
-COMPARISON = "comparison_"  # begins the name of a figure that a plan names
-COMPARED = "Returns by the place of training, with intervals, and the course of meta-training"
-CAPTIONS = {
-    "learning_curves": "experts",
-    "objective_learning": "objectives",
-}  # where the caption is not called as the figure
-TABLES = {  # anchor -> title, the same for the contents, and which table of a task it is
-    "returns": ("Return on the real task", "Return", report.returns_table),
-    "clients": ("Agents of another library", "Other library", report.clients_table),
-    "verdicts": ("What the making of an environment changes", "By its making", report.verdicts),
-    "effort": ("Training until the task is solved", "Until solved", report.effort_table),
-    "cost": (
-        "Cost of meta-training, and after how many agents it has paid",
-        "Cost",
-        report.cost_table,
-    ),
-}
-REPORTS = {  # input -> title, its first part, stages, and what is said of a scale without it
-    "transfers": (
-        "Transfer, all tasks together",
-        "How intervals are made",
-        ("transfer_report",),
-        "This scale has no tasks.",
-    ),
-    "experts": (
-        "Experts in the real tasks",
-        "Return of experts",
-        ("expert", "experts"),
-        "This scale trains no experts in the real tasks.",
-    ),
-    "choices": (
-        "Choices in distilling",
-        "What is varied",
-        ("choices", "choice_report"),
-        "This scale varies no choices in distilling.",
-    ),
-    "rewards": (
-        "Reward networks",
-        "What is compared",
-        ("reward_study", "tune", "reward_map", "reward_report"),
-        "This scale has no reward networks.",
-    ),
-    "insight": (
-        "What bandits know",
-        "Policies without training",
-        ("insight", "insight_report"),
-        "This scale looks into no bandit.",
-    ),
-    "mdps": (
-        "Synthetic MDPs",
-        "What is claimed",
-        ("model", "mdp_study", "noise", "mdp_report"),
-        "This scale has no arms of synthetic MDPs.",
-    ),
-    "objectives": (
-        "Meta-trained objectives",
-        "What is compared",
-        ("objective", "judge", "objective_report"),
-        "This scale meta-trains no objectives.",
-    ),
-    "transforms": (
-        "Score transforms and step sizes",
-        "What is compared",
-        ("transform_study", "transform_report"),
-        "This scale studies no transforms of scores.",
-    ),
-    "comparisons": (
-        "Comparisons",
-        "What is compared",
-        ("comparison_study", "comparison_report"),
-        "This scale compares no ways of making environments.",
-    ),
-    "searches": (
-        "Settings found for meta-training",
-        "What is compared",
-        ("search", "search_comparison", "search_report"),
-        "This scale searches for no settings.",
-    ),
-}
-OF_REPORTS = {stage for _, _, stages, _ in REPORTS.values() for stage in stages}
+OF_TASK, OF_SCALE = "figures", "summary"  # stages: figures of one task, numbers of all of them
+SURFACE = "reward_surface"  # a figure that not every task has
 
 
 @dataclass(frozen=True)
@@ -156,20 +33,19 @@ class Picture:
 
 @dataclass(frozen=True)
 class Part:
-    """Text and tables under one heading; `short` is what the contents call it."""
+    """Text and tables under one heading."""
 
     anchor: str
     title: str
     blocks: Sequence[text.Block]
     origin: list[Entry]
-    short: str = ""
     task: str = ""
     agent: str = ""
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """All of a task, or of a report that is about several."""
+    """Results of a task, or a report that is about several."""
 
     anchor: str
     title: str
@@ -178,22 +54,28 @@ class Chapter:
     provenance: list[Entry]
     task: str = ""
     agents: Sequence[str] = ()
-    missing: Sequence[str] = ()  # what is said of that which is not there
+    missing: Sequence[str] = ()  # sentences on what is not there
 
 
 class Content:
     """Everything that the template shows, read from the inputs of the stage."""
 
-    def __init__(self, config: Mapping[str, Any], inputs: Mapping[str, list[Path]], work: Path):
-        self.config, self.inputs, self.work = config, inputs, work
+    def __init__(self, config: Mapping[str, Any], inputs: Mapping[str, list[Path]]):
+        self.config = config
         self.scale: str = config["scale"]
-        self.origins: Origins = origins.read(inputs["manifests"], STAGES)
+        self.origins: Origins = origins.read(inputs["manifests"])
         self.captions = {path.stem: path.read_text("utf-8") for path in inputs["captions"]}
-        (summary,) = inputs["summary"]
-        self.summary = read_json(summary)
+        self.files: dict[tuple[str, str], list[Path]] = {}  # stage, task or "" -> what is shown
+        for path in inputs["reports"]:
+            about = labels(str(path.parent))
+            if not about or not STAGES[about["stage"]].report:
+                raise ValueError(f"{path} is in no directory of a report.")
+            self.files.setdefault((about["stage"], about.get("task", "")), []).append(path)
+        (numbers,) = self.of(".json", OF_SCALE)
+        self.summary = read_json(numbers)
         if not isinstance(self.summary, dict):
-            raise ValueError(f"{summary} is not there, or is not JSON: run the workflow first.")
-        self.of_scale = [self.origins.at(summary.parent)]
+            raise ValueError(f"{numbers} is not there, or is not JSON: run the workflow first.")
+        self.of_scale = [self.origins.at(numbers.parent)]
         sections = {**config["expert_tasks"], **config["tasks"]}
         ids: dict[str, str] = {name: section["id"] for name, section in sections.items()}
         self.tasks = {name: ids[name] for name in self.summary["about"]["tasks"]}
@@ -202,9 +84,32 @@ class Content:
         judged = {agent for task in self.tasks for agent in self.judged(task)}
         self.agents = sorted(judged | {e.agent for e in self.origins.entries if e.agent})
         self.about = self.caption("workflow")
-        self.reading = text.pieces(report.reading(self.summary))
         self.glance = glance.table(self.summary)
-        self.chapters = [*map(self.task, self.tasks), *map(self.report, REPORTS)]
+        _, reading, *blocks = self.markdown(OF_SCALE)
+        self.reading = text.words(reading)
+        tables = [below for _, below in _split(blocks, 2)]
+        self.chapters = [
+            self.task(name, below) for name, below in zip(self.tasks, tables, strict=True)
+        ]
+        listed = [entry for chapter in self.chapters for entry in chapter.provenance]
+        reports = [name for name, row in STAGES.items() if row.report and row.category]
+        reports = [name for name in reports if name not in (OF_TASK, OF_SCALE)]
+        self.missing = [STAGES[name].category for name in reports if (name, "") not in self.files]
+        of_reports: list[Chapter] = []
+        for name in reversed(reports):
+            if (name, "") in self.files:
+                of_reports.insert(0, self.report(name, listed))
+                listed += of_reports[0].provenance
+        self.chapters += of_reports
+
+    def of(self, suffix: str, stage: str, task: str = "") -> list[Path]:
+        """Files of a report with this suffix."""
+        return [path for path in self.files.get((stage, task), ()) if path.suffix == suffix]
+
+    def markdown(self, stage: str) -> list[text.Block]:
+        """Text and tables of a report, in which it is known what is about a task or an agent."""
+        (path,) = self.of(".md", stage)
+        return text.blocks(path.read_text("utf-8"), self.agents, self.called)
 
     def judged(self, task: str) -> list[str]:
         """The agents that were judged on a task, wherever they were trained."""
@@ -212,66 +117,45 @@ class Content:
         places = [agents for table in tables for agents in table.values()]
         return sorted({agent for agents in places for agent in agents})
 
-    def task(self, name: str) -> Chapter:
-        """Tables, figures and an episode of one task."""
+    def task(self, name: str, blocks: Sequence[text.Block]) -> Chapter:
+        """Tables and figures of one task."""
         parts = [
-            Part(f"{name}-{anchor}", title, self.blocks(markdown), self.of_scale, short)
-            for anchor, (title, short, table) in TABLES.items()
-            if (markdown := table(self.summary, name))
+            Part(f"{name}-{i}", title, below, self.of_scale)
+            for i, (title, below) in enumerate(_split(blocks, 3))
         ]
-        without = () if self.config["tasks"][name]["surface"] else ("reward_surface",)
-        figures = [path for path in self.inputs["figures"] if path.parent.name == name]
-        drawn = [path for path in figures if path.stem not in without]
-        order = list(FIGURES)
-        drawn.sort(key=lambda path: order.index(_known(path)))
-        pictures = [self.picture(path, [self.origins.at(path.parent)], name) for path in drawn]
-        missing = [] if drawn else ["No figures of this task are among the results."]
+        without = () if self.config["tasks"][name]["surface"] else (SURFACE,)
+        pictures = self.pictures(OF_TASK, name, without)
+        missing = [] if pictures else ["No figures of this task are among the results."]
         missing += ["It names no two observations to draw rewards over."] if without else []
-        episodes = self.episodes(name)
-        missing += [] if episodes else ["No episode of an agent was recorded."]
-        jobs = [entry for entry in self.origins.of(name) if entry.stage not in OF_REPORTS]
+        of_figures = [str(path.parent) for path in self.of(".png", OF_TASK, name)[:1]]
+        jobs = self.origins.behind(*of_figures, *self.of_scale[0].places)
+        provenance = [*(entry for entry in jobs if entry.task == name), *self.of_scale]
         return Chapter(
             f"task-{name}",
             self.tasks[name],
             parts,
-            [*pictures, *episodes],
-            [*jobs, *self.of_scale],
+            pictures,
+            provenance,
             name,
             self.judged(name),
             missing,
         )
 
-    def episodes(self, task: str) -> list[Picture]:
-        """The figure of the recorded episodes of a task, if there are any."""
-        mine = [path for path in self.inputs["rollouts"] if files.place(path)[0] == task]
-        if not mine:
-            return []
-        path = self.work / task / "rollout.png"
-        steps = files.read("rollouts", mine)
-        style.save(rollout.draw(steps, self.config["tasks"][task], self.scale), path)
-        return [self.picture(path, [self.origins.at(of.parent) for of in mine], task)]
+    def report(self, stage: str, listed: Sequence[Entry]) -> Chapter:
+        """A report that is about several tasks: a part for each of its headings.
 
-    def report(self, name: str) -> Chapter:
-        """A report that is about several tasks: a part for each of its headings."""
-        title, first, stages, otherwise = REPORTS[name]
-        jobs = [entry for entry in self.origins.entries if entry.stage in stages]
-        if not self.inputs[name]:
-            return Chapter(name, title, [], [], jobs, missing=[otherwise])
-        origin = [self.origins.at(self.inputs[name][0].parent)]
-        markdown = [path.read_text("utf-8") for path in self.inputs[name] if path.suffix == ".md"]
-        _, *blocks = self.blocks("".join(markdown))  # its title is ours
-        sections: list[tuple[str, list[text.Block]]] = [(first, [])]
-        for block in blocks:
-            if isinstance(block, text.Heading):
-                sections.append((text.plain(block.words), []))
-            else:
-                sections[-1][1].append(block)
+        Jobs behind it that are `listed` elsewhere are not listed again.
+        """
+        title, *blocks = self.markdown(stage)
+        (path,) = self.of(".md", stage)
+        origin = [self.origins.at(path.parent)]
         parts = [
-            Part(f"{name}-{i}", heading, below, origin, "", *self.subject(heading))
-            for i, (heading, below) in enumerate(sections)
+            Part(f"{stage}-{i}", heading, below, origin, *self.subject(heading))
+            for i, (heading, below) in enumerate(_split(blocks, 2, "Overview"))
         ]
-        drawn = [path for path in self.inputs[name] if path.suffix == ".png"]
-        return Chapter(name, title, parts, [self.picture(path, origin) for path in drawn], jobs)
+        jobs = [entry for entry in self.origins.behind(*origin[0].places) if entry not in listed]
+        name = text.plain(text.words(title))
+        return Chapter(stage, name, parts, self.pictures(stage), jobs)
 
     def subject(self, heading: str) -> tuple[str, str]:
         """Task and agent of a heading such as `CartPole-v1, ppo, seen`; empty for any other."""
@@ -280,24 +164,37 @@ class Content:
             return "", ""
         return self.called[id_], next((word for word in more if word in self.agents), "")
 
-    def blocks(self, markdown: str) -> list[text.Block]:
-        """Text and tables, in which it is known what is about a task or an agent."""
-        return text.blocks(markdown, self.agents, self.called)
+    def pictures(self, stage: str, task: str = "", without: Sequence[str] = ()) -> list[Picture]:
+        """The figures of a report, in the order of its row in the table of stages.
 
-    def picture(self, path: Path, origin: list[Entry], task: str = "") -> Picture:
+        Raises ValueError if that does not have one of them.
+        """
+        rows = STAGES[stage].figures
+        found = []
+        for path in self.of(".png", stage, task):
+            matches = ((i, pattern(row.name).fullmatch(path.stem)) for i, row in enumerate(rows))
+            number, match = next(((i, m) for i, m in matches if m), (None, None))
+            if number is None or match is None:
+                known = f"src/synthgym/stages.py ({stage})"
+                raise ValueError(f"{path} is a figure without a title: give it a row in {known}.")
+            if path.stem not in without:
+                found.append((number, path, rows[number], match.groupdict()))
+        return [self.picture(path, row, names, task) for _, path, row, names in sorted(found)]
+
+    def picture(self, path: Path, row: Figure, names: Mapping[str, str], task: str) -> Picture:
         """A figure from its PNG, with its caption. Raises ValueError if it has none."""
-        title, alt = _titled(path)
         with Image.open(path) as image:
             width, height = image.size
+        about = [*([self.tasks[task]] if task else []), f"scale {self.scale}"]
         return Picture(
-            "-".join(filter(None, ["figure", task, path.stem])),
-            title,
-            f"{alt}; {', '.join(filter(None, [self.tasks.get(task), f'scale {self.scale}']))}.",
-            b64encode(path.read_bytes()).decode(),
-            width,
-            height,
-            self.caption(_captioned(path), task=task),
-            origin,
+            anchor="-".join(filter(None, ["figure", task, path.stem])),
+            title=": ".join([row.title, *(name.replace("_", " ") for name in names.values())]),
+            alt=f"{row.alt}; {', '.join(about)}.",
+            data=b64encode(path.read_bytes()).decode(),
+            width=width,
+            height=height,
+            caption=self.caption(row.explained, task=task),
+            origin=[self.origins.at(path.parent)],
         )
 
     def caption(self, name: str, **wildcards: str) -> list[list[text.Piece]]:
@@ -307,23 +204,14 @@ class Content:
         return text.caption(self.captions[name], scale=self.scale, **wildcards)
 
 
-def _titled(figure: Path) -> tuple[str, str]:
-    """The title of a figure, and what somebody is told who does not see it."""
-    if figure.stem.startswith(COMPARISON):
-        return figure.stem.removeprefix(COMPARISON).replace("_", " ").capitalize(), COMPARED
-    return FIGURES[_known(figure)]
-
-
-def _captioned(figure: Path) -> str:
-    """The name of a figure's caption."""
-    if figure.stem.startswith(COMPARISON):
-        return "comparisons"
-    return CAPTIONS.get(figure.stem, figure.stem)
-
-
-def _known(figure: Path) -> str:
-    """The name of a figure. Raises ValueError if the page does not know it."""
-    if figure.stem not in FIGURES:
-        known = "analysis/page/content.py (FIGURES)"
-        raise ValueError(f"{figure} is a figure without a title: give it one in {known}.")
-    return figure.stem
+def _split(
+    blocks: Sequence[text.Block], level: int, first: str = ""
+) -> list[tuple[str, list[text.Block]]]:
+    """Headings of a level, each with what is below it; `first` is that of what comes before."""
+    parts: list[tuple[str, list[text.Block]]] = [(first, [])]
+    for block in blocks:
+        if isinstance(block, text.Heading) and block.level == level:
+            parts.append((text.plain(block.words), []))
+        else:
+            parts[-1][1].append(block)
+    return [part for part in parts if part[0]]

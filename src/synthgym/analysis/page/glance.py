@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from synthgym.analysis.files import REAL
+from synthgym.analysis.core.tables import REAL
 from synthgym.analysis.page.text import Row, Table, pieces
 from synthgym.analysis.runs import level
 

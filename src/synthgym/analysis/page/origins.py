@@ -1,4 +1,4 @@
-"""Where is each number from? The manifests of all jobs behind a page, put together.
+"""Origin of each number: the manifests of all jobs behind a page, put together.
 
 Jobs that differ by nothing but their seed are one entry. Sections of configurations are kept once,
 by what is in them: many jobs have the same.
@@ -6,18 +6,15 @@ by what is in them: many jobs have the same.
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from synthgym.analysis import files
 from synthgym.core.io import read_json
 from synthgym.jobs.provenance import digest
+from synthgym.stages import STAGES, labels
 
-# Sections that are mappings of whole tasks.
-KINDS = ("", "expert_", "choice_", "insight_", "reward_", "mdp_", "transform_")
-BY_TASK = tuple(f"{kind}tasks" for kind in KINDS)
 ENVIRONMENT = "environment.safetensors"
 Manifest = Mapping[str, Any]
 
@@ -40,11 +37,18 @@ class Entry:
     environment: str
     agent: str
     code: str
+    adopted: list[Mapping[str, str]]  # {code, commit, date} by which it was computed, oldest first
     sections: list[Section]
     software: str  # key of the versions of libraries
     seeds: list[int] = field(default_factory=list)
     places: list[str] = field(default_factory=list)  # directories of results
     checksums: list[str] = field(default_factory=list)  # of the environments made or used; SHA-256
+
+    @property
+    def alike(self) -> list[Any]:
+        """All that jobs have in common that are one entry."""
+        about = [self.stage, self.task, self.environment, self.agent, self.code, self.software]
+        return [*about, self.adopted, [section.key for section in self.sections]]
 
     @property
     def place(self) -> str:
@@ -61,10 +65,16 @@ class Origins:
     entries: list[Entry]
     sections: dict[str, Section]
     software: dict[str, Mapping[str, str]]
+    sources: dict[str, set[str]]  # directory of results -> those of the files it was made from
 
-    def of(self, task: str) -> list[Entry]:
-        """Those about one task; about none in particular where it is empty."""
-        return [entry for entry in self.entries if entry.task == task]
+    def behind(self, *places: str) -> list[Entry]:
+        """Those whose results lie in these directories, or were read to make these, and so on."""
+        found: set[str] = set()
+        while places:
+            found.update(places)
+            read = (self.sources.get(place, ()) for place in places)
+            places = tuple({place for places in read for place in places} - found)
+        return [entry for entry in self.entries if found & set(entry.places)]
 
     def at(self, place: Path | str) -> Entry:
         """The one whose results lie in that directory. Raises ValueError if there is none."""
@@ -74,78 +84,57 @@ class Origins:
         raise ValueError(f"{place} has no manifest.json among the inputs: make it again.")
 
 
-def read(paths: Iterable[Path], order: Iterable[str]) -> Origins:
-    """Of manifest.json files; `order` is that of the stages.
+def read(paths: Iterable[Path]) -> Origins:
+    """Read manifest.json files.
 
     Raises ValueError, which names the file, where one is not there or is no manifest.
     """
     entries: dict[str, Entry] = {}
     software: dict[str, Mapping[str, str]] = {}
+    sources: dict[str, set[str]] = {}
     for path in sorted(paths):
         manifest = read_json(path)
         if not isinstance(manifest, dict) or not {"stage", "config", "code"} <= manifest.keys():
             raise ValueError(f"{path} is no manifest: remove {path.parent}, and make it again.")
+        place = str(path.parent)
         versions = manifest.get("versions", {})
         software[digest(versions)] = versions
+        sources[place] = {str(Path(file).parent) for file in manifest.get("inputs", {})}
         entry = _entry(path, manifest)
-        key = digest(
-            [
-                entry.stage,
-                entry.task,
-                entry.environment,
-                entry.agent,
-                entry.code,
-                [section.key for section in entry.sections],
-                entry.software,
-            ]
-        )
-        entry = entries.setdefault(key, entry)
-        entry.places.append(str(path.parent))
+        entry = entries.setdefault(digest(entry.alike), entry)
+        entry.places.append(place)
         entry.checksums += _environments(manifest)
         if "seed" in manifest["config"]:
             entry.seeds.append(manifest["config"]["seed"])
-    stages = list(order)
+    stages = list(STAGES)
     ordered = sorted(
         entries.values(),
         key=lambda e: (stages.index(e.stage), e.task, e.environment, e.agent, e.places),
     )
     sections = {section.key: section for entry in ordered for section in entry.sections}
-    return Origins(ordered, sections, software)
+    return Origins(ordered, sections, software, sources)
 
 
 def _entry(path: Path, manifest: Manifest) -> Entry:
-    config = manifest["config"]
+    config, about = manifest["config"], labels(str(path.parent))
     used = [*config.get("agents", {}), config.get("clients", {}).get("agent")]
-    about = [name for name in used if name in path.parts]
     return Entry(
         stage=manifest["stage"],
         task=config.get("task", {}).get("name", ""),
-        environment=_environment(path),
-        agent=about[0] if about else "",
+        environment=about.get("environment", about.get("arm", "")),
+        agent=next((name for name in used if name in path.parts), ""),
         code=manifest["code"],
+        adopted=manifest.get("adopted", []),
         sections=sorted(_sections(config), key=lambda section: section.name),
         software=digest(manifest.get("versions", {})),
     )
 
 
-def _environment(path: Path) -> str:
-    """The environment, by its place; nothing for what belongs to none."""
-    if "clients" in path.parts[:-3]:
-        environment = path.parts[path.parts.index("clients") + 2]
-    elif "insight" in path.parts[:-3]:
-        environment = path.parts[path.parts.index("insight") + 2]
-    elif "tasks" in path.parts[:-3]:
-        _, environment, _ = files.place(path)
-    else:
-        return ""
-    return "" if environment in (files.REAL, "teacher") else environment
-
-
-def _sections(config: Manifest) -> Iterable[Section]:
+def _sections(config: Manifest) -> Iterator[Section]:
     for name, value in config.items():
         if name in ("seed", "scale"):
             continue
-        if name == "agents" or name in BY_TASK:
+        if name == "agents" or name.endswith("tasks"):  # mappings of whole agents, or tasks
             whole = "agent" if name == "agents" else "task"
             yield from (_section(f"{whole} {part}", below) for part, below in value.items())
         else:

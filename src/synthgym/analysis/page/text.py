@@ -1,4 +1,4 @@
-"""What do sentences and tables say? Our Markdown and captions, in pieces for a template to escape.
+"""Sentences and tables of our Markdown and captions, in pieces for a template to escape.
 
 A small part of both, and no more: what is not known here is refused, or stays as it is written.
 """
@@ -79,6 +79,11 @@ def pieces(text: str) -> list[Piece]:
         found.append(Piece("code" if kind == "literal" else kind, match[kind]))
         end = match.end()
     return [piece for piece in [*found, Piece("text", text[end:])] if piece.text]
+
+
+def words(block: Block) -> list[Piece]:
+    """The words of a heading or a paragraph."""
+    return [] if isinstance(block, Table) else block.words
 
 
 def plain(words: Iterable[Piece]) -> str:

@@ -1,4 +1,10 @@
-"""How well, and how surely? Interquartile mean, stratified bootstrap (Agarwal et al. 2021)."""
+"""How well, and how surely? Interquartile mean, bootstrap (Agarwal et al. 2021).
+
+Intervals are of two kinds. Runs resampled within each environment say what other runs in the
+*same* environments would give (`estimate`). Environments resampled, and then the runs in each, say
+what other environments, made in the same way, would give (`hierarchical`, `nested`, `difference`):
+with one environment they cannot, and from a few they are too narrow.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -8,7 +14,8 @@ import numpy as np
 from scipy import stats
 
 LEVEL = 0.95
-RESAMPLES = 10_000
+RESAMPLES = 10_000  # of runs within their environments
+NESTED = 2_000  # of environments, and of runs in each
 SEED = 2021  # each estimate starts the same stream: none depends on what was computed before it
 CHUNK = 1_000_000  # values resampled at once; bounds the memory (8 bytes each, a few copies)
 
@@ -105,7 +112,7 @@ def difference(
     runs: Sequence[np.ndarray],
     others: Sequence[np.ndarray],
     level: float = LEVEL,
-    resamples: int = 2000,
+    resamples: int = NESTED,
 ) -> Difference:
     """Of two groups, each a vector of runs per environment seed.
 
@@ -143,11 +150,34 @@ def hierarchical(
     return (chosen * kinds + np.arange(kinds)[:, None]) * agents + within
 
 
+def nested(sizes: Sequence[int], resamples: int = NESTED) -> np.ndarray:
+    """Indices of agents, (resamples, agents): environments with replacement, then agents in each.
+
+    With one environment, or none, only agents are resampled. ValueError where environments do not
+    have equally many agents.
+    """
+    if len(set(sizes)) != 1:
+        raise ValueError(f"Environments have {sizes} agents: equally many are needed.")
+    generator = np.random.default_rng(SEED)
+    return hierarchical((len(sizes), 1, sizes[0]), generator, resamples).reshape(resamples, -1)
+
+
+def times_chosen(chosen: np.ndarray, agents: int) -> np.ndarray:
+    """How often each agent is among those of a resample: (resamples, agents)."""
+    return np.stack([np.bincount(row, minlength=agents) for row in chosen])
+
+
 def bounds(samples: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
-    """Of the percentile interval of resamples (resamples, ...), each (...)."""
+    """Ends of the percentile interval of resamples (resamples, ...), each (...)."""
     tail = (1 - level) / 2
     low, high = np.quantile(samples, [tail, 1 - tail], axis=0)
-    return low, high
+    return np.asarray(low), np.asarray(high)
+
+
+def fraction(successes: int, n: int) -> dict[str, float]:
+    """{value, low, high} of a fraction."""
+    low, high = fraction_interval(successes, n)
+    return {"value": successes / n, "low": low, "high": high}
 
 
 def fraction_interval(successes: int, n: int, level: float = LEVEL) -> tuple[float, float]:

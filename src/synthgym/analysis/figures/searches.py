@@ -14,13 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from synthgym.analysis import style
-from synthgym.analysis.style import styled
 
 HEIGHT = 5.0  # inches, of one search
 
 
-@styled
-def draw(
+def search(
     results: Mapping[tuple[str, str], Mapping[str, Any]],
     numbers: Mapping[str, Any],
     plans: Mapping[str, Any],
@@ -29,13 +27,13 @@ def draw(
     """Three panels for each search. results: (task, name) -> its tables."""
     figure = style.blank(0.3 + HEIGHT * len(results))
     grid = figure.add_gridspec(2 * len(results), 2, width_ratios=[1.5, 1])
-    for row, ((task, name), of) in enumerate(results.items()):
+    for row, ((task, name), tables) in enumerate(results.items()):
         plan, space = plans[task][name], plans[task][name]["search"]["space"]
         cost, share = (figure.add_subplot(grid[2 * row, i]) for i in (0, 1))
-        _values(cost, of["trials"], f"{plan['task']['id']}, {name}")
+        _values(cost, tables["trials"], f"{plan['task']['id']}, {name}")
         _importance(share, numbers["searches"][task][name])
-        _parallel(figure.add_subplot(grid[2 * row + 1, :]), of["trials"], space)
-    figure.suptitle(f"Search for settings of meta-training, scale “{scale}”", x=0.01, ha="left")
+        _parallel(figure.add_subplot(grid[2 * row + 1, :]), tables["trials"], space)
+    style.heading(figure, "Search for settings of meta-training", scale)
     return figure
 
 
@@ -44,11 +42,11 @@ def _values(axes: Axes, trials: pd.DataFrame, title: str) -> None:
     rows = trials.sort_values(["bracket", "budget", "configuration"])
     rows = rows.assign(spent=rows["real_steps"].cumsum() / 1000)
     budgets = sorted(rows["budget"].unique())
-    for budget, colour in zip(budgets, style.LINES, strict=False):
-        here = rows[rows["budget"] == budget]
-        axes.scatter(here["spent"], here["value"], s=14, color=colour, zorder=3, clip_on=False)
-        ends = [*here["spent"], rows["spent"].max()]
-        best = [*here["value"].cummax(), here["value"].max()]
+    for budget, colour in zip(budgets, style.PALETTE, strict=False):
+        rung = rows[rows["budget"] == budget]
+        axes.scatter(rung["spent"], rung["value"], s=14, color=colour, zorder=3, clip_on=False)
+        ends = [*rung["spent"], rows["spent"].max()]
+        best = [*rung["value"].cummax(), rung["value"].max()]
         axes.step(ends, best, where="post", color=colour, lw=1.3, label=f"{budget}")
     axes.set_xlabel("real steps so far (thousands)")
     axes.set_ylabel("return per episode")
@@ -60,7 +58,7 @@ def _values(axes: Axes, trials: pd.DataFrame, title: str) -> None:
 
 def _importance(axes: Axes, numbers: Mapping[str, Any]) -> None:
     """Shares of the settings."""
-    shares = {name: of["importance"] for name, of in numbers["settings"].items()}
+    shares = {name: setting["importance"] for name, setting in numbers["settings"].items()}
     budget, n = (numbers["importance"][key] for key in ("budget", "configurations"))
     axes.set_title(f"Importance, generation {budget}")
     if None in shares.values():
@@ -68,7 +66,7 @@ def _importance(axes: Axes, numbers: Mapping[str, Any]) -> None:
         axes.text(0, 0.5, f"not to be told from {n} configurations", transform=axes.transAxes)
         return
     names = sorted(shares, key=lambda name: shares[name])
-    axes.barh([short(name) for name in names], [100 * shares[n] for n in names], color="#0072B2")
+    axes.barh([short(name) for name in names], [100 * shares[n] for n in names], color=style.BLUE)
     axes.set_xlabel(f"share (%), n = {n} configurations")
     axes.grid(visible=False, axis="y")
 

@@ -1,0 +1,50 @@
+"""Write a report: numbers as JSON, the same as text with tables, and figures."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from synthgym.analysis import style
+from synthgym.analysis.core.estimate import Numbers
+from synthgym.analysis.core.tables import table
+from synthgym.analysis.core.verdict import MARGIN
+from synthgym.core.io import atomic, write_json
+
+
+def write(
+    out: Path,
+    numbers: Numbers,
+    text: str,
+    figures: Mapping[str, Figure],
+    table_name: str = "table.md",
+) -> list[str]:
+    """Write summary.json, the table and <name>.png of each figure into `out`: their names."""
+    write_json(out / "summary.json", numbers)
+    with atomic(out / table_name) as path:
+        path.write_text(text, encoding="utf-8")
+    for name, figure in figures.items():
+        style.save(figure, out / f"{name}.png")
+    return ["summary.json", table_name, *(f"{name}.png" for name in figures)]
+
+
+def document(*parts: str) -> str:
+    """Headings, sentences and tables, one below the other; empty ones are left out."""
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+CLAIMS = (
+    "A claim `holds` where the whole interval is in the range that it states, `does not hold` "
+    "where all of it is outside, and is `undecided` otherwise. A claim on several numbers holds if "
+    "it does for each, and does not hold if it does not for one, unless one is said to be enough. "
+    "As good as others is what loses no more than "
+    f"{MARGIN:.0%} of what is between random actions and the best agent known, which is what "
+    "shares after a difference in return are of."
+)
+
+
+def claims(judged: Sequence[Mapping[str, Any]]) -> str:
+    """The section on claims; empty where the plan has none of what this scale computes."""
+    rows = [{name: row[name] for name in row if name != "estimates"} for row in judged]
+    return document("## Claims", CLAIMS, table(rows)).strip() if rows else ""

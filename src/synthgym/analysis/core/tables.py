@@ -1,0 +1,82 @@
+"""Tables of many jobs in one, with columns that say which job a row is of; and tables as text."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tabulate import tabulate
+
+from synthgym.core.io import read_table
+from synthgym.stages import labels
+
+REAL = "real"  # where agents are trained: in the real task itself
+
+
+def identity(path: Path) -> dict[str, Any]:
+    """Labels of the job that a file is from: family, experiment, arm (or REAL), seed, trial, ..."""
+    found: dict[str, Any] = labels(str(path.parent))
+    if not found:
+        raise ValueError(f"{path} is in no directory of results: it belongs to no job.")
+    if found["stage"] in ("baseline", "client_baseline"):
+        found = {"arm": REAL, "environment": REAL, **found}
+    if "seed" in found:
+        found["seed"] = int(found["seed"])
+    return found
+
+
+def read(paths: Iterable[Path], *columns: str, **renamed: str) -> pd.DataFrame:
+    """All rows of tables, by sorted path; empty if there is none.
+
+    columns: labels of the job that are added, or column=label; one that a table has stays.
+    """
+    renamed |= {name: name for name in columns}
+    tables = []
+    for path in sorted(paths):
+        rows, about = read_table(path), identity(path)
+        missing = {
+            column: about[label]
+            for column, label in renamed.items()
+            if label in about and column not in rows
+        }
+        tables.append(rows.assign(**missing))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def read_runs(name: str, paths: Iterable[Path]) -> pd.DataFrame:
+    """All rows, by sorted path, with `task`, `environment` and `environment_seed` as columns.
+
+    Where a table does not say what it belongs to, its path does. Raises ValueError, which calls
+    the table by its `name`, if there is no row at all; only of evaluations there may be none, as
+    environments that are distilled have no search to be evaluated, and of surfaces, which a task
+    need not have.
+    """
+    tables = [_placed(read_table(path), path) for path in sorted(paths)]
+    full = [table for table in tables if len(table)]
+    if not full and not (tables and name in ("evaluations", "surface")):
+        raise ValueError(f"There is no {name} table with anything in it.")
+    return pd.concat(full, ignore_index=True) if full else tables[0]
+
+
+def place(path: Path) -> tuple[str, str, int]:
+    """Task, environment and meta-training seed of a file in tasks/<task>/<environment>/seed<n>/..
+
+    The seed is -1 in tasks/<task>/real/..
+    """
+    about = identity(path)
+    task = about.get("experiment") or about["task"]
+    environment = about.get("arm") or about.get("environment") or about["stage"]
+    return task, environment, -1 if environment == REAL else about["seed"]
+
+
+def _placed(rows: pd.DataFrame, path: Path) -> pd.DataFrame:
+    names = ("task", "environment", "environment_seed")
+    if set(names) <= set(rows):
+        return rows
+    about = zip(names, place(path), strict=True)
+    return rows.assign(**{name: value for name, value in about if name not in rows})
+
+
+def table(rows: Sequence[Any], headers: Any = "keys") -> str:
+    """A Markdown table; numbers are shown as they are given."""
+    return tabulate(rows, headers=headers, tablefmt="pipe", disable_numparse=True)

@@ -1,0 +1,168 @@
+"""Does a claim hold? By where an interval lies, in one of three words.
+
+A claim says that a number is in some range. It `holds` where the whole interval of the estimate is
+within this range, it `does not hold` where all of it is outside, and is `undecided` where the
+interval reaches over an end of the range: the value in its middle never decides. A claim on each of
+several numbers holds if it does for all of them, and does not hold if it does not for one; a claim
+on one of several numbers holds if it does for one, and does not hold if it does for none.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from synthgym.analysis.core.estimate import (
+    GAIN,
+    GAIN_SHARE,
+    NEVER,
+    Format,
+    Numbers,
+    less,
+    written,
+)
+
+HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
+SHOWN = 10  # so many numbers of one claim are written out, more are counted
+MARGIN = 0.1  # of what is between random actions and the best agent known: that little is equal
+Claim = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from `least` to `most`, without these where the range is open."""
+
+    least: float = -math.inf
+    most: float = math.inf
+    open: bool = False
+
+    def judge(self, e: Mapping[str, Any]) -> str:
+        """By the interval {low, high} of an estimate; None stands for NEVER."""
+        low, high = (NEVER if bound is None else bound for bound in (e["low"], e["high"]))
+        if self._below(high) or self._above(low):
+            return FAILS
+        return UNDECIDED if self._below(low) or self._above(high) else HOLDS
+
+    def _below(self, value: float) -> bool:
+        return value < self.least or (self.open and value == self.least)
+
+    def _above(self, value: float) -> bool:
+        return value > self.most or (self.open and value == self.most < NEVER)
+
+
+DIFFERENCES: Mapping[str, Callable[[float], Range]] = {  # by the margin
+    "better": lambda margin: Range(least=0, open=True),
+    "worse": lambda margin: Range(most=0, open=True),
+    "equal": lambda margin: Range(-margin, margin),
+    "no_worse": lambda margin: Range(least=-margin),
+}
+VALUES: Mapping[str, Callable[[Any], Range]] = {  # by the value of the claim
+    "more_than": lambda value: Range(least=value, open=True),
+    "at_least": lambda value: Range(least=value),
+    "at_most": lambda value: Range(most=value),
+    "between": lambda value: Range(*value),
+    "never": lambda value: Range(least=NEVER),
+}
+
+
+def all_of(verdicts: Sequence[str]) -> str:
+    """The verdict on a claim that is about each of several numbers."""
+    if FAILS in verdicts:
+        return FAILS
+    return HOLDS if set(verdicts) == {HOLDS} else UNDECIDED
+
+
+def any_of(verdicts: Sequence[str]) -> str:
+    """The verdict on a claim that is about one of several numbers."""
+    if HOLDS in verdicts:
+        return HOLDS
+    return FAILS if set(verdicts) == {FAILS} else UNDECIDED
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A number that a claim is about."""
+
+    estimate: Mapping[str, Any]  # {value, low, high}
+    how: Format = GAIN
+    name: str = ""  # of the arm, network, ...; empty where there is one number
+    # What margins are shares of, in the unit of the estimate: `span_of` a task. None: not known.
+    unit: float | None = 1.0
+    note: str = ""
+    enough: bool = True  # whether it is from enough runs for an interval to decide by
+
+    def judge(self, claim: Claim) -> str:
+        expect = claim["expect"]
+        if not self.enough:
+            return UNDECIDED
+        if expect in VALUES:
+            return VALUES[expect](claim.get("value")).judge(self.estimate)
+        if self.unit is None and expect in ("equal", "no_worse"):
+            return UNDECIDED
+        margin = claim.get("margin", MARGIN) * (self.unit or 1.0)
+        return DIFFERENCES[expect](margin).judge(self.estimate)
+
+    def __str__(self) -> str:
+        text = f"{self.name}: " if self.name else ""
+        text += written(self.estimate, self.how)
+        if self.unit not in (1.0, None):
+            text += f" ({written(less(self.estimate, 0.0, self.unit), GAIN_SHARE)})"
+        return f"{text} {self.note}".strip()
+
+
+Measure = Callable[[Claim], Iterable[Evidence]]
+
+
+def judge(claims: Iterable[Claim], measures: Mapping[str, Measure], **about: Any) -> list[Numbers]:
+    """The claims of a plan with their verdicts: {**about, claim, verdict, here, estimates}.
+
+    measures: name -> the numbers that a claim is about, none where this scale does not have them:
+    such a claim is left out. A claim with `parts` holds if all of them do.
+    """
+    rows = []
+    for claim in claims:
+        parts = [{**claim, **part} for part in claim.get("parts", [{}])]
+        found = [(part, list(_measure(part, measures)(part))) for part in parts]
+        if all(evidence for _, evidence in found):
+            judged = {
+                "claim": claim["says"],
+                "verdict": all_of([_verdict(part, evidence) for part, evidence in found]),
+                "here": "; ".join(_text(part, evidence) for part, evidence in found),
+                "estimates": [dict(one.estimate) for _, evidence in found for one in evidence],
+            }
+            rows.append({**about, **judged})
+    return rows
+
+
+def _measure(claim: Claim, measures: Mapping[str, Measure]) -> Measure:
+    name = claim.get("measure", "return")
+    if name not in measures:
+        raise ValueError(
+            f"The claim “{claim['says']}” is about {name}, of which this report has no numbers. "
+            f"Name one of these as its measure: {', '.join(measures)}."
+        )
+    return measures[name]
+
+
+def _verdict(claim: Claim, evidence: Sequence[Evidence]) -> str:
+    verdicts = [one.judge(claim) for one in evidence]
+    return any_of(verdicts) if claim.get("each") == "any" else all_of(verdicts)
+
+
+def _text(claim: Claim, evidence: Sequence[Evidence]) -> str:
+    if len(evidence) == 1:
+        return str(evidence[0])
+    count = Counter(one.judge(claim) for one in evidence)
+    if len(evidence) > SHOWN:
+        return (
+            f"{count[HOLDS]} of {len(evidence)} hold, {count[FAILS]} do not hold, "
+            f"{count[UNDECIDED]} are undecided"
+        )
+    return f"{count[HOLDS]} of {len(evidence)}: {'; '.join(map(str, evidence))}"
+
+
+def span_of(task: Mapping[str, Any]) -> float | None:
+    """The return between random actions and the best agent known; None where it is not known."""
+    best = task["reference"]["expert"]
+    return None if best is None else float(best - task["reference"]["random"])

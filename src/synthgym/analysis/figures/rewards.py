@@ -1,0 +1,157 @@
+"""Reward networks: how fast agents learn with each reward, and what a network pays on a map."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import CenteredNorm
+from matplotlib.figure import Figure
+
+from synthgym.analysis import learning, style
+from synthgym.analysis.core.statistics import bounds, nested
+from synthgym.analysis.figures.common import (
+    INTERVAL,
+    Tasks,
+    band,
+    below,
+    keys,
+    level,
+    panels,
+    short,
+)
+from synthgym.analysis.learning import PLAIN
+
+KINDS = ("potential", "non_potential", "weighted_info", "potential_info", "non_potential_info")
+BASELINES = ("#999999", "#bbbbbb", "#cccccc")  # but for the plain agent
+ROWS, COLUMNS = 4, 12  # of the cliff; tasks/cliff.py has them, which needs JAX
+START, ENDS = 36, range(37, 48)  # cells: the first one, and those in which an episode is over
+FALL = -50.0  # a reward below is that of a fall, and would hide what differs elsewhere
+# Of each action the corners of its side of a cell, seen from the centre; right, left, down, up.
+SIDES = (((1, 0), (1, 1)), ((0, 0), (0, 1)), ((0, 1), (1, 1)), ((0, 0), (1, 0)))
+
+
+def looks(lines: list[str]) -> dict[str, dict[str, Any]]:
+    """The look of each line: coloured for networks, dashed where they replace the reward; grey
+    without. Settings that were tuned have the colour of those that were not, and other dashes.
+    """
+    colours = dict(zip(KINDS, style.PALETTE, strict=False))
+    found: dict[str, dict[str, Any]] = {PLAIN: {"color": style.REAL_COLOUR, "ls": "-"}}
+    others = [name for name in lines if not name.startswith(("exclusive_", "additive_"))]
+    for i, name in enumerate(name for name in others if name != PLAIN):
+        found[name] = {"color": BASELINES[i % len(BASELINES)], "ls": (0, (1, 1))}
+    for name in others:
+        if name.endswith("_tuned") and (untuned := found.get(name.removesuffix("_tuned"))):
+            found[name] = {"color": untuned["color"], "ls": (0, (4, 1, 1, 1))}
+    for name in set(lines) - set(others):
+        place, _, kind = name.partition("_")
+        found[name] = {
+            "color": colours[kind.replace("weighted_info", "weighted")],
+            "ls": style.DASHES[1] if place == "exclusive" else "-",
+        }
+    return {name: {**look, "lw": 1.4} for name, look in found.items()}
+
+
+def reward_curves(
+    curves: pd.DataFrame, levels: Mapping[str, float | None], tasks: Tasks, scale: str
+) -> Figure:
+    """Mean return over training steps: a row per experiment, a column per task.
+
+    levels: the return from which on each task counts as solved, or the best there is.
+    """
+    experiments = list(dict.fromkeys(name for task in tasks.values() for name in task["agents"]))
+    planned = [x for task in tasks.values() for x in (*task["networks"], *task["baselines"])]
+    lines = [line for line in dict.fromkeys(planned) if line in set(curves["line"])]
+    look = looks(lines)
+    figure = style.blank(1.3 + 2.15 * len(experiments))
+    columns = figure.subplots(len(experiments), len(tasks), squeeze=False, sharex="col").T
+    for column, (task, section) in zip(columns, tasks.items(), strict=True):
+        lowest = column[0]
+        for axes, experiment in zip(column, experiments, strict=True):
+            rows = curves[(curves["task"] == task) & (curves["experiment"] == experiment)]
+            if rows.empty:
+                axes.set_visible(False)
+                continue
+            lowest = axes
+            for line, agents in rows.groupby("line", sort=False):
+                steps, returns, sizes = learning.matrix(agents)
+                means = learning.mean_curves(returns, nested(sizes, resamples=500))
+                band(axes, steps, returns.mean(0), *bounds(means), look[str(line)])
+            level(axes, {"solved": levels[task]})
+            title = f"{section['id']}\n{section['agents'][experiment]}: {experiment}"
+            axes.set_title(title, fontsize="x-small" if len(tasks) > 3 else None)
+        lowest.set_xlabel("steps (thousands)")
+        lowest.xaxis.set_major_formatter(lambda steps, _: f"{steps / 1000:g}")
+        lowest.tick_params(labelbottom=True)
+    for axes in columns[0]:
+        axes.set_ylabel("return on the real task")
+    note = (
+        f"Mean over agents, {INTERVAL} that resamples networks and agents within each. "
+        "Full lines: in addition to the task's reward; broken ones: in its place. Dashed level: "
+        "the task is solved, or the best there is."
+    )
+    below(figure, keys({name.replace("_", " "): look[name] for name in lines}, lw=1.6), [note])
+    style.heading(figure, "Reward networks", scale, "learning curves")
+    return figure
+
+
+def reward_map(maps: Sequence[pd.DataFrame], tasks: Tasks, scale: str) -> Figure:
+    """Mean reward over the networks of a kind: a panel per kind."""
+    rewards = pd.concat(maps, ignore_index=True) if maps else pd.DataFrame({"network": []})
+    kinds = list(dict.fromkeys(map(str, rewards["network"])))
+    figure = style.blank(1.2 + 1.7 * max(1, -(-len(kinds) // 2)))
+    if not kinds:
+        style.heading(figure, "Reward networks", scale, "none on a map")
+        return figure
+    for axes, kind in zip(panels(figure, len(kinds), 2), kinds, strict=True):
+        rows = rewards[rewards["network"] == kind]
+        mesh = _cells(axes, rows)
+        figure.colorbar(mesh, ax=axes, shrink=0.75, extend="min", label="reward")
+        n = rows["network_seed"].nunique()
+        best, worst = _shown(rows).max(), rows["reward"].min()
+        axes.set_title(
+            f"{kind.replace('_', ' ')}, n = {n}\nmost {short(best)}, least {short(worst)}"
+        )
+    note = (
+        f"A triangle per cell and action, at the side where it leads; mean over networks. White: "
+        f"no reward at all, or the episode is over there. Colours are those of rewards above "
+        f"{FALL:g}: falls, which may be worth less, have the colour of the least of them."
+    )
+    below(figure, {}, [note])
+    ids = ", ".join(tasks[task]["id"] for task in dict.fromkeys(map(str, rewards["task"])))
+    style.heading(figure, ids, scale, "learned rewards")
+    return figure
+
+
+def _shown(rows: pd.DataFrame) -> pd.Series:
+    """Mean rewards by state and action, where an action can be taken, without falls."""
+    mean = rows[~rows["state"].isin(ENDS)].groupby(["state", "action"])["reward"].mean()
+    return mean[mean > FALL] if (mean > FALL).any() else mean
+
+
+def _cells(axes: Axes, rows: pd.DataFrame) -> PolyCollection:
+    mean = rows[~rows["state"].isin(ENDS)].groupby(["state", "action"])["reward"].mean()
+    triangles = []
+    for state, action in mean.index:
+        y, x = divmod(int(state), COLUMNS)
+        corners = [(x + dx, y + dy) for dx, dy in SIDES[int(action)]]
+        triangles.append([(x + 0.5, y + 0.5), *corners])
+    norm = CenteredNorm(0.0, halfrange=max(float(np.abs(_shown(rows)).max()), 1e-9))
+    mesh = PolyCollection(triangles, array=mean.to_numpy(), cmap=style.DIVERGING, norm=norm)
+    mesh.set_edgecolor("#dddddd")
+    mesh.set_linewidth(0.3)
+    axes.add_collection(mesh)
+    axes.set_xlim(0, COLUMNS)
+    axes.set_ylim(ROWS, 0)
+    axes.set_aspect("equal")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.grid(visible=False)
+    centred: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": style.SMALL}
+    for state, letter in ((START, "S"), (ENDS[-1], "G")):
+        y, x = divmod(state, COLUMNS)
+        axes.text(x + 0.5, y + 0.5, letter, **centred)
+    axes.text(COLUMNS / 2, ROWS - 0.5, "cliff", **centred)
+    return mesh

@@ -1,0 +1,68 @@
+"""Claims of a plan: what is expected, written before it is computed."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from synthgym.plan.layers import Values
+from synthgym.plan.schema import (
+    EXPECTATIONS,
+    Claim,
+    ConfigError,
+    check,
+    check_known,
+    check_unique,
+    listed,
+)
+
+SIDES = ("of", "over")
+TRIALS = ("trials", "over_trials")
+
+
+def planned_claims(
+    claims: Mapping[str, Any], arms: list[str], others: Collection[str], trials: Collection[str]
+) -> list[Values]:
+    """Return the claims as a budget can judge them: with its arms and trials only.
+
+    `others`: what claims may also name. A claim of which nothing is left is left out.
+    """
+    found = []
+    for claim in claims.values():
+        kept = dict(claim)
+        for side in SIDES:
+            if side in claim:
+                every = arms if claim[side] == ["all"] else claim[side]
+                kept[side] = [name for name in every if name in (*arms, *others)]
+        for kind in TRIALS:
+            if kind in claim:
+                kept[kind] = [name for name in claim[kind] if name in trials]
+        if all(kept[part] for part in (*SIDES, *TRIALS) if part in kept):
+            found.append(kept)
+    return found
+
+
+def check_claim(
+    claim: Any, place: str, names: Collection[str], trials: Collection[str], whole: bool = True
+) -> None:
+    """Refuse a claim that makes no sense, by a ConfigError.
+
+    `names` and `trials`: those of all budgets.
+    """
+    parts = claim.get("parts", []) if isinstance(claim, dict) else []
+    check(claim, Claim, place, complete=("says",) if whole else ())
+    for side in SIDES:
+        if side in claim:
+            check_unique(claim[side], f"{place}.{side}")
+            for name in claim[side]:
+                check_known(name, [*names, "all"], "arm", f"{place}.{side}", "the experiment")
+    for kind in TRIALS:
+        for trial in claim.get(kind, []):
+            check_known(trial, trials, "trial", f"{place}.{kind}", "the experiment")
+    for number, part in enumerate(parts):
+        shared = {name: value for name, value in claim.items() if name != "parts"}
+        check_claim({**shared, **part}, f"{place}.parts[{number}]", names, trials)
+    if not parts and whole:
+        if "expect" not in claim:
+            raise ConfigError(f"{place}: must say what to expect: {listed(EXPECTATIONS)}.")
+        needed = EXPECTATIONS[claim["expect"]]
+        if needed == "value" and "value" not in claim:
+            raise ConfigError(f"{place}: {claim['expect']} needs a value.")
