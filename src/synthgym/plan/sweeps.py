@@ -34,7 +34,7 @@ from synthgym.plan.schema import (
     listed,
     short,
 )
-from synthgym.plan.validate import check_environment, check_identifier, check_pair
+from synthgym.plan.validate import check_environment, check_pair
 from synthgym.plan.views import of_agents, seen_by_jobs
 
 if TYPE_CHECKING:
@@ -146,7 +146,6 @@ class Search(Sweep):
     def check(self) -> None:
         """Refuse whatever is wrong with the search, by a ConfigError."""
         super().check()
-        check_identifier(self.place.split("/")[-1], f"{self.where}.place")
         values, where = self.values, self.where
         budget, seeds, others = values["budget"], values["seeds"], values["compared"]
         for part, kind in (("budget", Budget), ("judged", Judged), ("compared", Compared)):
