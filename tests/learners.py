@@ -4,15 +4,14 @@ As an agent in a config section: `module: learners`.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float, Int, PyTree
 
-from synthgym.agents.base import begin, collect
-from synthgym.core.settings import typed
+from synthgym.agents.base import begin, build, collect
+from synthgym.core import settings
 from synthgym.core.types import (
     Action,
     Env,
@@ -87,14 +86,14 @@ def seen_with_one(observation: Float[Array, "*b o"]) -> Float[Array, "*b i"]:
     return jnp.concatenate([observation, jnp.ones_like(observation[..., :1])], axis=-1)
 
 
-def make(agent: Any, spec: EnvSpec) -> Learner:
-    """The agent of such a section."""
-    return Learner(spec, agent.static.num_envs, agent.name)
+def make(agent: settings.Agent, spec: EnvSpec) -> Learner:
+    """The agent of such settings."""
+    return build(Learner, agent, spec)
 
 
-def section(name: str, extra: str) -> Any:
-    """A config section; `extra` is a hyperparameter that does nothing."""
-    return typed(
+def section(name: str, extra: str) -> settings.Agent:
+    """Settings; `extra` is a hyperparameter that does nothing."""
+    return settings.Agent.read(
         {
             "name": name,
             "module": "learners",

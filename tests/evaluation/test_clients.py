@@ -89,10 +89,8 @@ LIBRARY.common = SimpleNamespace(
 
 def job(trained: Any, **changes: Any) -> tuple[Any, Path]:
     """A job of the stage, and its environment."""
-    from synthgym.core.settings import typed
-
     config, path = trained
-    return typed({**config, "clients": {**SETTINGS, **changes}}), path
+    return config.replace(clients={**SETTINGS, **changes}), path
 
 
 def run(config: Any, inputs: dict[str, list[Path]], out: Path) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -1,4 +1,4 @@
-"""What does a real task look like in the state that an observation shows? Drawn by Gymnasium.
+"""Pictures of real tasks in the state that an observation shows, drawn by Gymnasium.
 
 Its classic-control tasks can be put into any state and drawn, with pygame, which is an extra:
 `synthgym[watch]`.

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from synthgym.core.io import read_json, write_json
+from synthgym.core.io import read_json, sha256, write_json
 from synthgym.jobs.codehash import PACKAGE, fingerprint
 from synthgym.jobs.planned import Job
 from synthgym.stages import STAGES
@@ -235,12 +235,6 @@ def commit() -> str | None:
 def digest(value: Any) -> str:
     """16 hex digits of a value that JSON can hold."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def sha256(path: Path | str) -> str:
-    """64 hex digits of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

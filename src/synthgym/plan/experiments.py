@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from synthgym.core.settings import REAL
 from synthgym.jobs.planned import Job
 from synthgym.plan import sweeps
 from synthgym.plan.claims import check_claim, planned_claims
@@ -27,7 +28,7 @@ from synthgym.plan.schema import (
 )
 from synthgym.plan.schema import Experiment as ExperimentSchema
 from synthgym.plan.schema import Objectives as ObjectivesSchema
-from synthgym.plan.validate import REAL, check_environment, check_identifier, check_pair
+from synthgym.plan.validate import check_environment, check_identifier, check_pair
 from synthgym.plan.views import of_agents, seen_by_jobs, task_section, with_level
 
 if TYPE_CHECKING:
@@ -303,6 +304,8 @@ class Experiment:
         check_known(self.task, groups("task"), "task", f"{where}.task", "conf/task")
         if self.made:
             check_unique(values.get("seeds", []), f"{where}.seeds")
+        if "agent" not in values and self.labels["family"] != "comparisons":
+            raise ConfigError(f"{where}: lacks agent, with which its arms are made.")
         if "agent" in values:
             check_names([values["agent"]], "agent", f"{where}.agent")
             check_pair(values["agent"], definition("task", self.task), f"{where}.agent")
@@ -330,6 +333,7 @@ class Experiment:
             check_known(self.task, self.scale.tasks, "task", f"{where}.task", "the plan")
             known = self.scale.environments(self.task)
             check_known(environment, known, "environment", f"{where}.environments", self.task)
+            self._check_reward(environment, f"{where}.environments")
 
     def _check_arm(self, arm: str, differences: Any) -> None:
         place = f"{self.where}.arms.{arm}"
@@ -343,12 +347,22 @@ class Experiment:
         if (found := self.made[arm].get("search")) is not None:
             known = [name for name, _ in self.scale.searches(self.task)]
             check_known(found, known, "search", f"{place}.search", f"searches of {self.task}")
+        self._check_reward(arm, place)
         synth = self.composed(arm)["synth"]
         if str(synth["reward"]).endswith("_info") and not definition("task", self.task)["info"]:
             raise ConfigError(
                 f"{place}: {synth['reward']} needs an info vector, which {self.task} does not "
                 "have; use a kind without _info."
             )
+
+    def _check_reward(self, arm: str, place: str) -> None:
+        """Refuse reward networks elsewhere than in rewards/, and anything else there."""
+        made = self if arm in self.made else self.scale.tasks[self.task]
+        synth, needed = made.composed(arm)["synth"], self.labels["family"] == "rewards"
+        if needed and not synth["reward"]:
+            raise ConfigError(f"{place}: must be a reward network, as the place is rewards/.")
+        if synth["reward"] and not needed:
+            raise ConfigError(f"{place}: {synth['name']} is for experiments in rewards/.")
 
     def _check_trial(self, trial: str) -> None:
         place, values = f"{self.where}.trials.{trial}", self.trials[trial]

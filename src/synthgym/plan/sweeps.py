@@ -6,11 +6,12 @@ finds flows into the meta-training of environments that say `search: NAME`.
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from synthgym.core.settings import Hyperparameters, Section
 from synthgym.core.settings import Transforms as TransformsSchema
+from synthgym.core.spaces import nested
 from synthgym.jobs.planned import Job
 from synthgym.plan.claims import check_claim, planned_claims
 from synthgym.plan.layers import Layers, Values, expanded, where_set
@@ -33,7 +34,7 @@ from synthgym.plan.schema import (
     listed,
     short,
 )
-from synthgym.plan.validate import check_environment, check_identifier, check_pair
+from synthgym.plan.validate import check_environment, check_pair
 from synthgym.plan.views import of_agents, seen_by_jobs
 
 if TYPE_CHECKING:
@@ -145,7 +146,6 @@ class Search(Sweep):
     def check(self) -> None:
         """Refuse whatever is wrong with the search, by a ConfigError."""
         super().check()
-        check_identifier(self.place.split("/")[-1], f"{self.where}.place")
         values, where = self.values, self.where
         budget, seeds, others = values["budget"], values["seeds"], values["compared"]
         for part, kind in (("budget", Budget), ("judged", Judged), ("compared", Compared)):
@@ -306,30 +306,3 @@ def possible(how: Any, place: str, static: bool) -> list[Any]:
     if "log" in kind and values[0] <= 0:
         raise ConfigError(f"{place}.{kind}: must begin above 0, not at {values[0]}.")
     return [1 - value for value in values] if kind == "one_minus_log_uniform" else list(values)
-
-
-def nested(setting: str, value: Any) -> Values:
-    """Return sections in which a setting such as meta.sigma has this value."""
-    tree: Any = value
-    for part in reversed(setting.split(".")):
-        tree = {part: tree}
-    sections: Values = tree
-    return sections
-
-
-def setting(sections: Mapping[str, Any], name: str) -> Any:
-    """Return the value that sections of a configuration give a setting such as meta.sigma."""
-    value: Any = sections
-    for part in name.split("."):
-        value = value[part]
-    return value
-
-
-def contains(how: Mapping[str, Any], value: Any) -> bool:
-    """Whether a space such as {log_uniform: [0.01, 1.0]} has a value."""
-    ((kind, values),) = how.items()
-    if kind == "choice":
-        return any(value == choice for choice in values)
-    low, high = values
-    inside: bool = low <= (1 - value if kind == "one_minus_log_uniform" else value) <= high
-    return inside

@@ -202,7 +202,7 @@ class TaskExperiment:
 
     def _looks(self) -> Iterator[Job]:
         scale = self.scale
-        for environment in (scale.values.get("insight") or {}).get(self.name, []):
+        for environment in (scale.values.get("insight") or {}).get(self.name) or []:
             seed = scale.seeds(environment)[0]
             out = f"results/{scale.name}/insight/{self.name}/{environment}/seed{seed}"
             needs = {"environment": [self.file(environment, seed, ENVIRONMENT)]}

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from synthgym.core.settings import REAL
 from synthgym.jobs.codehash import module_file
 from synthgym.plan.layers import Layers, Values, where_set
 from synthgym.plan.schema import (
@@ -21,7 +22,6 @@ from synthgym.plan.schema import (
 )
 from synthgym.stages import FAMILIES, STAGES
 
-REAL = "real"  # stands where the name of a synthetic environment would: the task itself
 CLASSIC = "synthgym.tasks.classic"  # whose tasks are Gymnasium's, by the same IDs
 RESERVED = {
     REAL: "it means the task itself",
@@ -154,8 +154,8 @@ def check_pair(agent: str, task: Values, place: str, objective: bool = False) ->
     """
     if _learns_by_a_learned(agent) and not objective:
         raise ConfigError(
-            f"{place}: {agent} learns by an objective that is meta-trained: name that under "
-            "`objectives`. Use ppo or dpo here."
+            f"{place}: {agent} learns by an objective that is meta-trained, which is for "
+            "experiments whose place is objectives. Use ppo or dpo here."
         )
     complaint = _unfit(definition("agent", agent), task)
     if complaint:
