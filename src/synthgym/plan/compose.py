@@ -35,6 +35,7 @@ from synthgym.plan.schema import (
     check_names,
     definition,
     groups,
+    listed,
 )
 from synthgym.plan.validate import check_environment, check_pair, check_whole
 
@@ -104,7 +105,11 @@ class Composer:
                 config["meta"] = self.section(task, "meta", strategy)
                 every += values.get("meta", {}).get("agents", config["meta"]["agents"])
             if "synth" not in absent:
-                config["synth"] = self.section(task, "synth", values["synth"]["name"])
+                synth = values.get("synth", {}).get("name")
+                if synth is None:
+                    every_synth = listed(groups("synth"))
+                    raise ConfigError(f"{place}: must say which synth, one of {every_synth}.")
+                config["synth"] = self.section(task, "synth", synth)
             every = list(dict.fromkeys(every))
             check_names(every, "agent", where_set(layers, "meta", "agents"))
             config["agents"] = {name: self.section(task, "agent", name) for name in every}

@@ -304,6 +304,8 @@ class Experiment:
         check_known(self.task, groups("task"), "task", f"{where}.task", "conf/task")
         if self.made:
             check_unique(values.get("seeds", []), f"{where}.seeds")
+        if "agent" not in values and self.labels["family"] != "comparisons":
+            raise ConfigError(f"{where}: lacks agent, with which its arms are made.")
         if "agent" in values:
             check_names([values["agent"]], "agent", f"{where}.agent")
             check_pair(values["agent"], definition("task", self.task), f"{where}.agent")
@@ -331,8 +333,9 @@ class Experiment:
             check_known(self.task, self.scale.tasks, "task", f"{where}.task", "the plan")
             known = self.scale.environments(self.task)
             check_known(environment, known, "environment", f"{where}.environments", self.task)
+            self._check_reward(environment, f"{where}.environments")
 
-    def _check_arm(self, arm: str, differences: Any) -> None:
+    def _check_arm(self, arm: str, differences: Values | None) -> None:
         place = f"{self.where}.arms.{arm}"
         check_identifier(arm, place)
         if arm in self.values.get("environments", []):
@@ -344,12 +347,22 @@ class Experiment:
         if (found := self.made[arm].get("search")) is not None:
             known = [name for name, _ in self.scale.searches(self.task)]
             check_known(found, known, "search", f"{place}.search", f"searches of {self.task}")
+        self._check_reward(arm, place)
         synth = self.composed(arm)["synth"]
         if str(synth["reward"]).endswith("_info") and not definition("task", self.task)["info"]:
             raise ConfigError(
                 f"{place}: {synth['reward']} needs an info vector, which {self.task} does not "
                 "have; use a kind without _info."
             )
+
+    def _check_reward(self, arm: str, place: str) -> None:
+        """Refuse reward networks elsewhere than in rewards/, and anything else there."""
+        made = self if arm in self.made else self.scale.tasks[self.task]
+        synth, needed = made.composed(arm)["synth"], self.labels["family"] == "rewards"
+        if needed and not synth["reward"]:
+            raise ConfigError(f"{place}: must be a reward network, as the place is rewards/.")
+        if synth["reward"] and not needed:
+            raise ConfigError(f"{place}: {synth['name']} is for experiments in rewards/.")
 
     def _check_trial(self, trial: str) -> None:
         place, values = f"{self.where}.trials.{trial}", self.trials[trial]
@@ -392,7 +405,7 @@ class Experiment:
                 self.composed(None, trial, way)
 
 
-def check_sections(values: Any, place: str) -> None:
+def check_sections(values: Values, place: str) -> None:
     """Refuse differences that are no sections of the configuration, or not as these should be."""
     check(values, dict[str, Any], place)
     check_environment({k: v for k, v in values.items() if k not in BESIDE}, place, rewards=True)

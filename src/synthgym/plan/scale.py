@@ -1,6 +1,6 @@
 """One scale of params.yaml: its tasks, experiments and sweeps, and with them all of its jobs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -34,7 +34,18 @@ KINDS: Mapping[str, type[Experiment] | type[Sweep]] = {  # first part of a place
     "search": Search,
 }
 Kind = TypeVar("Kind", Experiment, Objectives, Search, Transforms)
-PARTS = ("arms", "trials", "without", "claims")  # of which a budget may have `only` some
+PLACES: Mapping[str, str] = {  # first part of a place -> all of it
+    "comparisons": "comparisons/{name}",
+    **{kind: f"{kind}/{{task}}" for kind in ("mdps", "rewards", "transforms")},
+    "objectives": "objectives",
+    "search": "search/{task}/{name}",
+}
+PARTS: Mapping[str, str] = {  # of which a budget may have `only` some -> what one is called
+    "arms": "arm",
+    "trials": "trial",
+    "without": "way of training",
+    "claims": "claim",
+}
 
 
 class ScalePlan:
@@ -51,7 +62,7 @@ class ScalePlan:
         layers: Layers,
         agents: Sequence[str] = (),
         overrides: Sequence[str] = (),
-        absent: Any = (),
+        absent: Collection[str] = (),
     ) -> Values:
         """Return all sections for a task: what `Composer.compose` does."""
         return self.composer.compose(place, task, layers, agents, overrides, absent)
@@ -76,8 +87,10 @@ class ScalePlan:
             known = groups("experiment")
             check_known(name, known, "experiment", where, "conf/experiment")
             values = budgeted(name, given, self.name, where)
-            kind = str(values.get("place")).split("/")[0]
-            check_known(kind, KINDS, "kind of experiment", f"experiment {name}: place", "KINDS")
+            if "place" not in values:
+                raise ConfigError(f"experiment {name}: lacks place.")
+            kind, place = str(values["place"]).split("/")[0], f"experiment {name}.place"
+            check_known(kind, KINDS, "kind of experiment", place, "SynthGym")
             found[name] = KINDS[kind](self, name, values)
         return found
 
@@ -171,16 +184,16 @@ class ScalePlan:
             for name in values.get(part) or {}:
                 check_known(name, self.tasks, "task", f"{where}.{part}.{name}", "the plan")
         check_choices(self)
+        self._check_places()
         for experiment in self.experiments.values():
             experiment.check()
-        self._check_places()
         self._check_searches()
 
     def _check_environment(self, environment: str, differences: Any) -> None:
         place = f"scales.{self.name}.environments.{environment}"
         check_identifier(environment, place)
         check_environment(settings_of(differences), place, complete=True)
-        seeds = self.seeds(environment)
+        seeds = differences.get("seeds", self.values["seeds"])
         check(seeds, list[int], f"{place}.seeds")
         check_unique(seeds, f"{place}.seeds")
         if "seeds_per_job" in differences:
@@ -191,6 +204,13 @@ class ScalePlan:
     def _check_places(self) -> None:
         places: dict[str, str] = {}
         for name, one in self.experiments.items():
+            place = one.values["place"]
+            kind, last = place.split("/")[0], place.split("/")[-1]
+            if place != PLACES[kind].format(task=one.task, name=last):
+                form = PLACES[kind].format(task=one.task, name="<name>")
+                raise ConfigError(f"{one.where}.place: must be {form}, not {place}.")
+            if "{name}" in PLACES[kind]:
+                check_identifier(last, f"{one.where}.place")
             if one.place in places:
                 where = f"scales.{self.name}.experiments.{name}"
                 raise ConfigError(f"{where}: has the same place as {places[one.place]}.")
@@ -213,13 +233,14 @@ class ScalePlan:
                     known[name].check_use(environment, meta, place)
 
 
-def budgeted(name: str, given: Any, scale: str, where: str) -> Values:
+def budgeted(name: str, given: object, scale: str, where: str) -> Values:
     """Return an experiment of conf/experiment/ with a budget, and with what a scale says of it."""
     given = {} if given is None else given
     if not isinstance(given, dict):
         raise ConfigError(f"{where}: must be a mapping such as {{seeds: [0]}}, not {short(given)}.")
     values, given = dict(definition("experiment", name)), dict(given)
     budgets, budget = values.pop("budgets", None), given.pop("budget", scale)
+    check(budgets, dict[str, Any] | None, f"experiment {name}.budgets")
     layers = [given]
     if budgets is not None:
         hint = f"conf/experiment/{name}.yaml"
@@ -229,11 +250,14 @@ def budgeted(name: str, given: Any, scale: str, where: str) -> Values:
         raise ConfigError(f"{where}.budget: {name} has no budgets.")
     for layer in layers:
         values = merged(values, layer)
-    values["_every"] = {part: list(values.get(part) or {}) for part in PARTS}
+    for part in ("only", *PARTS):
+        check(values.get(part, {}), dict[str, Any], f"experiment {name}.{part}")
+    check(values.get("environments", []), list[str], f"experiment {name}.environments")
+    values["_every"] = {part: list(values.get(part, {})) for part in PARTS}
     for part, names in (values.pop("only", None) or {}).items():
         check_known(part, PARTS, "part", f"{where}.only", "an experiment")
         check(names, list[str], f"{where}.only.{part}")
         for one in names:
-            check_known(one, values.get(part, {}), part, f"{where}.only.{part}", name)
+            check_known(one, values.get(part, {}), PARTS[part], f"{where}.only.{part}", name)
         values[part] = {one: values[part][one] for one in names}
     return values

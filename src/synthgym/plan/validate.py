@@ -154,8 +154,8 @@ def check_pair(agent: str, task: Values, place: str, objective: bool = False) ->
     """
     if _learns_by_a_learned(agent) and not objective:
         raise ConfigError(
-            f"{place}: {agent} learns by an objective that is meta-trained: name that under "
-            "`objectives`. Use ppo or dpo here."
+            f"{place}: {agent} learns by an objective that is meta-trained, which is for "
+            "experiments whose place is objectives. Use ppo or dpo here."
         )
     complaint = _unfit(definition("agent", agent), task)
     if complaint:
@@ -209,7 +209,7 @@ def kind_of_observation(task: Values) -> str:
     return "one_hot" if task["num_states"] else "vector"
 
 
-def _modules(config: Any) -> Iterator[str]:
+def _modules(config: object) -> Iterator[str]:
     if isinstance(config, dict):
         for name, value in config.items():
             if name == "module":
