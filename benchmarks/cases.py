@@ -11,10 +11,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from synthgym.core import settings
+from synthgym.core.definitions import definition
 from synthgym.core.rng import root, stream
-from synthgym.core.settings import typed
 from synthgym.core.types import EnvSpec
-from synthgym.plan.schema import definition
 from synthgym.synth import env as synth
 from synthgym.synth.env import SyntheticEnv
 
@@ -39,14 +39,14 @@ class Case:
     episodes: int = 50  # of testing on the real task
 
     @property
-    def agent(self) -> Any:
-        """The section of conf/agent/."""
-        return typed(definition("agent", PAIRS[self.name][0]))
+    def agent(self) -> settings.Agent:
+        """The settings of conf/agent/."""
+        return settings.Agent.read(definition("agent", PAIRS[self.name][0]))
 
     @property
-    def task(self) -> Any:
-        """The section of conf/task/."""
-        return typed(definition("task", PAIRS[self.name][1]))
+    def task(self) -> settings.Task:
+        """The settings of conf/task/."""
+        return settings.Task.read(definition("task", PAIRS[self.name][1]))
 
     @property
     def spec(self) -> EnvSpec:
@@ -54,7 +54,7 @@ class Case:
 
     def bandit(self) -> SyntheticEnv:
         """The synthetic environment, without parameters."""
-        return synth.make(typed(definition("synth", "bandit")), self.task)
+        return synth.make(settings.Synth.read(definition("synth", "bandit")), self.task)
 
     def candidates(self) -> SyntheticEnv:
         """What an evolution strategy would try: `P` environments around one.

@@ -6,6 +6,7 @@ are left out.
 """
 
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -51,7 +52,7 @@ def through(layers: Layers, action_size: int) -> int:
 
 def _update(case: Case, networks: dict[str, Layers]) -> float:
     """Operations of an update of all that learns, averaged over updates."""
-    static, action_size = case.agent.static, case.spec.action_size
+    static, action_size = SimpleNamespace(**case.agent.static), case.spec.action_size
     actor = with_gradient(networks["actor"])
     if case.agent.name == "dqn":
         return static.batch_size * actor
@@ -67,7 +68,7 @@ def _update(case: Case, networks: dict[str, Layers]) -> float:
 
 
 def _networks(case: Case) -> dict[str, Layers]:
-    spec, static = case.spec, case.agent.static
+    spec, static = case.spec, SimpleNamespace(**case.agent.static)
     seen, outputs = spec.observation_size, spec.num_actions or spec.action_size
     kind = DuelingMLP if getattr(static, "dueling", False) else MLP
 

@@ -10,12 +10,13 @@ from jax.sharding import Mesh, PartitionSpec
 
 from benchmarks.cases import SEED, Case
 from synthgym.agents import base as agents
+from synthgym.agents import spaces
+from synthgym.core import settings
+from synthgym.core.definitions import definition
 from synthgym.core.parallel import devices_for
 from synthgym.core.rng import root, stream
-from synthgym.core.settings import typed
 from synthgym.core.types import Action, EnvSpec, PRNGKey
 from synthgym.meta import fitness
-from synthgym.plan.schema import definition
 from synthgym.tasks import base as tasks
 
 Run = Callable[[], dict[str, Any]]
@@ -26,7 +27,7 @@ def generation(case: Case) -> Run:
     envs = case.candidates()
     agent = agents.load(case.agent, case.spec)
     trial = fitness.Trial(agent, tasks.load(case.task), case.steps, case.episodes)
-    setting = {k: jnp.float32(v) for k, v in case.agent.hyperparameters.items()}
+    setting = spaces.default(case.agent)
     one_rollout = ({k: v[None] for k, v in setting.items()}, stream(root(SEED), "try")[None])
     one_search = jax.tree.map(lambda x: x[None], (envs, *one_rollout))
     arguments = (*one_search, jnp.array([trial.task.spec.horizon], jnp.int32))
@@ -56,7 +57,7 @@ def steps_per_second(name: str, num_envs: int = 64, at_least: float = 1.0) -> fl
 
     No reset within the 100 steps of a scan; repeated for `at_least` seconds, once compiled.
     """
-    task = tasks.load(typed(definition("task", name)))
+    task = tasks.load(settings.Task.read(definition("task", name)))
 
     def scan(key: PRNGKey) -> Any:
         key_reset, key_steps = jax.random.split(key)

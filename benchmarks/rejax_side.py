@@ -6,6 +6,7 @@ critic have an optimiser each, and truncated episodes count as terminated.
 """
 
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -114,7 +115,7 @@ def generation(case: Case, spread: bool = False) -> Run:
         skip_initial_evaluation=True,
         **settings(case),
     ).replace(eval_callback=test)
-    if case.agent.name == "sac" and case.spec.discrete and case.agent.static.dueling:
+    if case.agent.name == "sac" and case.spec.discrete and case.agent.static["dueling"]:
         # As when Liesen et al. published; 0.1.3 has critics of its own without.
         critic = DuelingQNetwork((64, 64), algo.critic.activation, case.spec.num_actions)
         algo = algo.replace(critic=critic)
@@ -151,7 +152,8 @@ def generation(case: Case, spread: bool = False) -> Run:
 
 def settings(case: Case) -> dict[str, Any]:
     """The settings of conf/agent/<name>.yaml in rejax's words."""
-    static, h = case.agent.static, case.agent.hyperparameters
+    static = SimpleNamespace(**case.agent.static)
+    h = SimpleNamespace(**case.agent.hyperparameters)
     if tuple(static.hidden) != (64, 64):
         raise ValueError("rejax 0.1.3 has hidden layers of 64 and 64 only.")
     translate = {"ppo": _ppo, "dqn": _dqn, "sac": _sac, "ddpg": _td3, "td3": _td3}

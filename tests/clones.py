@@ -28,6 +28,7 @@ import os
 import time
 from pathlib import Path
 
+from synthgym.core.settings import plain
 from synthgym.jobs.provenance import digest
 
 STAGE, OUTPUTS = "{stage}", {outputs}
@@ -42,9 +43,8 @@ def run(config, inputs, out, checkpoint):
         while os.environ.get("FAKE_STOP") == str(step) and not Path("work/go").exists():
             time.sleep(0.05)
         state.write_text(str(step + 1))
-    given = dict(config)
-    if "meta" in given:  # more generations lead to the same result here
-        given["meta"] = {{k: v for k, v in config.meta.items() if k != "generations"}}
+    given = plain(config)
+    given.get("meta", {{}}).pop("generations", None)  # more lead to the same result here
     read = [Path(path).read_text() for paths in inputs.values() for path in paths]
     for name in OUTPUTS:
         (out / name).write_text(digest([STAGE, name, given, read]) + "\\n")

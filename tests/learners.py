@@ -4,7 +4,6 @@ As an agent in a config section: `module: learners`.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +11,7 @@ from flax import struct
 from jaxtyping import Array, Float, Int, PyTree
 
 from synthgym.agents.base import begin, collect
-from synthgym.core.settings import typed
+from synthgym.core import settings
 from synthgym.core.types import (
     Action,
     Env,
@@ -87,14 +86,16 @@ def seen_with_one(observation: Float[Array, "*b o"]) -> Float[Array, "*b i"]:
     return jnp.concatenate([observation, jnp.ones_like(observation[..., :1])], axis=-1)
 
 
-def make(agent: Any, spec: EnvSpec) -> Learner:
-    """The agent of such a section."""
-    return Learner(spec, agent.static.num_envs, agent.name)
+def make(agent: settings.Agent, spec: EnvSpec) -> Learner:
+    """The agent of such settings."""
+    num_envs = agent.static["num_envs"]
+    assert isinstance(num_envs, int)
+    return Learner(spec, num_envs, agent.name)
 
 
-def section(name: str, extra: str) -> Any:
-    """A config section; `extra` is a hyperparameter that does nothing."""
-    return typed(
+def section(name: str, extra: str) -> settings.Agent:
+    """Settings; `extra` is a hyperparameter that does nothing."""
+    return settings.Agent.read(
         {
             "name": name,
             "module": "learners",

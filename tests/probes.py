@@ -11,9 +11,10 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from synthgym.core.settings import typed
+from synthgym.core import settings
+from synthgym.core.definitions import definition
+from synthgym.core.settings import merged
 from synthgym.core.types import Action, EnvSpec, Observation, PRNGKey, Step
-from synthgym.plan.schema import definition
 
 GAMMA = 0.8
 HORIZON = 3
@@ -146,13 +147,21 @@ def hold(terminates: bool, best: float = -2.0) -> Hold:
     return Hold(jnp.float32(best), jnp.bool_(terminates), spec)
 
 
+KINDS: dict[str, type[settings.Section]] = {
+    "agent": settings.Agent,
+    "task": settings.Task,
+    "synth": settings.Synth,
+    "meta": settings.Meta,
+}
+
+
 def section(kind: str, name: str, **changes: Any) -> Any:
-    """A frozen section of conf/, with changes such as `static={"num_envs": 2}`."""
-    return typed(_merged(definition(kind, name), changes))
+    """The settings of conf/, with changes such as `static={"num_envs": 2}`."""
+    return KINDS[kind].read(merged(definition(kind, name), changes))
 
 
-def task_section(**changes: Any) -> Any:
-    """A config section of a probe as a task, by default with a horizon of one step."""
+def task_section(**changes: Any) -> settings.Task:
+    """The settings of a probe as a task, by default with a horizon of one step."""
     values = {
         "name": "probe",
         "id": "action by observation",
@@ -170,11 +179,11 @@ def task_section(**changes: Any) -> Any:
         "surface": [],
         "tuned": {},
     }
-    return typed(_merged(values, changes))
+    return settings.Task.read(merged(values, changes))
 
 
-def make(task: Any) -> Table:
-    """The task of such a section."""
+def make(task: settings.Task) -> Table:
+    """The task of such settings."""
     return PROBES[task.id].replace(spec=spec(task.horizon))
 
 
@@ -225,21 +234,16 @@ TINY = {
 }
 
 
-def tiny(name: str, **changes: Any) -> Any:
-    """The config section of an agent that compiles and trains fast."""
-    return section("agent", name, **_merged(TINY[name], changes))
+def tiny(name: str, **changes: Any) -> settings.Agent:
+    """The settings of an agent that compiles and trains fast."""
+    agent: settings.Agent = section("agent", name, **merged(TINY[name], changes))
+    return agent
 
 
-def defaults(agent: Any, **changes: float) -> dict[str, Any]:
+def defaults(agent: settings.Agent, **changes: float) -> dict[str, Any]:
     """The agent's hyperparameters as traced numbers, some of them changed."""
     values = {**agent.hyperparameters, **changes}
     return {name: jnp.float32(value) for name, value in values.items()}
-
-
-def _merged(old: Any, new: Any) -> Any:
-    if isinstance(old, dict) and isinstance(new, dict):
-        return {**old, **{key: _merged(old.get(key), value) for key, value in new.items()}}
-    return new
 
 
 def free_address() -> str:

@@ -131,7 +131,8 @@ def inside(clone: Clone, *words: str) -> str:
 def test_the_plan_of_the_tutorial_is_in_order(clone: Clone) -> None:
     (words,) = [c for c in commands("Make an environment for your own task") if "check" in c]
     said = inside(clone, *words)
-    assert re.search(r"my_pendulum +0 +0 +1 +1 +1 +1", said), said
+    for stage in ("metatrain", "transfer", "behaviour", "baseline"):
+        assert re.search(rf"{stage} +\d+ .*my_pendulum 1", said), said
 
 
 @pytest.mark.slow
@@ -151,23 +152,23 @@ def test_the_agent_of_the_tutorial_runs_as_written(clone: Clone) -> None:
     assert 10.0 < float(number) < 40.0  # random actions earn 22.2
 
 
-def test_the_experiment_of_the_tutorial_runs_as_written(clone: Clone, tmp_path: Path) -> None:
-    module = clone.path / "src/synthgym/evaluation/size.py"
-    module.write_text(code("python", "size.json"))
-    text = (ROOT / "docs" / "tutorial.md").read_text()
-    (stage,) = re.findall(r"`(\"size\": Stage\(.*?,)`", text)
-    clone.edit("src/synthgym/jobs/provenance.py", r"^STAGES = \{\n", f"STAGES = {{\n    {stage}\n")
-    main = "src/synthgym/__main__.py"
-    for table, line in (
-        ("STAGES", '"size": "count the numbers"'),
-        ("OPTIONS", '"size": ["task", "environment"]'),
-        ("EXAMPLES", '"size": ""'),
-    ):
-        assert table == "EXAMPLES" or f"`{line}`" in text
-        clone.edit(main, rf"^{table} = \{{(.*)\n", rf"{table} = {{\1\n    {line},\n")
-    file = ROOT / "zoo" / NAME / "evolved" / "environment.safetensors"
-    job = ("--scale", "smoke", "--task", "cartpole", "--environment", "bandit_ppo")
-    inside(
-        clone, "synthgym", "size", *job, "--out", "outputs/size", "--input", f"environment={file}"
+def test_the_stage_of_the_tutorial_runs_as_written(clone: Clone) -> None:
+    (clone.path / "src/synthgym/evaluation/size.py").write_text(
+        code("python", "def run", "size.json")
     )
+    row = code("yaml", "size:").replace("\n", "\n  ").rstrip()
+    clone.edit("src/synthgym/stages.yaml", r"^(look:.*\n)", rf"\1  {row}\n")
+    text = (ROOT / "docs" / "tutorial.md").read_text()
+    (job,) = re.findall(r"`(yield self.job\(\"size\".*)`", text)
+    beside = r"^( +)for agent in self\.agents:\n +which = "
+    clone.edit("src/synthgym/plan/tasks.py", beside, rf"\1{job}\n\g<0>")
+    (line,) = re.findall(r"`(stage\(\"size\"\))`", text)
+    clone.edit("workflow/rules/look.smk", r"\Z", f"\n{line}\n")
+    job = "results/smoke/tasks/cartpole/bandit_ppo/seed0/size"
+    said = inside(clone, "snakemake", "-n", "--config", "scale=smoke", "--", f"{job}/size.json")
+    assert f"Job 0: {job}" in said
+    file = ROOT / "zoo" / NAME / "evolved" / "environment.safetensors"
+    which = ("--scale", "smoke", "--task", "cartpole", "--environment", "bandit_ppo")
+    given = ("--out", "outputs/size", "--input", f"environment={file}")
+    inside(clone, "synthgym", "size", *which, *given)
     assert (clone.path / "outputs/size/size.json").read_text() == '{\n "numbers": 549\n}\n'

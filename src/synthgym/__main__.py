@@ -236,15 +236,16 @@ def _settings(arguments: argparse.Namespace) -> None:
 
 
 def _reference(arguments: argparse.Namespace) -> None:
-    from synthgym.core.settings import typed
-    from synthgym.plan.schema import check_known, definition, groups
+    from synthgym.core.checking import check_known
+    from synthgym.core.definitions import definition, groups
+    from synthgym.core.settings import Task
 
     name = arguments.task
     check_known(name, groups("task"), "task", "--task", "conf/task")
     from synthgym.evaluation.reference import mean_and_error, random_returns
     from synthgym.tasks.base import load
 
-    task = load(typed(definition("task", name)))
+    task = load(Task.read(definition("task", name)))
     mean, error = mean_and_error(random_returns(task, arguments.episodes, arguments.seed))
     episodes = f"{arguments.episodes:,} episodes, seed {arguments.seed}"
     print(f"{name}: random actions earn {mean:.4g} ± {error:.2g} per episode")

@@ -57,7 +57,7 @@ def test_each_draw_is_its_own_and_defaults_are_kept() -> None:
     drawn = spaces.draw(jax.random.key(0), PPO, COUNT, "sampled")
     assert set(drawn) == set(PPO.hyperparameters)
     for name, space in PPO.search.items():
-        np.testing.assert_allclose(np.unique(drawn[name]), np.sort(np.float32(space.choice)))
+        np.testing.assert_allclose(np.unique(drawn[name]), np.sort(np.float32(space["choice"])))
     assert np.unique(drawn["max_grad_norm"]).tolist() == [10.0]
     # Independent: two of them agree in rank in about half of all pairs.
     correlation = np.corrcoef(drawn["learning_rate"], drawn["gamma"])[0, 1]

@@ -255,7 +255,8 @@ def test_fewer_steps_count_only_for_the_same_return(made: Path, numbers: Any) ->
     saved = copy.deepcopy(numbers)
     saved["steps_saved"]["seen"]["varied"]["solved"] = {"value": 0.7, "low": 0.65, "high": 0.75}
     for table, verdict in ((rows, "holds"), (poor, "does not hold")):
-        found = mdps.claimed("cartpole_v0", CARTPOLE, saved, {"seen": table})
+        studies = {"seen": mdps.Study.of(table, saved["making"])}
+        found = mdps.claimed("cartpole_v0", CARTPOLE, saved, studies)
         assert {claim["claim"]: claim["verdict"] for claim in found}["Fewer steps"] == verdict
 
 

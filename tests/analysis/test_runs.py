@@ -1,10 +1,11 @@
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from synthgym.analysis import runs
-from synthgym.analysis.core.tables import place, read_runs
+from synthgym.analysis.core.tables import place, read, read_runs
 
 
 def curve(environment: str, steps: list[int], returns: list[float], draw: int = 0) -> pd.DataFrame:
@@ -102,3 +103,29 @@ def test_read_says_where_rows_come_from_and_leaves_out_empty_tables(tmp_path: Pa
 def test_no_table_at_all_is_refused() -> None:
     with pytest.raises(ValueError, match="no surface table"):
         read_runs("surface", [])
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("mdps/acrobot/fixed/seed3/model", {"family": "mdps", "arm": "fixed", "seed": 3}),
+        ("mdps/acrobot/fixed/transfer/td3", {"arm": "fixed", "trial": "td3"}),
+        ("rewards/cliff/real/plain/fixed", {"arm": "real", "baseline": "plain", "trial": "fixed"}),
+        ("comparisons/unseen/real/dqn", {"experiment": "unseen", "arm": "real", "trial": "dqn"}),
+    ],
+)
+def test_a_table_says_which_job_its_rows_are_of(
+    place: str, expected: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "results/quick" / place / "curves.parquet"
+    path.parent.mkdir(parents=True)
+    pd.DataFrame({"step": [1, 2], "family": "given"}).to_parquet(path)
+    table = read([path], *expected, task="experiment")
+    assert table["task"].tolist() == [place.split("/")[1]] * 2
+    assert table["family"].tolist() == ["given"] * 2  # what a table says itself stays
+    for name in set(expected) - {"family"}:
+        assert table[name].tolist() == [expected[name]] * 2
+
+
+def test_no_tables_have_no_rows() -> None:
+    assert read([], "arm").empty

@@ -11,9 +11,10 @@ from PIL import Image
 
 from synthgym.analysis import transfer, transfer_text
 from synthgym.analysis.core import statistics
+from synthgym.analysis.core.statistics import CURVES
 from synthgym.analysis.core.verdict import Evidence, judge
 from synthgym.analysis.page import text
-from synthgym.analysis.steps import RESAMPLES, Line, line, ratio
+from synthgym.analysis.steps import Line, line, ratio
 from synthgym.core.io import read_json
 
 FIGURES = ["transfer_profiles.png", "transfer_improvement.png", "transfer_efficiency.png"]
@@ -31,7 +32,7 @@ def generator() -> np.random.Generator:
 
 def flat(steps: Sequence[float], iqm: Sequence[float]) -> Line:
     """A curve whose resamples are all alike."""
-    return Line(np.array(steps), np.array(iqm), np.tile(iqm, (RESAMPLES, 1)), 4)
+    return Line(np.array(steps), np.array(iqm), np.tile(iqm, (CURVES, 1)), 4)
 
 
 def test_a_resample_has_the_same_seeds_for_all_algorithms() -> None:
@@ -102,7 +103,7 @@ def test_the_ratio_is_a_bound_where_agents_in_the_task_never_get_there() -> None
 
 
 def test_low_is_the_least_where_some_resamples_never_get_there() -> None:
-    samples = np.tile([1.0, 9], (RESAMPLES, 1))
+    samples = np.tile([1.0, 9], (CURVES, 1))
     samples[::2] = [1, 2]
     half = Line(np.array([100, 200]), np.array([1.0, 9]), samples, 4)
     found = ratio(flat([10], [8]), half)

@@ -9,7 +9,7 @@ import pytest
 import learners
 from probes import section
 from synthgym.core import checkpoint
-from synthgym.core.settings import typed
+from synthgym.core.settings import Config
 from synthgym.synth import env as synth
 
 STUDY = {
@@ -22,7 +22,7 @@ STUDY = {
 }
 
 
-def job(kind: str, **changes: Any) -> Any:
+def job(kind: str, **changes: Any) -> Config:
     """A configuration with all sections; the real task is CartPole with a horizon of 10."""
     values = {
         "seed": 1,
@@ -35,7 +35,7 @@ def job(kind: str, **changes: Any) -> Any:
         "expert": STUDY | {"draws": 2, "hyperparameters": "default"},
         "behaviour": {"agents": 2, "steps": 64, "episodes": 3, "samples": 25},
     }
-    return typed({**values, **changes})
+    return Config.read({**values, **changes})
 
 
 @pytest.fixture(scope="module", params=["bandit", "mdp"])

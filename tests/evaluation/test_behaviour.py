@@ -11,7 +11,6 @@ from synthgym.analysis import style
 from synthgym.analysis.core.tables import read_runs
 from synthgym.analysis.figures.reward_surface import reward_surface
 from synthgym.core.io import write_table
-from synthgym.core.settings import typed
 from synthgym.evaluation import behaviour
 from synthgym.synth import env as synth
 
@@ -54,7 +53,7 @@ def test_the_real_task_pays_one_and_the_environment_what_it_says(recorded: Any) 
 
 def test_the_answer_is_the_environments_to_the_state_and_action(recorded: Any) -> None:
     config, env, _, _ = recorded
-    _, test, answer = behaviour.record(config, env, config.agents.learner)
+    _, test, answer = behaviour.record(config, env, config.agents["learner"])
     assert len(test.reward) == len(answer.reward) == 25
     for i in (0, 7, 24):
         reward = env.reward(jnp.asarray(test.observation[i]), jnp.asarray(test.action[i]))
@@ -96,7 +95,7 @@ def test_the_surface_is_the_reward_over_two_dimensions(recorded: Any) -> None:
 
 def test_a_task_that_names_no_two_observations_has_no_surface(recorded: Any, tmp_path: Any) -> None:
     config, env, *_ = recorded
-    task = typed({**config.task, "surface": []})
+    task = config.task.replace(surface=[])
     rows = behaviour.surface(env, task, np.zeros((5, 4)))
     assert (len(rows), list(rows)) == (0, list(recorded[3]))
     place = tmp_path / "results/smoke/tasks/cartpole/some_env/seed1/behaviour/surface.parquet"

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from probes import section
-from synthgym.core.settings import typed
+from synthgym.core.settings import Mirror
 from synthgym.evaluation import insight
 from synthgym.synth import env as synth
 
@@ -45,11 +45,11 @@ def test_gradients_are_per_deviation() -> None:
 
 
 def test_symmetry_is_agreement_with_the_mirror_image() -> None:
-    mirror = typed({"observation": [-1.0, 1.0], "action": [1.0, 0.0]})
+    mirror = Mirror.read({"observation": [-1.0, 1.0], "action": [1.0, 0.0]})
     outputs = {"odd": sign_of_first, "stubborn": lambda observation: jnp.array([1.0, 0.0])}
     table = insight.symmetry(outputs, STATES, mirror, discrete=True).set_index("policy")
     assert table.agreement.to_dict() == {"odd": 1.0, "stubborn": 0.0}
-    images = typed({"observation": [-1.0, 1.0], "action": [-1.0]})
+    images = Mirror.read({"observation": [-1.0, 1.0], "action": [-1.0]})
     straight = {"odd": lambda o: o[:1], "even": lambda o: o[:1] ** 2, "flat": lambda o: 0 * o[:1]}
     table = insight.symmetry(straight, STATES, images, discrete=False).set_index("policy")
     assert table.agreement["odd"] == pytest.approx(1.0)
@@ -80,7 +80,7 @@ def test_every_table_is_written(trained: Any, tmp_path: Any) -> None:
     config, path = trained
     mirror = {"observation": [-1.0] * 4, "action": [1.0, 0.0]}
     settings = {"agents": 2, "episodes": 3, "visits": 1, "states": 8}
-    config = typed({**config, "insight": settings, "mirror": mirror})
+    config = config.replace(insight=settings, mirror=mirror)
     names = insight.run(config, {"environment": [path]}, tmp_path, tmp_path)
     tables = {name: pd.read_parquet(tmp_path / name) for name in names}
     counts = tables["policies.parquet"].groupby("policy").size().to_dict()

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthgym.core.settings import typed
 from synthgym.evaluation.noise import Noisy, Trial, run
 from synthgym.synth import env as synth
 
@@ -18,7 +17,7 @@ NOISE = {"intensities": [0.0, 2.0], "agents": 3, "steps": 64, "episodes": 3}
 
 @pytest.fixture(scope="module")
 def noisy_job(trained: Any) -> Any:
-    return typed({**trained[0], "noise": NOISE})
+    return trained[0].replace(noise=NOISE)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pandas as pd
 from probes import task_section, tiny
 from synthgym.agents import drift
 from synthgym.core import checkpoint
-from synthgym.core.settings import typed
+from synthgym.core.settings import Config
 from synthgym.evaluation import objectives
 
 JUDGE = {
@@ -32,7 +32,7 @@ def judged(name: str, agent: str, out: Path, files: list[Path]) -> tuple[pd.Data
         "agents": {agent: tiny(agent)},
         "objective_name": name,
     }
-    names = objectives.run(typed(config), {"objective": files}, out, out)
+    names = objectives.run(Config.read(config), {"objective": files}, out, out)
     assert names == ["curves.parquet", "episodes.parquet"]
     return pd.read_parquet(out / names[0]), pd.read_parquet(out / names[1])
 

@@ -36,7 +36,7 @@ def test_every_quantity_has_a_row_at_every_step_of_an_episode(recorded: Any) -> 
 def test_each_observation_is_what_the_step_before_led_to(recorded: Any) -> None:
     config, path, table = recorded
     env = synth.load(path, config.synth, config.task)
-    episode = rollout.record(config, env, config.agents.learner)
+    episode = rollout.record(config, env, config.agents["learner"])
     np.testing.assert_array_equal(episode.observation[1:], episode.next_observation[:-1])
     ended = episode.terminated | episode.truncated
     assert ended.nonzero()[0].tolist() == [len(ended) - 1]

@@ -9,7 +9,7 @@ import pytest
 
 import learners
 from probes import PROBES, table
-from synthgym.core.settings import typed
+from synthgym.core import settings as sections
 from synthgym.evaluation import baseline, expert, study, transfer
 
 LEARNER = learners.section("learner", "extra")
@@ -27,7 +27,7 @@ def studied(
     env: Any, seed: int = 0, agent: Any = LEARNER, **changes: Any
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     values = {"draws": 5, "steps": 8, "episodes": 3, "evaluations": 2}
-    settings = typed(
+    settings = sections.Study.read(
         {**values, "hyperparameters": "sampled", "stop": "never", "solved": None, **changes}
     )
     return study.study(agent, env, TASK, settings, seed, "a study")
@@ -81,7 +81,7 @@ def test_settings_are_those_of_the_draw_in_any_environment_and_number(tables: An
     assert not studied(ENV, seed=1)[0].hp_rate.equals(tables[0].hp_rate)
 
 
-SHAPED = typed({**LEARNER, "shapes": [{"num_envs": 4}, {"num_envs": 4, "unused": 1}]})
+SHAPED = LEARNER.replace(shapes=[{"num_envs": 4}, {"num_envs": 4, "unused": 1}])
 
 
 def test_agents_take_shapes_in_turn() -> None:
@@ -123,7 +123,7 @@ def test_transfer_and_baseline_write_tables_of_the_same_kind(
     settings = []
     for name, directory in {"transfer": tmp_path, "baseline": real}.items():
         curves, episodes = (pd.read_parquet(directory / file) for file in FILES)
-        draws = config[name].draws
+        draws = getattr(config, name).draws
         assert list(curves) == PLACE + CURVES + NAMES
         assert list(episodes) == PLACE + EPISODES
         assert curves[PLACE].drop_duplicates().to_numpy().tolist() == [places[name]]

@@ -10,9 +10,10 @@ from typing import Any
 import jax
 import pytest
 
+from synthgym.core import job
 from synthgym.core.io import read_json
 from synthgym.jobs import run
-from synthgym.jobs.run import Begun, execute, execute_together, prepare_devices
+from synthgym.jobs.run import execute, execute_together, prepare_devices
 
 OUT = "results/smoke"
 
@@ -47,7 +48,7 @@ def writing(*names: str) -> Any:
 
 def failing(config: Any, inputs: Any, out: Path, checkpoint: Path) -> list[str]:
     """A stage that gets half-way."""
-    (checkpoint / "state").write_text(str(config.number))
+    (checkpoint / "state").write_text(str(config["number"]))
     (out / ".table.parquet.123.tmp").write_text("half")
     raise RuntimeError("half-way")
 
@@ -129,10 +130,10 @@ def several() -> list[dict[str, Any]]:
 def test_jobs_together_are_those_that_are_not_done_each_with_its_own_manifest() -> None:
     seen: list[list[Any]] = []
 
-    def run(jobs: Sequence[Begun]) -> list[list[str]]:
-        seen.append([begun.config.number for begun in jobs])
+    def run(jobs: Sequence[Any]) -> list[list[str]]:
+        seen.append([begun.config["number"] for begun in jobs])
         for begun in jobs:
-            (begun.out / "number").write_text(str(begun.config.number))
+            (begun.out / "number").write_text(str(begun.config["number"]))
             (begun.checkpoint / "state").touch()
         return [["number"] for _ in jobs]
 
@@ -153,9 +154,9 @@ def test_a_stage_that_does_one_job_at_a_time_says_so() -> None:
 
 
 def test_a_process_that_follows_computes_and_keeps_nothing(tmp_path: Path) -> None:
-    seen: list[Begun] = []
+    seen: list[Any] = []
 
-    def run(jobs: Sequence[Begun]) -> list[list[str]]:
+    def run(jobs: Sequence[Any]) -> list[list[str]]:
         seen.extend(jobs)
         for begun in jobs:
             (begun.out / "number").write_text("1")
@@ -163,7 +164,7 @@ def test_a_process_that_follows_computes_and_keeps_nothing(tmp_path: Path) -> No
 
     execute_together(several()[:1], run)
     execute_together(several()[:2], run, follows=True)
-    assert [begun.config.number for begun in seen] == [0, 1]  # the second time, what is not done
+    assert [begun.config["number"] for begun in seen] == [0, 1]  # the second time, what is not done
     assert not Path("results/1").exists()
     assert not seen[1].out.exists()
     # Where the first process keeps its checkpoints, so that both go on from the same.
@@ -172,15 +173,18 @@ def test_a_process_that_follows_computes_and_keeps_nothing(tmp_path: Path) -> No
 
 def test_a_stage_sees_a_frozen_configuration() -> None:
     def run(config: Any, inputs: Any, out: Path, checkpoint: Path) -> list[str]:
-        assert config.meta.steps.ppo == 3
-        assert config.meta.hidden == (1, 2)
+        assert config.meta.steps["ppo"] == 3
+        assert config.meta.agents == ("ppo", "dqn")
         with pytest.raises(TypeError, match="frozen"):
-            config.meta["steps"] = 4
-        with pytest.raises(AttributeError, match="no sigma in this configuration, only steps"):
+            config.meta.steps = 4
+        with pytest.raises(TypeError, match="not support item assignment"):
+            config.meta.steps["ppo"] = 4
+        with pytest.raises(AttributeError, match="no sigma in this Meta, only steps"):
             _ = config.meta.sigma
         return writing("summary.json")(config, inputs, out, checkpoint)
 
-    execute(spec(meta={"steps": {"ppo": 3}, "hidden": [1, 2]}), run)
+    meta = {"steps": {"ppo": 3}, "agents": ["ppo", "dqn"]}
+    execute({**spec(meta=meta), "stage": "metatrain"}, run)
     assert read_json(Path(OUT, "manifest.json"))["config"]["meta"]["steps"] == {"ppo": 3}
 
 
@@ -279,4 +283,4 @@ def test_the_manifest_says_what_computed(monkeypatch: pytest.MonkeyPatch) -> Non
     execute(spec(), writing("summary.json"))
     assert read_json(Path(OUT, "manifest.json"))["device"] == f"{jax.device_count()} x cpu"
     monkeypatch.delitem(sys.modules, "jax")
-    assert run.device() is None  # and it was not imported for that
+    assert job.device() is None  # and it was not imported for that

@@ -5,18 +5,18 @@ from typing import Any
 import pytest
 
 from probes import section
-from synthgym.core.settings import typed
+from synthgym.core.settings import Curriculum
 from synthgym.meta import curriculum
 
 GENERATIONS = 20
 
 
-def settings(kind: str, **changes: Any) -> Any:
-    usual = section("meta", "snes").curriculum
-    return typed({**usual, "kind": kind, "start": 100, "begin": 0.25, "end": 0.75, **changes})
+def settings(kind: str, **changes: Any) -> Curriculum:
+    usual: Curriculum = section("meta", "snes").curriculum
+    return usual.replace(kind=kind, start=100, begin=0.25, end=0.75).replace(**changes)
 
 
-def horizons(settings: Any, full: int, fitness: Any = lambda generation: 0.0) -> list[int]:
+def horizons(settings: Curriculum, full: int, fitness: Any = lambda generation: 0.0) -> list[int]:
     rows: list[dict[str, Any]] = []
     for generation in range(GENERATIONS):
         horizon = curriculum.horizon(settings, full, GENERATIONS, rows)

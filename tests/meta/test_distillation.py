@@ -14,7 +14,7 @@ from jax.flatten_util import ravel_pytree
 import learners
 from probes import section
 from synthgym.core import checkpoint as files
-from synthgym.core.settings import typed
+from synthgym.core.settings import Config, plain
 from synthgym.evaluation import choices
 from synthgym.meta import distillation, evolve, teacher
 from synthgym.meta.search import Search
@@ -34,7 +34,7 @@ CHOICES = {
 }
 
 
-def job(kind: str = "table_bandit", **changes: Any) -> Any:
+def job(kind: str = "table_bandit", **changes: Any) -> Config:
     """The real task is CartPole with a horizon of 10."""
     size = {"table_bandit": 8, "mdp": 0}[kind]
     distil: dict[str, Any] = {"episodes": 3, "exploration": 0.5, "noise": 0.5, "indifferent": 0.25}
@@ -52,7 +52,7 @@ def job(kind: str = "table_bandit", **changes: Any) -> Any:
         "agents": {"learner": TEACHER},
         "choices": CHOICES,
     }
-    return typed({**values, **changes})
+    return Config.read({**values, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +87,9 @@ def test_the_policy_that_is_kept_earns_what_was_tested(taught: Path, tmp_path: P
     assert again.return_ == loaded.return_
 
 
-def several() -> Any:
+def several() -> Config:
     config = job()
-    return typed({**config, "teacher": {**config["teacher"], "candidates": 3}})
+    return config.replace(teacher=config.teacher.replace(candidates=3))
 
 
 @pytest.fixture(scope="module")
@@ -192,11 +192,11 @@ def test_students_are_paid_for_and_change_the_contexts(
     assert rows.device[1:].str.endswith("x cpu").all()
 
 
-def with_rounds(number: int) -> Any:
+def with_rounds(number: int) -> Config:
     config = job()
     students: dict[str, Any] = {"rounds": number, "number": 3, "steps": 16, "episodes": 2}
     students["agents"] = {"learner": TEACHER}
-    return typed({**config, "distil": {**config["distil"], "students": students}})
+    return config.replace(distil=config.distil.replace(students=students))
 
 
 def test_the_same_job_gives_the_same_bytes(taught: Path, made: Path, tmp_path: Path) -> None:
@@ -258,5 +258,6 @@ def test_choices_are_varied_one_at_a_time(taught: Path, tmp_path: Path) -> None:
     assert table.groupby("draw").hp_rate.nunique().eq(1).all()  # the same agents everywhere
     base = job()
     for choice, value, changed in choices.varied(base):
-        differing = [s for s in base if base[s] != changed[s]]
+        sections = (plain(base), plain(changed))
+        differing = [s for s in sections[0] if sections[0][s] != sections[1][s]]
         assert len(differing) <= 1, (choice, value)

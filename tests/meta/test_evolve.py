@@ -18,7 +18,7 @@ import yaml
 import learners
 from probes import free_address, section, task_section, tiny
 from synthgym.core import checkpoint
-from synthgym.core.settings import typed
+from synthgym.core.settings import Config
 from synthgym.meta import evolve
 from synthgym.meta.progress import EVALUATIONS, PROGRESS, table
 from synthgym.meta.search import Log, Search, Trials
@@ -31,7 +31,7 @@ FIXED = (
 GENERATIONS, POPULATION, EPISODES, DRAWS = 40, 16, 8, 4
 
 
-def config(**meta: Any) -> Any:
+def config(**meta: Any) -> Config:
     """A job whose real task is a probe: guessing is worth 0 per episode of one step, the best 1."""
     changes = {
         "agents": ["one", "two"],
@@ -44,7 +44,7 @@ def config(**meta: Any) -> Any:
         "evaluate_draws": DRAWS,
         "checkpoint_seconds": 1e9,
     }
-    return typed(
+    return Config.read(
         {
             "seed": 0,
             "task": task_section(),
@@ -55,7 +55,7 @@ def config(**meta: Any) -> Any:
     )
 
 
-def gone(trials: Trials | None, path: Path, *jobs: Any) -> list[Search]:
+def gone(trials: Trials | None, path: Path, *jobs: Config) -> list[Search]:
     """Searches from beginning to end, side by side; their checkpoints in `path`."""
     searches = [Search(job, path / str(i)) for i, job in enumerate(jobs)]
     evolve.go_on(searches, trials or Trials(jobs[0]))
@@ -155,7 +155,7 @@ def test_searches_side_by_side_end_as_they_do_alone(
     trials: Trials, evolved: Search, tmp_path: Path
 ) -> None:
     """One of them from a checkpoint that is behind the others."""
-    seeds = [typed({**config(), "seed": seed}) for seed in (0, 7)]
+    seeds = [config().replace(seed=seed) for seed in (0, 7)]
     behind = Search(seeds[1], tmp_path / "1")
     evolve.evaluate([behind], trials)
     evolve.generation([behind], trials)
@@ -177,7 +177,7 @@ def test_searches_of_which_all_fit_at_once_are_tried_at_once(
 ) -> None:
     """As one more axis of the program, which may round otherwise."""
     few = {"generations": 3, "population": 8}
-    seeds = [typed({**config(**few), "seed": seed}) for seed in (0, 7, 8)]
+    seeds = [config(**few).replace(seed=seed) for seed in (0, 7, 8)]
     apart = gone(None, tmp_path / "apart", *seeds)
     monkeypatch.setenv("SYNTHGYM_CHUNK", "100")
     once = gone(None, tmp_path / "once", *seeds)
@@ -192,7 +192,7 @@ def test_a_checkpoint_that_is_damaged_or_of_another_search_is_refused(tmp_path: 
     search.save()
     search.resume()
     assert search.log == Log()
-    other = typed({**config(), "task": section("task", "cartpole")})
+    other = config().replace(task=section("task", "cartpole"))
     with pytest.raises(ValueError, match="best_solution has shape"):
         Search(other, path).resume()
     path.write_bytes(path.read_bytes()[:-10])
@@ -202,7 +202,7 @@ def test_a_checkpoint_that_is_damaged_or_of_another_search_is_refused(tmp_path: 
 
 def test_sampled_algorithms_come_in_no_order_but_the_seeds() -> None:
     def order(seed: int) -> list[str]:
-        job = typed({**config(algorithm="sampled"), "seed": seed})
+        job = config(algorithm="sampled").replace(seed=seed)
         search = Search(job, Path("nowhere"))
         keys = [jax.random.fold_in(search.key, generation) for generation in range(1, 41)]
         return [name for i, key in enumerate(keys) for name in search._algorithms(key, i + 1)]
@@ -226,8 +226,8 @@ def test_a_generation_takes_one_shape_and_a_mean_is_judged_in_all(tmp_path: Path
     shapes = [{"num_envs": 4}, {"num_envs": 2}]
     changes = {"agents": ["one"], "generations": 8, "evaluate_every": 4}
     job = config(**changes)
-    learner = typed({**job.agents.one, "shapes": shapes})
-    job = typed({**job, "agents": {"one": learner}})
+    learner = job.agents["one"].replace(shapes=shapes)
+    job = job.replace(agents={"one": learner})
     (search,) = gone(None, tmp_path, job)
     table = progress(search)
     assert table.agent.eq("one").all()
@@ -236,7 +236,7 @@ def test_a_generation_takes_one_shape_and_a_mean_is_judged_in_all(tmp_path: Path
     assert updates != sorted(updates)
     judged = evaluations(search)
     assert judged.groupby("generation")["draw"].apply(list).tolist() == [[0, 1, 2, 3]] * 3
-    default = typed({**job, "meta": {**job.meta, "hyperparameters": "default"}})
+    default = job.replace(meta=job.meta.replace(hyperparameters="default"))
     assert list(Trials(default).agents) == ["one"]
 
 
@@ -273,9 +273,9 @@ def test_episodes_of_candidates_may_be_longer_than_the_tasks_and_evaluations_are
     tmp_path: Path,
 ) -> None:
     """CartPole cut after 5 steps; nobody falls before the eighth, and chance takes twenty."""
-    longer = section("meta", "snes").curriculum | {"kind": "linear", "start": 20, "begin": 0.5}
+    longer = {"kind": "linear", "start": 20, "begin": 0.5}
     job = config(generations=2, curriculum=longer, keep="best", evaluate_every=1)
-    short = typed({**job, "task": section("task", "cartpole", horizon=5)})
+    short = job.replace(task=section("task", "cartpole", horizon=5))
     (search,) = gone(None, tmp_path, short)
     assert progress(search).horizon.tolist() == [20, 20]
     assert evaluations(search).return_.eq(5).all()
@@ -300,7 +300,7 @@ def test_a_candidate_is_as_good_as_its_worst_agent() -> None:
 def test_a_search_ends_when_the_task_is_solved(tmp_path: Path) -> None:
     """Each of several its own way; their results are kept while others go on."""
     job = config(stop="solved", solved=0.6, evaluate_every=5)
-    searches = gone(None, tmp_path, job, typed({**job, "seed": 1}))
+    searches = gone(None, tmp_path, job, job.replace(seed=1))
     ends = []
     for search in searches:
         means = evaluations(search).groupby(["generation", "agent"])["return_"].mean().unstack()

@@ -9,13 +9,13 @@ import pytest
 
 from probes import section, tiny
 from synthgym.core import checkpoint
-from synthgym.core.settings import typed
+from synthgym.core.settings import Config
 from synthgym.meta import model
 
 
-def job(**changes: Any) -> Any:
+def job(**changes: Any) -> Config:
     settings = {"agents": 2, "steps": 60, "fit_steps": 600, "fit_batch_size": 32}
-    return typed(
+    return Config.read(
         {
             "seed": 0,
             "task": section("task", "cartpole_v0", horizon=12),

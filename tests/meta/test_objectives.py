@@ -12,7 +12,7 @@ import pytest
 from probes import section, task_section, tiny
 from synthgym.agents import drift
 from synthgym.core import checkpoint
-from synthgym.core.settings import typed
+from synthgym.core.settings import Config
 from synthgym.meta import evolve, objectives
 from synthgym.synth import env as synth
 
@@ -33,7 +33,7 @@ def config(train: str, fitness: str, **meta: Any) -> Any:
         "evaluate_draws": DRAWS,
         "checkpoint_seconds": 0.0,
     }
-    return typed(
+    return Config.read(
         {
             "seed": 0,
             "task": task_section(),

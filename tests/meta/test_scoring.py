@@ -11,7 +11,7 @@ import pytest
 from probes import defaults, section
 from synthgym.agents import base as agents
 from synthgym.core.rng import stream
-from synthgym.core.settings import typed
+from synthgym.core.settings import Config, Meta
 from synthgym.meta import evolve, scoring
 from synthgym.meta.search import Search, Trials
 from synthgym.tasks import base as tasks
@@ -21,7 +21,7 @@ CLIFF = section("task", "cliff")
 
 def objective(name: str, **changes: Any) -> scoring.Objective:
     settings = {"name": name, "tests": 4, "window": 2, "penalty": 100.0, "solved": -20.0}
-    found = scoring.of(typed({"objective": {**settings, **changes}}))
+    found = scoring.of(Meta.read({"objective": {**settings, **changes}}))
     assert found
     return found
 
@@ -45,7 +45,7 @@ def test_area_is_the_mean_return_while_it_learns() -> None:
 
 
 def test_only_the_final_return_counts_where_nothing_else_is_said() -> None:
-    assert scoring.of(typed({})) is None
+    assert scoring.of(Meta.read({})) is None
     assert scoring.of(section("meta", "snes")) is None
 
 
@@ -93,7 +93,7 @@ def config(**meta: Any) -> Any:
         "evaluate_draws": 2,
         "checkpoint_seconds": 0.0,
     }
-    return typed(
+    return Config.read(
         {
             "seed": 0,
             "task": CLIFF,

@@ -9,17 +9,16 @@ import pytest
 
 from probes import section, task_section
 from synthgym.core import checkpoint
-from synthgym.core.settings import typed
-from synthgym.jobs.run import Begun
+from synthgym.core.job import Begun
+from synthgym.core.settings import Config, ConfigError
 from synthgym.meta import evolve
 from synthgym.meta.settings import with_settings
-from synthgym.plan.schema import ConfigError
 
 
-def config() -> Any:
+def config() -> Config:
     meta: dict[str, Any] = {"agents": ["ddqn"], "population": 2, "generations": 1, "episodes": 1}
     meta |= {"steps": {"ddqn": 20}, "stop": "never", "evaluate_draws": 2, "evaluate_every": 0}
-    return typed(
+    return Config.read(
         {
             "seed": 0,
             "task": task_section(),
@@ -38,10 +37,10 @@ def written(path: Path, sections: Any) -> Path:
 def test_they_win_and_all_else_stays(tmp_path: Path) -> None:
     found = {"meta": {"sigma": 0.5}, "agents": {"ddqn": {"hyperparameters": {"tau": 0.02}}}}
     merged = with_settings(config(), [written(tmp_path / "best.json", found)])
-    assert (merged.meta.sigma, merged.agents.ddqn.hyperparameters.tau) == (0.5, 0.02)
-    assert {**merged.meta, "sigma": config().meta.sigma} == config().meta
-    gamma = config().agents.ddqn.hyperparameters.gamma
-    assert merged.agents.ddqn.hyperparameters.gamma == gamma
+    assert (merged.meta.sigma, merged.agents["ddqn"].hyperparameters["tau"]) == (0.5, 0.02)
+    assert merged.meta.replace(sigma=config().meta.sigma) == config().meta
+    gamma = config().agents["ddqn"].hyperparameters["gamma"]
+    assert merged.agents["ddqn"].hyperparameters["gamma"] == gamma
     assert merged.synth == config().synth
     assert with_settings(config(), []) == config()
 

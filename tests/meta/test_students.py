@@ -9,7 +9,7 @@ import pytest
 
 import learners
 from probes import section
-from synthgym.core.settings import typed
+from synthgym.core.settings import Students
 from synthgym.meta import students
 from synthgym.synth import env as synth
 from synthgym.tasks import base as tasks
@@ -20,8 +20,8 @@ HORIZON = 10
 @pytest.fixture(scope="module")
 def bandit() -> Any:
     """One context, the pole leaning right, in which nothing pays: students do not learn."""
-    task = typed(section("task", "cartpole", horizon=HORIZON))
-    settings = typed(section("synth", "table_bandit", initial_states=1, hidden=[2]))
+    task = section("task", "cartpole", horizon=HORIZON)
+    settings = section("synth", "table_bandit", initial_states=1, hidden=[2])
     env = synth.make(settings, task)
     zeros = jax.tree.map(jnp.zeros_like, synth.init_theta(jax.random.key(0), env))
     return env.replace(theta=zeros), tasks.load(task)
@@ -31,7 +31,7 @@ def taught(bandit: Any) -> students.Class:
     agents = {"learner": learners.section("learner", "extra")}
     settings = {"number": 3, "steps": 16, "episodes": 2, "agents": agents}
     env, task = bandit
-    return students.taught(typed(settings), env, task, jax.random.key(5))
+    return students.taught(Students.read(settings), env, task, jax.random.key(5))
 
 
 def test_students_show_the_states_in_which_they_act(bandit: Any) -> None:

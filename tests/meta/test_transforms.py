@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from probes import section
-from synthgym.core.settings import typed
+from synthgym.core.settings import Config, plain
 from synthgym.meta import evolve, transforms
 from synthgym.meta.search import Search, Trials
 
@@ -34,8 +34,8 @@ def config(**plan: Any) -> Any:
         "evaluate_draws": 4,
     }
     studied = {"transform": None, "step_size": None, "mirrored": None}
-    meta = {**section("meta", "ferreira", **changes), "solved": 0.8}
-    return typed(
+    meta = {**plain(section("meta", "ferreira", **changes)), "solved": 0.8}
+    return Config.read(
         {
             "task": section("task", "empty_room"),
             "synth": section("synth", "mdp", horizon=10, hidden=[8]),
@@ -70,7 +70,7 @@ def runs(trials: Trials, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFra
 def alone(transform: str, step_size: float, seed: int) -> Search:
     """A search as of meta-training."""
     numbers = {"transform": transform, "step_size": step_size, "mirrored": True}
-    return Search(typed({**config(), "seed": seed, "meta": {**config().meta, **numbers}}), Path())
+    return Search(config().replace(seed=seed, meta=config().meta.replace(**numbers)), Path())
 
 
 def test_every_combination_has_a_search_in_the_order_of_the_plan(runs: pd.DataFrame) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from probes import section
 from synthgym.core.io import read_json
-from synthgym.core.settings import typed
+from synthgym.core.settings import Config
 from synthgym.evaluation import baseline
 from synthgym.search import agents
 
@@ -27,7 +27,7 @@ def config(**search: Any) -> Any:
     }
     study = {"episodes": 1, "hyperparameters": "default", "stop": "never", "solved": None}
     changes = {"epsilon_start": 0.0, "epsilon_end": 0.5}
-    return typed(
+    return Config.read(
         {
             "seed": 0,
             "task": section("task", "cliff", horizon=20),
@@ -62,7 +62,7 @@ def test_a_configuration_is_worth_the_mean_over_its_training(
     (row,) = table[table["budget"] == 400].to_dict("records")
     (found,) = read_json(searched / "best.json")["agents"]["q_learning"]["hyperparameters"].items()
     assert found == ("epsilon_end", float(row[next(iter(SPACE))]))
-    job = typed({**config(), "seed": 7})
+    job = config().replace(seed=7)
     baseline.run(job, {"settings": [searched / "best.json"]}, tmp_path, tmp_path)
     curves = pd.read_parquet(tmp_path / "curves.parquet")
     assert curves["hp_epsilon_end"].unique().tolist() == [found[1]]
@@ -70,7 +70,7 @@ def test_a_configuration_is_worth_the_mean_over_its_training(
 
 
 def test_settings_of_an_agent_that_is_not_there_are_refused(searched: Path) -> None:
-    job = typed({**config(), "agents": {"sarsa": section("agent", "sarsa")}})
+    job = config().replace(agents={"sarsa": section("agent", "sarsa")})
     with pytest.raises(ValueError, match="this job has no agent q_learning"):
         baseline.run(job, {"settings": [searched / "best.json"]}, searched, searched)
 

@@ -1,6 +1,5 @@
 """A search tries what is planned, goes on where it was killed, and promotes what is good."""
 
-import json
 import os
 import signal
 import subprocess
@@ -18,7 +17,7 @@ import learners
 from probes import section, task_section
 from synthgym.core import checkpoint
 from synthgym.core.io import read_json, write_json
-from synthgym.core.settings import typed
+from synthgym.core.settings import Config, plain
 from synthgym.meta import evolve
 from synthgym.meta.search import Search, Trials
 from synthgym.search import comparison, hyperparameters, rungs
@@ -55,7 +54,7 @@ def config(**search: Any) -> Any:
         "episodes": 2,
         "checkpoint_seconds": 0.0,
     }
-    return typed(
+    return Config.read(
         {
             "seed": 0,
             "task": task_section(),
@@ -171,7 +170,7 @@ def test_a_value_is_the_mean_over_seeds(tmp_path: Path) -> None:
 def test_the_plans_own_settings_come_first_where_the_space_has_them(tmp_path: Path) -> None:
     job = config()
     assert hyperparameters.default(job) is None  # sigma is outside
-    inside = typed({**job, "meta": {**job.meta, "sigma": 0.05}})
+    inside = job.replace(meta=job.meta.replace(sigma=0.05))
     own = {"meta.sigma": 0.05, "meta.step_size": 1.0, "meta.mirrored": True}
     assert hyperparameters.default(inside) == own
     first = searched(tmp_path, inside).iloc[0]
@@ -182,12 +181,9 @@ def test_the_plans_own_settings_come_first_where_the_space_has_them(tmp_path: Pa
 def test_side_by_side_is_as_one_after_the_other(tmp_path: Path) -> None:
     """With other numbers of the strategy and other hyperparameters of agents, in one program."""
     jobs = [
-        typed(
-            {
-                **config(),
-                "meta": {**config().meta, **meta},
-                "agents": {"one": {**config().agents.one, "hyperparameters": hyperparameters}},
-            }
+        config().replace(
+            meta=config().meta.replace(**meta),
+            agents={"one": config().agents["one"].replace(hyperparameters=hyperparameters)},
         )
         for meta, hyperparameters in (
             ({"sigma": 0.5, "transform": "rank"}, {"rate": 1.0, "only_one": 0.0}),
@@ -238,7 +234,7 @@ def worker(directory: Path) -> "subprocess.Popen[bytes]":
 
 def test_workers_of_which_one_is_killed_try_each_configuration_once(tmp_path: Path) -> None:
     job = config(workers=2, configurations=8)
-    write_json(tmp_path / "search.json", json.loads(json.dumps(job)))
+    write_json(tmp_path / "search.json", plain(job))
     killed, other = worker(tmp_path), worker(tmp_path)
     journal = tmp_path / "journal.log"
     while not journal.exists() or not Journal(journal, SPACE, 0).tried():

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 from synthgym.core import checkpoint
-from synthgym.core.io import write_json, write_table
-from synthgym.core.settings import typed
-from synthgym.jobs.provenance import STAGES, pick, sha256
+from synthgym.core.io import sha256, write_json, write_table
+from synthgym.core.settings import Config
+from synthgym.jobs.provenance import pick
 from synthgym.plan.plan import Plan
+from synthgym.stages import STAGES
 from synthgym.synth import env as synth
 
 SCALE = "smoke"
@@ -23,32 +24,30 @@ class Results:
     def __init__(self, root: Path, plan: Plan):
         self.root, self.plan = root / "results" / SCALE, plan
         summary: dict[str, Any] = {"transfer": {}, "real_at_equal_steps": {}}
-        for task in plan.tasks(SCALE):
+        for task in plan[SCALE].tasks:
             summary["real_at_equal_steps"][task] = {"real": {"ppo": {"iqm": 1.0}}}
             summary["transfer"][task] = {}
-            for environment in plan.environments(SCALE, task):
+            for environment in plan[SCALE].environments(task):
                 summary["transfer"][task][environment] = {"ppo": {"iqm": 2.0}}
                 self.environment(task, environment)
         write_json(self.root / "summary.json", summary)
 
     def run(self, task: str, environment: str) -> Path:
-        seed = self.plan.seeds(SCALE, environment)[0]
+        seed = self.plan[SCALE].seeds(environment)[0]
         return self.root / "tasks" / task / environment / f"seed{seed}"
 
     def made(self, task: str, environment: str) -> Path:
-        stage = "distil" if self.plan.distilled(SCALE, environment) else "metatrain"
+        stage = "distil" if self.plan[SCALE].distilled(environment) else "metatrain"
         return self.run(task, environment) / stage
 
     def environment(self, task: str, environment: str) -> None:
-        out, seed = self.made(task, environment), self.plan.seeds(SCALE, environment)[0]
-        full = self.plan.resolve(SCALE, task, environment, seed)
-        config = pick(full, STAGES[out.name].uses)
-        env = synth.make(typed(config["synth"]), typed(config["task"]))
+        out, seed = self.made(task, environment), self.plan[SCALE].seeds(environment)[0]
+        job = self.plan.jobs(SCALE)[out.relative_to(self.root.parents[1]).as_posix()]
+        config = pick(job.config(()), STAGES[out.name].uses)
+        env = synth.make(Config.read(config).synth, Config.read(config).task)
         theta = synth.init_theta(jax.random.key(seed), env)
         checkpoint.save(out / "environment.safetensors", theta, {"config": config})
-        started = not self.plan.distilled(SCALE, environment) and self.plan.start(
-            SCALE, task, environment
-        )
+        started = "meta" in config and config["meta"]["start"]
         stages = [("teacher", ""), ("distil", "")] if out.name == "distil" or started else []
         if out.name == "metatrain":
             agents = config["meta"]["agents"]
@@ -62,7 +61,7 @@ class Results:
         outputs = {"environment.safetensors": sha256(out / "environment.safetensors")}
         manifest = {"stage": out.name, "config": config, "code": "c0de", "outputs": outputs}
         write_json(out / "manifest.json", {**manifest, "versions": {"jax": "0"}})
-        for number, agent in enumerate(self.plan.agents(SCALE, task)):
+        for number, agent in enumerate(self.plan[SCALE].tasks[task].agents):
             self.transfer(task, environment, agent, number)
 
     def transfer(self, task: str, environment: str, agent: str, number: int) -> None:

@@ -28,8 +28,8 @@ def test_there_is_one_for_each_environment_of_the_plan(results: Any) -> None:
     cards = zoo_of(results)
     planned = {
         (task, environment)
-        for task in results.plan.tasks(SCALE)
-        for environment in results.plan.environments(SCALE, task)
+        for task in results.plan[SCALE].tasks
+        for environment in results.plan[SCALE].environments(task)
     }
     assert {(card["task"]["name"], card["variant"]) for card in cards.values()} == planned
     for place in cards:

@@ -117,9 +117,10 @@ def test_environments_alone_are_enough_for_the_rest(published: Clone, tmp_path: 
 def test_one_number_of_one_task_names_what_depends_on_it(fresh: Clone) -> None:
     fresh.edit_acrobot(POPULATION)
     assert fresh.planned() == ACROBOT_META
-    # What DVC knows of insight is that it looks into tasks; Snakemake knows which.
-    stages = ("report", "insight", "transfer", "comparisons", "page")
-    changed = {f"{SCALE}@acrobot", *(f"{SCALE}-{stage}" for stage in stages)}
+    # What DVC knows of these is that they look into tasks; Snakemake knows which.
+    looking = {f"on_tasks@{SCALE}-{name}" for name in ("insight", "comparisons", "objectives")}
+    others = {f"report@{SCALE}", f"transfer@{SCALE}", f"{SCALE}-page"}
+    changed = {f"{SCALE}@acrobot"} | looking | others
     assert fresh.stages("status") == changed
     assert fresh.stages("repro", "--dry") == changed
     fresh.git("checkout", "-q", "params.yaml")
@@ -390,9 +391,16 @@ def test_code_known_to_be_harmless_can_be_accepted(used: Copy) -> None:
         file.write("\nchanged = True\n")
     with (clone.path / "src/synthgym/meta/evolve.py").open("a") as file:
         file.write("\nchanged = True\n")
-    assert clone.planned() >= {job for job in ACROBOT | CARTPOLE if job.endswith("metatrain")}
-    clone.snakemake("-n", "--config", "accept_code=true")
-    assert clone.planned() == {"page"}  # which shows the fingerprints
+    planned, results = clone.planned(), _contents(clone)
+    assert planned >= {job for job in ACROBOT | CARTPOLE if job.endswith("metatrain")}
+    accepting = ("--config", "accept_code=true")
+    assert clone.planned(*accepting) == {"page"}  # which shows the fingerprints
+    assert "results would have the present code adopted" in clone.snakemake("-n", *accepting)
+    assert _contents(clone) == results
+    assert clone.planned() == planned
+    assert "results have the present code adopted" in clone.snakemake(*accepting)
+    assert set(clone.computed()) == {"page"}
+    assert clone.planned() == set()
 
 
 @pytest.mark.slow

@@ -2,12 +2,15 @@
 
 import json
 import os
+import shlex
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from clones import OUTPUTS, ROOT, SCALE, Clone, run
+from synthgym.stages import STAGES
 
 FAST = {  # programs are compiled in a hurry, and kept for the next time
     "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".pytest_cache" / "jax"),
@@ -126,6 +129,27 @@ def test_a_stage_by_hand_writes_where_it_is_told(smoke: Clone, tmp_path: Path) -
     config = json.loads((tmp_path / "try/manifest.json").read_text())["config"]
     assert (config["seed"], config["baseline"]["draws"]) == (3, 1)
     assert config["agents"]["dqn"]["hyperparameters"]["gamma"] == 0.5
+
+
+def test_the_examples_of_all_help_texts_run(smoke: Clone) -> None:
+    """Those about scale standard name jobs of its plan (tests/verbs/test_by_hand.py)."""
+    examples = [
+        [name, *shlex.split(row.example)]
+        for name, row in STAGES.items()
+        if f"--scale {SCALE}" in row.example
+    ]
+    assert len(examples) > 25
+    script = (
+        "import json, sys; from synthgym.__main__ import main\n"
+        "for words in json.loads(sys.argv[1]):\n"
+        "    print('synthgym', *words, flush=True)\n"
+        "    assert main(words) == 0\n"
+    )
+    environment = {**FAST, "PYTHONPATH": str(smoke.path / "src")}
+    words = (sys.executable, "-c", script, json.dumps(examples))
+    run(*words, cwd=smoke.path, more=environment)
+    outs = {words[words.index("--out") + 1] for words in examples}
+    assert {out for out in outs if not (smoke.path / out / "manifest.json").exists()} == set()
 
 
 def test_a_failing_stage_fails_the_workflow(smoke: Clone, tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
-from gymnax.environments.spaces import Box, Discrete
+from gymnax.environments.environment import Environment
+from gymnax.environments.spaces import Box, Discrete, Space
 from jaxtyping import PyTree
 
 from synthgym.core.types import Action, EnvSpec, Observation, PRNGKey, Step
@@ -15,7 +16,7 @@ class FromGymnax(struct.PyTreeNode):
     """An `Env` whose leaves are gymnax's parameters; batch them to have several."""
 
     params: PyTree
-    env: Any = struct.field(pytree_node=False)
+    env: Environment = struct.field(pytree_node=False)
     spec: EnvSpec = struct.field(pytree_node=False)
 
     def reset(self, key: PRNGKey) -> tuple[PyTree, Observation]:
@@ -32,8 +33,8 @@ class FromGymnax(struct.PyTreeNode):
         return state, Step(jnp.asarray(observation, jnp.float32), reward, terminated, truncated)
 
 
-def as_env(env: Any, params: Any) -> FromGymnax:
-    """What `gymnax.make` gives, as an `Env`.
+def as_env(env: Environment, params: PyTree) -> FromGymnax:
+    """Wrap the environment that `gymnax.make` gives as an `Env`.
 
     Raises ValueError where observations are no vectors, or actions are neither one of several nor
     a vector with the same bounds for all numbers.
@@ -49,7 +50,7 @@ def as_env(env: Any, params: Any) -> FromGymnax:
     return FromGymnax(params, env, spec)
 
 
-def _actions(name: str, space: Any) -> dict[str, Any]:
+def _actions(name: str, space: Space) -> dict[str, Any]:
     if isinstance(space, Discrete):
         numbers = {"num_actions": int(space.n), "action_size": 0}
         return numbers | {"action_low": -1.0, "action_high": 1.0}

@@ -9,7 +9,8 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
-from jaxtyping import Bool, Float
+from jax.typing import ArrayLike
+from jaxtyping import Array, Bool, Float, PyTree, UInt8
 
 from synthgym import zoo
 from synthgym.adapters.pictures import Painter, missing
@@ -21,7 +22,7 @@ Info = dict[str, Any]
 
 
 class GymnasiumEnv(gymnasium.Env[np.ndarray, Any]):
-    """What `gymnasium.make("synthgym:Synthetic-CartPole-v1")` gives.
+    """The environment that `gymnasium.make("synthgym:Synthetic-CartPole-v1")` gives.
 
     `render_mode="rgb_array"` draws the real task in the state that the observation shows.
     """
@@ -36,7 +37,7 @@ class GymnasiumEnv(gymnasium.Env[np.ndarray, Any]):
         self._painter: Painter | None = None
         self._reset, self._step = jax.jit(env.reset), jax.jit(env.step)
         self._key: PRNGKey | None = None
-        self._state: Any = None
+        self._state: PyTree = None
 
     def reset(
         self, *, seed: int | None = None, options: Info | None = None
@@ -48,7 +49,7 @@ class GymnasiumEnv(gymnasium.Env[np.ndarray, Any]):
         self._state, observation = self._reset(key)
         return np.asarray(observation), {}
 
-    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, Info]:
+    def step(self, action: ArrayLike) -> tuple[np.ndarray, float, bool, bool, Info]:
         # Nothing that follows a state is random in a synthetic environment, so any key will do.
         self._state, step = self._step(self._key, self._state, jnp.asarray(action))
         return (
@@ -59,7 +60,7 @@ class GymnasiumEnv(gymnasium.Env[np.ndarray, Any]):
             {},
         )
 
-    def render(self) -> Any:
+    def render(self) -> UInt8[np.ndarray, "h w 3"] | None:
         if self.render_mode is None or self._state is None:
             return None
         self._painter = self._painter or Painter(self._task_id)
@@ -72,7 +73,7 @@ class GymnasiumEnv(gymnasium.Env[np.ndarray, Any]):
 
 
 class GymnasiumVectorEnv(VectorEnv[np.ndarray, Any, np.ndarray]):
-    """What `gymnasium.make_vec` gives: `B` environments in one compiled step.
+    """The environment that `gymnasium.make_vec` gives: `B` in one compiled step.
 
     An episode that ends is followed by the next in the same step; the observation in which it ended
     is in `info["final_obs"]`.
@@ -86,13 +87,13 @@ class GymnasiumVectorEnv(VectorEnv[np.ndarray, Any, np.ndarray]):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self._key: PRNGKey | None = None
-        self._states: Any = None
+        self._states: PyTree = None
 
-        def reset(key: PRNGKey) -> Any:
+        def reset(key: PRNGKey) -> tuple[PRNGKey, PyTree]:
             key, key_reset = jax.random.split(key)
             return key, jax.vmap(env.reset)(jax.random.split(key_reset, num_envs))
 
-        def step(key: PRNGKey, states: Any, actions: Any) -> Any:
+        def step(key: PRNGKey, states: PyTree, actions: Array) -> tuple[PRNGKey, PyTree]:
             key, key_step = jax.random.split(key)
             keys = jax.random.split(key_step, num_envs)
             return key, jax.vmap(step_and_reset, (None, 0, 0, 0))(env, keys, states, actions)
@@ -109,7 +110,7 @@ class GymnasiumVectorEnv(VectorEnv[np.ndarray, Any, np.ndarray]):
         return np.asarray(observations), {}
 
     def step(
-        self, actions: Any
+        self, actions: ArrayLike
     ) -> tuple[Float[np.ndarray, "B o"], np.ndarray, np.ndarray, np.ndarray, Info]:
         self._key, (self._states, observations, step) = self._step(
             self._key, self._states, jnp.asarray(actions)
@@ -121,7 +122,7 @@ class GymnasiumVectorEnv(VectorEnv[np.ndarray, Any, np.ndarray]):
 
 
 def final(observations: Float[np.ndarray, "B o"], done: Bool[np.ndarray, " B"]) -> Info:
-    """What Gymnasium's vector environments say of those episodes that ended in this step."""
+    """Info of Gymnasium's vector environments on the episodes that ended in this step."""
     if not done.any():
         return {}
     ended = np.empty(len(done), dtype=object)
@@ -131,7 +132,7 @@ def final(observations: Float[np.ndarray, "B o"], done: Bool[np.ndarray, " B"]) 
 
 
 def metadata(task_id: str) -> Info:
-    """What can be drawn, here; and how many pictures a second."""
+    """Kinds of pictures that can be drawn here, and how many a second."""
     return {"render_modes": [] if missing(task_id) else ["rgb_array"], "render_fps": 30}
 
 
@@ -170,7 +171,7 @@ def make_vec(
     version: str | None = None,
     render_mode: str | None = None,
 ) -> GymnasiumVectorEnv:
-    """The same as a vector; it has no pictures."""
+    """The environment of the zoo with that name as a vector; it has no pictures."""
     if render_mode is not None:
         raise ValueError(f"a vector has no pictures: make {name} alone with render_mode.")
     return GymnasiumVectorEnv(zoo.load(name, variant, version), num_envs)

@@ -16,12 +16,12 @@ from synthgym.synth.env import State, SyntheticEnv, network
 class EnvParams(environment.EnvParams):
     """The networks: batch them to have a population of environments."""
 
-    max_steps_in_episode: Any = 1  # a number, or batched with the rest
+    max_steps_in_episode: PyTree = 1  # a number, or batched with the rest
     theta: PyTree = None
 
 
 class GymnaxEnv(environment.Environment[State, EnvParams]):
-    """What `gymnax.make("Synthetic-CartPole-v1")` gives.
+    """The environment that `gymnax.make("Synthetic-CartPole-v1")` gives.
 
     digest: says which environment it is. One made of the same file is equal, so that it need not be
     compiled again; another is not, as its parameters may be constants of a compiled program.
@@ -65,7 +65,9 @@ class GymnaxEnv(environment.Environment[State, EnvParams]):
         discount = jnp.where(step.terminated, 0.0, 1.0)
         return step.observation, state, step.reward, step.terminated, {"discount": discount}
 
-    def get_obs(self, state: State, params: Any = None, key: Any = None) -> Observation:
+    def get_obs(
+        self, state: State, params: EnvParams | None = None, key: PRNGKey | None = None
+    ) -> Observation:
         return state.observation
 
     def is_terminated(self, state: State, params: EnvParams) -> Bool[Array, ""]:

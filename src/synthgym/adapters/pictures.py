@@ -1,4 +1,4 @@
-"""What does a real task look like in the state that an observation shows? Drawn by Gymnasium.
+"""Pictures of real tasks in the state that an observation shows, drawn by Gymnasium.
 
 Its classic-control tasks can be put into any state and drawn, with pygame, which is an extra:
 `synthgym[watch]`.
@@ -11,6 +11,8 @@ from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Float, UInt8
+
+from synthgym.core.extras import installation
 
 State = Float[np.ndarray, " s"]
 
@@ -36,7 +38,7 @@ def missing(task_id: str) -> str | None:
         return f"Gymnasium has no picture of {task_id} that its observation determines."
     for module in ("gymnasium", "pygame"):
         if importlib.util.find_spec(module) is None:
-            return f"a picture needs {module}, which is not here: pip install 'synthgym[watch]'."
+            return f"a picture needs {module}, which is not here: {installation('watch')}."
     return None
 
 

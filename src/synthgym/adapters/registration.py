@@ -27,7 +27,7 @@ def with_gymnax() -> None:
 
 
 def with_gymnasium() -> None:
-    """The same with Gymnasium; `make_vec` gets a vector environment of its own."""
+    """Register with Gymnasium; `make_vec` gets a vector environment of its own."""
     import gymnasium
 
     for name in _names():
@@ -95,7 +95,7 @@ def _names() -> list[str]:
 
 
 def _factory(name: str) -> Callable[..., Any]:
-    def factory(**kwargs: Any) -> Any:
+    def factory(**kwargs: object) -> Any:
         return importlib.import_module(GYMNAX).make(name, **kwargs)
 
     factory.__name__ = f"make {name}"

@@ -3,7 +3,7 @@
 import importlib
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from synthgym.agents.stopping import Episodes, Stop
+from synthgym.core import settings
 from synthgym.core.rng import stream
 from synthgym.core.types import (
     Action,
@@ -33,10 +34,14 @@ OPTIMISERS: Mapping[str, Callable[..., optax.GradientTransformation]] = {
     "rmsprop": optax.rmsprop,
     "sgd": partial(optax.sgd, momentum=0.9),
 }
+T = TypeVar("T")
+# state and number of an iteration -> state, and what was collected
+Iterate = Callable[[PyTree, Int[Array, ""]], tuple[PyTree, Transition]]
+Advance = Callable[[tuple[PyTree, PyTree], Int[Array, " I"]], tuple[PyTree, PyTree]]
 
 
 class Curve(NamedTuple):
-    """What a test during training saw, at `T` moments."""
+    """Results of tests during training, at `T` moments."""
 
     step: Int[Array, "T"]  # environment steps so far
     episode: Int[Array, "T"]  # episodes ended so far
@@ -51,9 +56,22 @@ class Tested(NamedTuple):
     test_steps: Int[Array, ""]  # that these tests took
 
 
-def load(agent: Any, spec: EnvSpec) -> Agent:
-    """The agent of a config section (`module`, `static`, ...) for environments of this kind."""
-    return importlib.import_module(agent.module).make(agent, spec)
+class Module(Protocol):
+    """A module that provides an algorithm."""
+
+    def make(self, agent: settings.Agent, spec: EnvSpec) -> Agent: ...
+
+
+def load(agent: settings.Agent, spec: EnvSpec) -> Agent:
+    """The agent of these settings for environments of this kind."""
+    module = cast(Module, importlib.import_module(agent.module))
+    return module.make(agent, spec)
+
+
+def build(kind: Callable[..., T], agent: settings.Agent, spec: EnvSpec, **defaults: object) -> T:
+    """The algorithm of these settings; `defaults` are of static ones that it may leave out."""
+    static: dict[str, Any] = {**defaults, **agent.static}
+    return kind(spec=spec, name=agent.name, **static)
 
 
 def iterations(agent: Agent, num_steps: int, num_tests: int = 1) -> int:
@@ -106,7 +124,7 @@ def train_with_tests(
     key: PRNGKey,
     num_steps: int,
     num_tests: int,
-    test: Any,
+    test: Callable[[PRNGKey, PyTree], PyTree],
     stop: Stop | None = None,
 ) -> tuple[PyTree, Curve]:
     """As `train`, with `test(key, params)` after each of `num_tests` equal parts.
@@ -197,10 +215,10 @@ def discounted(env: Env, hyperparameters: Hyperparameters) -> Env:
     return env.with_discount(hyperparameters.get("gamma", jnp.float32(1.0)))
 
 
-def _all(iterate: Any) -> Any:
-    """Iterations with these indices."""
+def _all(iterate: Iterate) -> Advance:
+    """All iterations, of the indices that are given."""
 
-    def advance(carry: tuple[Any, None], indices: Int[Array, " I"]) -> tuple[Any, None]:
+    def advance(carry: tuple[PyTree, None], indices: Int[Array, " I"]) -> tuple[PyTree, None]:
         state, episodes = carry
         state, _ = jax.lax.scan(lambda state, i: (iterate(state, i)[0], None), state, indices)
         return state, episodes
@@ -208,15 +226,19 @@ def _all(iterate: Any) -> Any:
     return advance
 
 
-def _until(iterate: Any, stop: Stop) -> Any:
-    """The same, until the rule holds; in a batch of agents, until it holds for all."""
+def _until(iterate: Iterate, stop: Stop) -> Advance:
+    """Iterations until the rule holds; in a batch of agents, until it holds for all."""
 
-    def advance(carry: tuple[Any, Episodes], indices: Int[Array, " I"]) -> tuple[Any, Episodes]:
-        def goes_on(loop: tuple[Any, Any, Episodes]) -> Bool[Array, ""]:
+    def advance(
+        carry: tuple[PyTree, Episodes], indices: Int[Array, " I"]
+    ) -> tuple[PyTree, Episodes]:
+        def goes_on(loop: tuple[Int[Array, ""], PyTree, Episodes]) -> Bool[Array, ""]:
             i, _, episodes = loop
             return (i < len(indices)) & ~stop.holds(episodes)
 
-        def once(loop: tuple[Any, Any, Episodes]) -> tuple[Any, Any, Episodes]:
+        def once(
+            loop: tuple[Int[Array, ""], PyTree, Episodes],
+        ) -> tuple[Int[Array, ""], PyTree, Episodes]:
             i, state, episodes = loop
             state, transitions = iterate(state, indices[i])
             return i + 1, state, stop.seen(episodes, transitions)
@@ -227,7 +249,7 @@ def _until(iterate: Any, stop: Stop) -> Any:
     return advance
 
 
-def _num_envs(iterate: Any, state: Any) -> int:
+def _num_envs(iterate: Iterate, state: PyTree) -> int:
     return jax.eval_shape(iterate, state, jnp.int32(0))[1].reward.shape[1]
 
 
@@ -237,7 +259,7 @@ class Translated(struct.PyTreeNode):
     So what an agent stores is what it drew, which is what its policy gives a density to.
     """
 
-    env: Any
+    env: PyTree  # an Env
     to_action: Callable[[Action], Action] = struct.field(pytree_node=False)
 
     @property

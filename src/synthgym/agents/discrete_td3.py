@@ -6,7 +6,6 @@ critics value; its largest element is what is done.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,8 +13,9 @@ from jaxtyping import Array, Float, PyTree, UInt32
 
 from synthgym.agents import losses
 from synthgym.agents.networks import MLP
-from synthgym.agents.off_policy import static_settings
+from synthgym.agents.off_policy import build
 from synthgym.agents.td3 import TD3, Learner, Policy, checked
+from synthgym.core import settings
 from synthgym.core.types import Action, EnvSpec, Hyperparameters, Observation, PRNGKey, Transition
 
 
@@ -35,7 +35,7 @@ class DiscreteTD3(TD3):
     def to_action(self, stored: Action) -> Action:
         return stored.argmax(-1)
 
-    def prefer(self, policy: Any, observation: Observation) -> Float[Array, " k"]:
+    def prefer(self, policy: PyTree, observation: Observation) -> Float[Array, " k"]:
         """Logits."""
         return self._mode(policy, observation)
 
@@ -62,16 +62,16 @@ class DiscreteTD3(TD3):
 
     def _policy(
         self, actor: PyTree, seed: UInt32[Array, ""], hyperparameters: Hyperparameters
-    ) -> Any:
+    ) -> PyTree:
         temperature = jnp.asarray(hyperparameters["temperature_start"], jnp.float32)
         return DiscretePolicy(actor, hyperparameters["noise"], seed, temperature)
 
-    def _mode(self, policy: Any, observation: Float[Array, "*b o"]) -> Float[Array, "*b a"]:
+    def _mode(self, policy: PyTree, observation: Float[Array, "*b o"]) -> Float[Array, "*b a"]:
         """The logits: their largest is the likeliest."""
         return self._actor.apply(policy.actor, observation)
 
     def _propose(
-        self, policy: Any, key: PRNGKey, observation: Float[Array, "*b o"]
+        self, policy: PyTree, key: PRNGKey, observation: Float[Array, "*b o"]
     ) -> Float[Array, "*b a"]:
         """A sample of the Gumbel-softmax distribution."""
         logits = self._actor.apply(policy.actor, observation)
@@ -90,7 +90,7 @@ class DiscreteTD3(TD3):
         return action
 
 
-def make(agent: Any, spec: EnvSpec) -> DiscreteTD3:
+def make(agent: settings.Agent, spec: EnvSpec) -> DiscreteTD3:
     """Discrete TD3 from a config section.
 
     Raises ValueError for continuous actions, an unknown word, and shapes that do not fit together.
@@ -99,5 +99,4 @@ def make(agent: Any, spec: EnvSpec) -> DiscreteTD3:
         raise ValueError(
             f"{agent.name} needs discrete actions, not {spec.action_size} continuous ones."
         )
-    static = static_settings(agent, spec)
-    return checked(DiscreteTD3(**static, noise_unit="action", noise_steps=1, name=agent.name))
+    return checked(build(DiscreteTD3, agent, spec, noise_unit="action", noise_steps=1))

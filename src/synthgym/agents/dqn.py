@@ -5,7 +5,6 @@ With double targets (van Hasselt et al. 2016) and dueling heads (Wang et al. 201
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +15,8 @@ from jaxtyping import Array, Float, PyTree
 from synthgym.agents import losses
 from synthgym.agents.base import optimiser
 from synthgym.agents.networks import MLP, DuelingMLP, check_word
-from synthgym.agents.off_policy import OffPolicy, Progress, static_settings
+from synthgym.agents.off_policy import OffPolicy, Progress, build
+from synthgym.core import settings
 from synthgym.core.types import Action, EnvSpec, Hyperparameters, Observation, PRNGKey, Transition
 from synthgym.tasks.base import select
 
@@ -125,7 +125,7 @@ class DQN(OffPolicy):
             centred_over_batch=self.centred_over == "batch",
         )
 
-    def _optimiser(self, hyperparameters: Hyperparameters) -> Any:
+    def _optimiser(self, hyperparameters: Hyperparameters) -> optax.GradientTransformation:
         rate, norm = hyperparameters["learning_rate"], hyperparameters["max_grad_norm"]
         return optimiser(self.optimiser, rate, norm)
 
@@ -139,7 +139,7 @@ class DQN(OffPolicy):
         return losses.linear_schedule(start, end, fraction, progress.step, progress.num_steps)
 
 
-def make(agent: Any, spec: EnvSpec) -> DQN:
+def make(agent: settings.Agent, spec: EnvSpec) -> DQN:
     """DQN from a config section.
 
     Raises ValueError for continuous actions, an unknown word, and shapes that do not fit together.
@@ -148,7 +148,7 @@ def make(agent: Any, spec: EnvSpec) -> DQN:
         raise ValueError(
             f"{agent.name} needs discrete actions, not {spec.action_size} continuous ones."
         )
-    dqn = DQN(**static_settings(agent, spec), name=agent.name)
+    dqn = build(DQN, agent, spec)
     for setting, words in WORDS.items():
         check_word(getattr(dqn, setting), words, f"agents.{agent.name}.static.{setting}")
     return dqn

@@ -58,7 +58,7 @@ def learned(theta: PyTree, log_ratio: Values, advantage: Values) -> Values:
 
 
 def init_theta(key: PRNGKey) -> PyTree:
-    """Of the learned drift, which is nowhere yet: LeCun normal weights, then zeros."""
+    """Parameters of a learned drift that is zero everywhere: LeCun normal weights, then zeros."""
     hidden = jax.nn.initializers.lecun_normal()(key, (8, WIDTH))
     return {"hidden": hidden, "output": jnp.zeros(WIDTH)}
 

@@ -14,9 +14,10 @@ from evosax.algorithms.distribution_based.snes import SNES
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from synthgym.agents.base import begin, bounded, collect, iterations
+from synthgym.agents.base import begin, bounded, build, collect, iterations
 from synthgym.agents.networks import ACTIVATIONS, MLP, check_word
 from synthgym.agents.normalisation import Normaliser, normalise, untouched
+from synthgym.core import settings
 from synthgym.core.types import (
     Action,
     Env,
@@ -29,7 +30,7 @@ from synthgym.core.types import (
 
 
 class TrainState(struct.PyTreeNode):
-    """What an iteration starts from."""
+    """The state that an iteration starts from."""
 
     search: PyTree  # evosax's state: mean and deviation of each parameter
     params: PyTree  # the mean as a network's parameters, and the normaliser
@@ -151,16 +152,16 @@ def first_return(reward_t: Float[Array, " T"], ended_t: Bool[Array, " T"]) -> Fl
     return jnp.where(ended_before, 0.0, reward_t).sum()
 
 
-def make(agent: Any, spec: EnvSpec) -> ES:
+def make(agent: settings.Agent, spec: EnvSpec) -> ES:
     """The evolution strategy from a config section.
 
     Raises ValueError for a population too small to rank, and an unknown activation.
     """
-    es = ES(spec=spec, name=agent.name, **{**agent.static, "hidden": tuple(agent.static["hidden"])})
-    here = f"agents.{agent.name}.static"
-    check_word(es.activation, ACTIVATIONS, f"{here}.activation")
+    es = build(ES, agent, spec)
+    place = f"agents.{agent.name}.static"
+    check_word(es.activation, ACTIVATIONS, f"{place}.activation")
     if es.population < 2:
-        raise ValueError(f"{here}.population must be 2 or more, not {es.population}.")
+        raise ValueError(f"{place}.population must be 2 or more, not {es.population}.")
     return es
 
 

@@ -7,10 +7,8 @@ PPO collects in an iteration. The forward network here has plain hidden layers, 
 blocks with residuals.
 """
 
-import importlib
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,10 +17,10 @@ from flax import struct
 from jaxtyping import Array, Float, Int, PyTree
 
 from synthgym.agents import losses, ppo
-from synthgym.agents.base import bounded
+from synthgym.agents.base import bounded, load
 from synthgym.agents.networks import MLP
 from synthgym.agents.off_policy import OffPolicy, Progress
-from synthgym.core.settings import typed
+from synthgym.core import settings
 from synthgym.core.types import (
     Action,
     Agent,
@@ -42,7 +40,7 @@ OWN, OF_PPO = ("learner", "feature_size", "model_hidden"), ("model_epochs",)
 
 @dataclass(frozen=True)
 class Model:
-    """What foresees an environment. Its networks are a tree, which a learner has."""
+    """A model that foresees an environment. Its networks are a tree, which a learner has."""
 
     spec: EnvSpec
     feature_size: int
@@ -81,7 +79,7 @@ class Model:
     def errors(
         self, networks: PyTree, batch: Transition
     ) -> tuple[Float[Array, "*b"], Float[Array, "*b"]]:
-        """Of the forward network (mean square over features), of the inverse one.
+        """Errors of the forward network (mean square over features) and of the inverse one.
 
         That is a cross-entropy for discrete actions, a mean square for continuous ones.
         """
@@ -114,9 +112,9 @@ class Model:
 
 
 class Learner(struct.PyTreeNode):
-    """What the agent learns, and what its model of the environment does."""
+    """The state of the agent's learner, and of its model of the environment."""
 
-    agent: Any
+    agent: PyTree
     model: PyTree
     optimiser: PyTree
 
@@ -129,7 +127,7 @@ class Learner(struct.PyTreeNode):
 class Curious(OffPolicy):
     """An off-policy agent that is paid for what its model gets wrong."""
 
-    agent: Any  # an OffPolicy
+    agent: OffPolicy
     model: Model
 
     def init_learner(self, key: PRNGKey, hyperparameters: Hyperparameters) -> Learner:
@@ -178,7 +176,7 @@ class Curious(OffPolicy):
 class Paid(struct.PyTreeNode):
     """An environment that pays for what a model gets wrong, beside its own reward."""
 
-    env: Any
+    env: PyTree  # an Env
     networks: PyTree  # of the model
     curiosity: Float[Array, ""]
     model: Model = struct.field(pytree_node=False)
@@ -200,7 +198,7 @@ class Paid(struct.PyTreeNode):
 
 
 class TrainState(struct.PyTreeNode):
-    """What an iteration of a curious PPO starts from."""
+    """The state that an iteration of a curious PPO starts from."""
 
     agent: ppo.TrainState
     model: PyTree
@@ -268,9 +266,8 @@ class CuriousPPO:
         done = seen._replace(action=within(seen.action))
         bonus = hyperparameters["curiosity"] * self.model.errors(state.model, done)[0]
 
-        def update(model: tuple[PyTree, PyTree], _: Any) -> tuple[tuple[PyTree, PyTree], None]:
-            networks, optimiser, _ = self.model.update(*model, done, hyperparameters)
-            return (networks, optimiser), None
+        def update(model: tuple[PyTree, PyTree], _: None) -> tuple[tuple[PyTree, PyTree], None]:
+            return self.model.update(*model, done, hyperparameters)[:2], None
 
         begin = (state.model, state.optimiser)
         model, _ = jax.lax.scan(update, begin, length=self.model_epochs)
@@ -283,7 +280,7 @@ class CuriousPPO:
         return self.agent.preferences(params, observation)
 
 
-def make(agent: Any, spec: EnvSpec) -> Agent:
+def make(agent: settings.Agent, spec: EnvSpec) -> Agent:
     """A curious agent from a config section, whose `static.learner` is the module of its agent.
 
     Raises ValueError for contextual bandits, where nothing follows on an action.
@@ -291,11 +288,16 @@ def make(agent: Any, spec: EnvSpec) -> Agent:
     if spec.bandit:
         raise ValueError(f"{agent.name}: in a contextual bandit there is nothing to be foreseen.")
     own = {name: agent.static[name] for name in (*OWN, *OF_PPO) if name in agent.static}
-    theirs = {name: value for name, value in agent.static.items() if name not in own}
-    module = importlib.import_module(own["learner"])
-    learner = module.make(typed({**agent, "static": theirs}), spec)
-    model = Model(spec, own["feature_size"], own["model_hidden"])
+    learners = {name: value for name, value in agent.static.items() if name not in own}
+    learner = load(agent.replace(module=own["learner"], static=learners), spec)
+    model = Model(spec, _count(own["feature_size"]), _count(own["model_hidden"]))
     if isinstance(learner, ppo.PPO):
-        return CuriousPPO(agent.name, learner, model, own["model_epochs"])
+        return CuriousPPO(agent.name, learner, model, _count(own["model_epochs"]))
+    assert isinstance(learner, OffPolicy)
     common = {field.name: getattr(learner, field.name) for field in fields(OffPolicy)}
     return Curious(**common, agent=learner, model=model)
+
+
+def _count(value: settings.Value) -> int:
+    assert isinstance(value, int)
+    return value

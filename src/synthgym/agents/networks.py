@@ -1,11 +1,11 @@
 """The networks inside an agent."""
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from synthgym.core.types import PRNGKey
@@ -32,7 +32,7 @@ def orthogonal(scale: float) -> Callable[..., Float[Array, "i k"]]:
     run at the same time can wait for each other for ever on a CPU with few cores.
     """
 
-    def init(key: PRNGKey, shape: tuple[int, int], dtype: Any = jnp.float32) -> jax.Array:
+    def init(key: PRNGKey, shape: tuple[int, int], dtype: DTypeLike = jnp.float32) -> jax.Array:
         matrix = jax.random.normal(key, shape, dtype)
         wide = shape[0] < shape[1]
         x = matrix.T if wide else matrix

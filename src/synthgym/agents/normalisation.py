@@ -32,7 +32,7 @@ class Normaliser(struct.PyTreeNode):
 
 
 def untouched(observation_size: int) -> Normaliser:
-    """Of no observations yet, so that it changes nothing."""
+    """A normaliser that has seen no observations yet, so that it changes nothing."""
     zeros = jnp.zeros(observation_size)
     return Normaliser(zeros, zeros + 1.0, jnp.float32(1e-4))
 

@@ -5,14 +5,16 @@ buffer, and what is short where every episode has one step, are here.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float, Int, PyTree
 
+from synthgym.agents import base
 from synthgym.agents.base import (
     OPTIMISERS,
     Translated,
@@ -23,15 +25,19 @@ from synthgym.agents.base import (
 )
 from synthgym.agents.networks import ACTIVATIONS, check_word
 from synthgym.agents.normalisation import Normaliser, normalise, untouched
+from synthgym.core import settings
 from synthgym.core.types import (
     Action,
     Env,
     EnvSpec,
     Hyperparameters,
     Observation,
+    Policy,
     PRNGKey,
     Transition,
 )
+
+T = TypeVar("T", bound="OffPolicy")
 
 
 class Progress(NamedTuple):
@@ -51,7 +57,7 @@ class Experience(struct.PyTreeNode):
 
 
 class BanditExperience(struct.PyTreeNode):
-    """The same for a contextual bandit: the contexts of the whole run, what was done and got there.
+    """Experience in a contextual bandit: contexts of the whole run, actions and rewards in them.
 
     The replay buffer is a window over these arrays, and nothing is ever copied into it.
     """
@@ -63,11 +69,11 @@ class BanditExperience(struct.PyTreeNode):
 
 
 class TrainState(struct.PyTreeNode):
-    """What an iteration starts from."""
+    """The state that an iteration starts from."""
 
-    learner: Any
+    learner: PyTree
     normaliser: Normaliser | None
-    experience: Any  # Experience or BanditExperience
+    experience: PyTree  # Experience or BanditExperience
     step: Int[Array, ""]
     episodes: Int[Array, ""]
 
@@ -98,7 +104,7 @@ class OffPolicy(ABC):
     # What an algorithm says. Observations reach it normalised where that is asked for.
 
     @abstractmethod
-    def init_learner(self, key: PRNGKey, hyperparameters: Hyperparameters) -> Any:
+    def init_learner(self, key: PRNGKey, hyperparameters: Hyperparameters) -> PyTree:
         """Networks, their targets, optimisers: a pytree, with all that acting takes as `policy`."""
 
     @abstractmethod
@@ -110,30 +116,30 @@ class OffPolicy(ABC):
         hyperparameters: Hyperparameters,
         progress: Progress,
     ) -> Action:
-        """What is done in training, in the form in which it is stored."""
+        """An action in training, in the form in which it is stored."""
 
     @abstractmethod
     def learn(
-        self, learner: Any, key: PRNGKey, batch: Transition, hyperparameters: Hyperparameters
-    ) -> Any:
+        self, learner: PyTree, key: PRNGKey, batch: Transition, hyperparameters: Hyperparameters
+    ) -> PyTree:
         """One update. Where `bandit_path`, nothing follows on a step: no need to bootstrap."""
 
     @abstractmethod
     def decide(self, policy: PyTree, key: PRNGKey, observation: Observation) -> Action:
-        """What the trained agent does, as the environment takes it."""
+        """An action of the trained agent, as the environment takes it."""
 
     @abstractmethod
     def prefer(self, policy: PyTree, observation: Observation) -> Float[Array, " k"]:
-        """What `preferences` says, of an observation as the networks see it."""
+        """The `preferences` for an observation as the networks see it."""
 
     def to_action(self, stored: Action) -> Action:
-        """What the environment gets of an action as it is stored."""
+        """The environment's form of a stored action."""
         return bounded(stored, self.spec)
 
     def end_iteration(
-        self, learner: Any, hyperparameters: Hyperparameters, progress: Progress
-    ) -> Any:
-        """What an algorithm does after each iteration, whether it learnt or not."""
+        self, learner: PyTree, hyperparameters: Hyperparameters, progress: Progress
+    ) -> PyTree:
+        """Finish an iteration, whether it learnt or not."""
         return learner
 
     # The training run.
@@ -164,7 +170,7 @@ class OffPolicy(ABC):
             key_run,
             observations[0],
         )
-        experience: Any
+        experience: Experience | BanditExperience
         if self.bandit_path:
             later = begin(env, key_run, num_steps - self.num_envs)
             states, observations = jax.tree.map(
@@ -206,12 +212,12 @@ class OffPolicy(ABC):
             episodes=state.episodes + (new.terminated | new.truncated).sum(),
         )
 
-        def update(learner: Any, i: Int[Array, ""]) -> tuple[Any, None]:
+        def update(learner: PyTree, i: Int[Array, ""]) -> tuple[PyTree, None]:
             key_batch, key_update = jax.random.split(jax.random.fold_in(key_learn, i))
             batch = self.replay(key_batch, state)
             return self.learn(learner, key_update, batch, hyperparameters), None
 
-        def learn(learner: Any) -> Any:
+        def learn(learner: PyTree) -> PyTree:
             return jax.lax.scan(update, learner, jnp.arange(self.num_updates))[0]
 
         ready = state.step >= self.warmup
@@ -251,7 +257,7 @@ class OffPolicy(ABC):
         )
 
     def _act(
-        self, key: PRNGKey, state: TrainState, env: Env, policy: Any
+        self, key: PRNGKey, state: TrainState, env: Env, policy: Policy
     ) -> tuple[Experience, Transition]:
         env_states, observations, transitions = collect_sequentially(
             Translated(env, self.to_action),
@@ -271,7 +277,7 @@ class OffPolicy(ABC):
         return Experience(env_states, observations, ring), new
 
     def _act_in_bandit(
-        self, key: PRNGKey, state: TrainState, env: Env, policy: Any
+        self, key: PRNGKey, state: TrainState, env: Env, policy: Policy
     ) -> tuple[BanditExperience, Transition]:
         run = state.experience
         env_states, observations = jax.tree.map(
@@ -292,22 +298,20 @@ class OffPolicy(ABC):
         return run.replace(actions=actions_so_far, rewards=rewards_so_far), new
 
 
-def static_settings(agent: Any, spec: EnvSpec) -> dict[str, Any]:
-    """Fields of an agent from its config section.
+def build(kind: Callable[..., T], agent: settings.Agent, spec: EnvSpec, **defaults: object) -> T:
+    """The algorithm of these settings, as in agents/base.py.
 
-    Raises ValueError for shapes that do not fit together, and an unknown activation.
+    Raises ValueError for shapes that do not fit together, and an unknown word.
     """
-    static = {"bandit_path": spec.bandit, **agent.static}
-    widths = {"hidden", "head_hidden"} & static.keys()
-    static |= {name: tuple(static[name]) for name in widths}
-    here = f"agents.{agent.name}.static"
-    check_word(static["activation"], ACTIVATIONS, f"{here}.activation")
-    check_word(static.get("optimiser", "adam"), OPTIMISERS, f"{here}.optimiser")
-    if static["bandit_path"] and not spec.bandit:
-        raise ValueError(f"{here}.bandit_path: only where every episode has one step.")
-    if static["buffer_size"] % static["num_envs"]:
+    built = base.build(kind, agent, spec, bandit_path=spec.bandit, **defaults)
+    place = f"agents.{agent.name}.static"
+    check_word(str(agent.static["activation"]), ACTIVATIONS, f"{place}.activation")
+    check_word(built.optimiser, OPTIMISERS, f"{place}.optimiser")
+    if built.bandit_path and not spec.bandit:
+        raise ValueError(f"{place}.bandit_path: only where every episode has one step.")
+    if built.buffer_size % built.num_envs:
         raise ValueError(
-            f"{here}: buffer_size ({static['buffer_size']}) must be a multiple of num_envs "
-            f"({static['num_envs']})."
+            f"{place}: buffer_size ({built.buffer_size}) must be a multiple of num_envs "
+            f"({built.num_envs})."
         )
-    return {"spec": spec, **static}
+    return built

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 from flax import struct
 from jaxtyping import Array, Float, Int, PyTree
 
@@ -15,12 +16,14 @@ from synthgym.agents.base import (
     Translated,
     begin,
     bounded,
+    build,
     collect,
     iterations,
     optimiser,
 )
 from synthgym.agents.networks import ACTIVATIONS, MLP, check_word
 from synthgym.agents.normalisation import Normaliser, normalise, untouched
+from synthgym.core import settings
 from synthgym.core.types import (
     Action,
     Env,
@@ -33,7 +36,7 @@ from synthgym.core.types import (
 
 
 class TrainState(struct.PyTreeNode):
-    """What an iteration starts from."""
+    """The state that an iteration starts from."""
 
     networks: PyTree  # {"actor": ..., "critic": ...}
     normaliser: Normaliser | None
@@ -49,7 +52,7 @@ class TrainState(struct.PyTreeNode):
 
 
 class Batch(NamedTuple):
-    """What an update learns from."""
+    """The samples of one update."""
 
     observation: Float[Array, "*b o"]
     action: Int[Array, "*b"] | Float[Array, "*b a"]
@@ -212,7 +215,9 @@ class PPO:
                 - hyperparameters["entropy_coefficient"] * entropy
             )
 
-        def update(carry: tuple[PyTree, PyTree], batch: Batch) -> tuple[Any, None]:
+        def update(
+            carry: tuple[PyTree, PyTree], batch: Batch
+        ) -> tuple[tuple[PyTree, PyTree], None]:
             params, optimiser = carry
             gradient = jax.grad(loss)(params, batch)
             change, optimiser = self._optimiser(hyperparameters).update(gradient, optimiser)
@@ -240,7 +245,7 @@ class PPO:
     def _critic(self) -> MLP:
         return MLP(self.hidden, 1, self.activation)
 
-    def _optimiser(self, hyperparameters: Hyperparameters) -> Any:
+    def _optimiser(self, hyperparameters: Hyperparameters) -> optax.GradientTransformation:
         rate, norm = hyperparameters["learning_rate"], hyperparameters["max_grad_norm"]
         return optimiser(self.optimiser, rate, norm)
 
@@ -284,13 +289,12 @@ class PPO:
         return jnp.broadcast_to(entropy, policy.shape[:-1])
 
 
-def make(agent: Any, spec: EnvSpec) -> PPO:
+def make(agent: settings.Agent, spec: EnvSpec) -> PPO:
     """PPO from a config section, or one that differs from it in its drift.
 
     Raises ValueError where minibatches would not be equal, and for an unknown word.
     """
-    static = {**agent.static, "hidden": tuple(agent.static["hidden"])}
-    ppo, place = PPO(spec=spec, name=agent.name, **static), f"agents.{agent.name}.static"
+    ppo, place = build(PPO, agent, spec), f"agents.{agent.name}.static"
     check_word(ppo.activation, ACTIVATIONS, f"{place}.activation")
     check_word(ppo.optimiser, OPTIMISERS, f"{place}.optimiser")
     check_word(ppo.test_policy, ("sample", "mode"), f"{place}.test_policy")

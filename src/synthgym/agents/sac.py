@@ -6,7 +6,7 @@ temperature are updated together, each from its own part of the loss.
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,8 @@ from jaxtyping import Array, Float, Int, PyTree
 from synthgym.agents import losses
 from synthgym.agents.base import optimiser
 from synthgym.agents.networks import MLP, DuelingMLP, check_word
-from synthgym.agents.off_policy import OffPolicy, Progress, static_settings
+from synthgym.agents.off_policy import OffPolicy, Progress, build
+from synthgym.core import settings
 from synthgym.core.types import Action, EnvSpec, Hyperparameters, Observation, PRNGKey, Transition
 
 LOG_STD = (-20.0, 2.0)  # range of the policy's log deviation, before it is squashed
@@ -25,7 +26,7 @@ NUM_CRITICS = 2
 
 
 class Networks(NamedTuple):
-    """What gradients change."""
+    """The parameters that gradients change."""
 
     actor: PyTree
     critics: PyTree  # each leaf [critic, ...]
@@ -35,9 +36,9 @@ class Networks(NamedTuple):
 class Learner(struct.PyTreeNode):
     """Networks, the slow average of the critics (not for bandits), Adam's states."""
 
-    networks: Any  # Networks
+    networks: PyTree  # Networks
     target_critics: PyTree | None
-    optimisers: Any  # Networks
+    optimisers: PyTree  # Networks
 
     @property
     def policy(self) -> PyTree:
@@ -46,7 +47,7 @@ class Learner(struct.PyTreeNode):
 
 @dataclass(frozen=True)
 class SAC(OffPolicy):
-    """What does not depend on the kind of action."""
+    """The parts that do not depend on the kind of action."""
 
     dueling: bool  # of discrete actions
     hidden: tuple[int, ...]
@@ -104,7 +105,7 @@ class SAC(OffPolicy):
     def _target(
         self, learner: Learner, key: PRNGKey, batch: Transition, hyperparameters: Hyperparameters
     ) -> Float[Array, " b"]:
-        """What the critics learn."""
+        """The target of the critics."""
         if self.bandit_path:
             return batch.reward
         actor, _, log_temperature = learner.networks
@@ -131,7 +132,7 @@ class SAC(OffPolicy):
         excess = entropy.mean() - self._target_entropy(hyperparameters)
         return critic_loss + actor_loss + temperature * jax.lax.stop_gradient(excess)
 
-    def _optimiser(self, hyperparameters: Hyperparameters) -> Any:
+    def _optimiser(self, hyperparameters: Hyperparameters) -> optax.GradientTransformation:
         rate, norm = hyperparameters["learning_rate"], hyperparameters["max_grad_norm"]
         return optimiser(self.optimiser, rate, norm)
 
@@ -166,14 +167,16 @@ class SAC(OffPolicy):
     def _worth(
         self, actor: PyTree, critics: PyTree, key: PRNGKey, observation: Float[Array, "*b o"]
     ) -> tuple[Float[Array, "*b"], Float[Array, "*b"]]:
-        """What the least critic expects of the policy; and the policy's entropy, in nats.
+        """The value of the policy by the lower critic; and the policy's entropy, in nats.
 
         Both may be estimates from one action.
         """
 
     @abstractmethod
-    def _values(self, critics: PyTree, observation: Any, action: Any) -> Float[Array, "c *b"]:
-        """What each critic says of an action, in the form in which it is stored."""
+    def _values(
+        self, critics: PyTree, observation: Float[Array, "*b o"], action: Array
+    ) -> Float[Array, "c *b"]:
+        """The value of an action, in the form in which it is stored, by each critic."""
 
 
 class DiscreteSAC(SAC):
@@ -231,7 +234,9 @@ class ContinuousSAC(SAC):
     def _critic(self) -> MLP:
         return MLP(self.hidden, 1, self.activation)
 
-    def _gaussian(self, policy: PyTree, observation: Float[Array, "*b o"]) -> Any:
+    def _gaussian(
+        self, policy: PyTree, observation: Float[Array, "*b o"]
+    ) -> tuple[Float[Array, "*b a"], Float[Array, "*b a"]]:
         """Mean and log deviation, before squashing."""
         mean, log_std = jnp.split(self._actor.apply(policy, observation), 2, axis=-1)
         return mean, jnp.clip(log_std, *LOG_STD)
@@ -277,12 +282,12 @@ def squashed_log_prob(
     return (gaussian - log_slope).sum(-1)
 
 
-def make(agent: Any, spec: EnvSpec) -> SAC:
+def make(agent: settings.Agent, spec: EnvSpec) -> SAC:
     """SAC from a config section.
 
     Raises ValueError for an unknown word, and shapes that do not fit together.
     """
-    kind = DiscreteSAC if spec.discrete else ContinuousSAC
-    sac = kind(**static_settings(agent, spec), name=agent.name)
+    kind: type[SAC] = DiscreteSAC if spec.discrete else ContinuousSAC
+    sac = build(kind, agent, spec)
     check_word(sac.test_policy, ("sample", "mode"), f"agents.{agent.name}.static.test_policy")
     return sac

@@ -1,22 +1,21 @@
 """Spaces of hyperparameters: what `search:` in an agent's config means."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from synthgym.core import settings
 from synthgym.core.rng import stream
-from synthgym.core.settings import typed
 from synthgym.core.types import PRNGKey
 
 
-def draw(key: PRNGKey, agent: Any, num_draws: int, mode: str) -> dict[str, Float[Array, " D"]]:
+def draw(
+    key: PRNGKey, agent: settings.Agent, num_draws: int, mode: str
+) -> dict[str, Float[Array, " D"]]:
     """`num_draws` settings of the agent's hyperparameters.
 
     `mode`: "sampled" (each one that has a search space independently from it) or "default" (all as
-    configured). `agent` is the agent's config section. Adding a hyperparameter does not change what
+    configured). Adding a hyperparameter does not change what
     is drawn for the others, nor does another number of draws change the first ones.
     """
     values = {name: jnp.full(num_draws, float(x)) for name, x in agent.hyperparameters.items()}
@@ -29,18 +28,23 @@ def draw(key: PRNGKey, agent: Any, num_draws: int, mode: str) -> dict[str, Float
     return values
 
 
-def shapes(agent: Any, mode: str) -> list[Any]:
-    """The agent's config section in each of the shapes that settings in this `mode` may have.
+def default(agent: settings.Agent) -> dict[str, Float[Array, ""]]:
+    """The agent's hyperparameters as configured, as traced numbers."""
+    return {name: jnp.float32(value) for name, value in agent.hyperparameters.items()}
+
+
+def shapes(agent: settings.Agent, mode: str) -> list[settings.Agent]:
+    """The agent's settings in each of the shapes that settings in this `mode` may have.
 
     A shape cannot be traced as a hyperparameter is: each is a compilation of its own.
     """
-    differences = agent.get("shapes", ()) if mode == "sampled" else ()
+    differences = agent.shapes if mode == "sampled" and "shapes" in agent else ()
     if not differences:
         return [agent]
-    return [typed({**agent, "static": {**agent.static, **shape}}) for shape in differences]
+    return [agent.replace(static={**agent.static, **shape}) for shape in differences]
 
 
-def sample(key: PRNGKey, space: Mapping[str, Any], num_draws: int) -> Float[Array, " D"]:
+def sample(key: PRNGKey, space: settings.Space, num_draws: int) -> Float[Array, " D"]:
     """Draw from `{kind: values}`: a `choice` of several, or one of `[low, high]`.
 
     The latter are `uniform`, `log_uniform` and `int`; `int` may draw both bounds. Raises ValueError

@@ -5,7 +5,7 @@ what was rarely done.
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,8 +13,9 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from synthgym.agents import losses
-from synthgym.agents.base import begin
+from synthgym.agents.base import begin, build
 from synthgym.agents.networks import check_word
+from synthgym.core import settings
 from synthgym.core.types import (
     Action,
     Env,
@@ -44,7 +45,7 @@ class Visit(NamedTuple):
 
 
 class TrainState(struct.PyTreeNode):
-    """What an iteration starts from."""
+    """The state that an iteration starts from."""
 
     params: Float[Array, "s a"]  # the value of each action in each state
     visits: Int[Array, "s a"]
@@ -115,7 +116,9 @@ class Tabular:
         drawn = self._explore(key_next, state.params, to, epsilon)
         first = self._explore(key_first, state.params, observations.argmax(-1), epsilon)
 
-        def update(tables: tuple[Any, Any], visit: Visit) -> tuple[Any, None]:
+        def update(
+            tables: tuple[PyTree, PyTree], visit: Visit
+        ) -> tuple[tuple[PyTree, PyTree], None]:
             return self._update(*tables, visit=visit, hyperparameters=hyperparameters), None
 
         seen = Visit(at, action, step.reward, to, drawn, step.terminated)
@@ -170,17 +173,17 @@ class Tabular:
         hyperparameters: Hyperparameters,
     ) -> tuple[Float[Array, "s a"], Int[Array, "s a"]]:
         """A step towards the target (Sutton & Barto 2018, eqs. 6.7 and 6.8)."""
-        here = (visit.state, visit.action)
-        visits = visits.at[here].add(1)
-        reward = visit.reward + hyperparameters["count_bonus"] / jnp.sqrt(visits[here])
+        pair = (visit.state, visit.action)
+        visits = visits.at[pair].add(1)
+        reward = visit.reward + hyperparameters["count_bonus"] / jnp.sqrt(visits[pair])
         following = table[visit.next_state]
         value = following.max() if self.target == "greedy" else following[visit.next_action]
         target = losses.td_target(reward, visit.terminated, value, hyperparameters["gamma"])
-        change = hyperparameters["learning_rate"] * (target - table[here])
-        return table.at[here].add(change), visits
+        change = hyperparameters["learning_rate"] * (target - table[pair])
+        return table.at[pair].add(change), visits
 
 
-def make(agent: Any, spec: EnvSpec) -> Tabular:
+def make(agent: settings.Agent, spec: EnvSpec) -> Tabular:
     """Q-learning or SARSA from a config section.
 
     Raises ValueError for continuous actions, for observations that are not one-hot vectors, and for
@@ -194,6 +197,6 @@ def make(agent: Any, spec: EnvSpec) -> Tabular:
             f"{agent.name} needs observations that are one-hot vectors of a state, not "
             f"{spec.observation_size} numbers. Use dqn or ppo."
         )
-    tabular = Tabular(spec=spec, name=agent.name, **agent.static)
+    tabular = build(Tabular, agent, spec)
     check_word(tabular.target, TARGETS, f"agents.{agent.name}.static.target")
     return tabular

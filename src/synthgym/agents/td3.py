@@ -5,7 +5,7 @@ DDPG (Lillicrap et al. 2016) is TD3 without what TD3 added: one critic, no delay
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,8 @@ from jaxtyping import Array, Float, Int, PyTree, UInt32
 from synthgym.agents import losses
 from synthgym.agents.base import optimiser
 from synthgym.agents.networks import MLP, check_word
-from synthgym.agents.off_policy import OffPolicy, Progress, static_settings
+from synthgym.agents.off_policy import OffPolicy, Progress, build
+from synthgym.core import settings
 from synthgym.core.types import Action, EnvSpec, Hyperparameters, Observation, PRNGKey, Transition
 
 WORDS = {
@@ -25,6 +26,8 @@ WORDS = {
     # What is tested: the actor, or the actor with the noise of training.
     "test_policy": ("mode", "noisy"),
 }
+
+T = TypeVar("T", bound="TD3")
 
 
 class Policy(struct.PyTreeNode):
@@ -38,7 +41,7 @@ class Policy(struct.PyTreeNode):
 class Learner(struct.PyTreeNode):
     """Actor and critics [critic, ...], their targets (not for bandits), Adam's states."""
 
-    policy: Any  # Policy
+    policy: PyTree  # Policy
     critics: PyTree
     target_actor: PyTree | None
     target_critics: PyTree | None
@@ -80,7 +83,7 @@ class TD3(OffPolicy):
 
     def explore(
         self,
-        policy: Any,
+        policy: PyTree,
         key: PRNGKey,
         observation: Observation,
         hyperparameters: Hyperparameters,
@@ -99,14 +102,14 @@ class TD3(OffPolicy):
         noisy = self._noisy(policy, key_noise, observation)
         return jnp.where(warming_up, self._random(key_random), noisy)
 
-    def decide(self, policy: Any, key: PRNGKey, observation: Observation) -> Action:
-        """What the actor does; noisy where that is asked for."""
+    def decide(self, policy: PyTree, key: PRNGKey, observation: Observation) -> Action:
+        """The actor's action; noisy where that is asked for."""
         noisy = self.test_policy == "noisy"
         stored = self._noisy(policy, key, observation) if noisy else self._mode(policy, observation)
         return self.to_action(stored)
 
-    def prefer(self, policy: Any, observation: Observation) -> Float[Array, " k"]:
-        """What the actor does."""
+    def prefer(self, policy: PyTree, observation: Observation) -> Float[Array, " k"]:
+        """The actor's action."""
         return self.to_action(self._mode(policy, observation))
 
     def learn(
@@ -190,7 +193,7 @@ class TD3(OffPolicy):
             target_critics=losses.polyak(learner.target_critics, learner.critics, tau),
         )
 
-    def _noisy(self, policy: Any, key: PRNGKey, observation: Observation) -> Action:
+    def _noisy(self, policy: PyTree, key: PRNGKey, observation: Observation) -> Action:
         key_action, key_noise = jax.random.split(key)
         action = self._propose(policy, key_action, observation)
         noise = policy.noise * jax.random.normal(key_noise, action.shape)
@@ -199,7 +202,7 @@ class TD3(OffPolicy):
     def _values(
         self, critics: PyTree, observation: Float[Array, "*b o"], action: Float[Array, "*b a"]
     ) -> Float[Array, "c *b"]:
-        """Of an action in a state, according to each critic."""
+        """The value of an action in a state, by each critic."""
         pair = jnp.concatenate([observation, action], axis=-1)
         # A copy for each critic: one batch of products, not one wide product to take apart.
         pairs = jnp.broadcast_to(pair, (len(jax.tree.leaves(critics)[0]), *pair.shape))
@@ -213,7 +216,7 @@ class TD3(OffPolicy):
     def _critic(self) -> MLP:
         return self._network(1, 1.0)
 
-    def _optimiser(self, hyperparameters: Hyperparameters) -> Any:
+    def _optimiser(self, hyperparameters: Hyperparameters) -> optax.GradientTransformation:
         rate, norm = hyperparameters["learning_rate"], hyperparameters["max_grad_norm"]
         return optimiser(self.optimiser, rate, norm)
 
@@ -229,20 +232,20 @@ class TD3(OffPolicy):
 
     def _policy(
         self, actor: PyTree, seed: UInt32[Array, ""], hyperparameters: Hyperparameters
-    ) -> Any:
+    ) -> PyTree:
         unit = self._half_width if self.noise_unit == "bounds" else 1.0
         return Policy(actor, unit * hyperparameters["noise"], seed)
 
-    def _mode(self, policy: Any, observation: Float[Array, "*b o"]) -> Float[Array, "*b a"]:
-        """What the actor does when nothing is random."""
+    def _mode(self, policy: PyTree, observation: Float[Array, "*b o"]) -> Float[Array, "*b a"]:
+        """The actor's action when nothing is random."""
         squashed = jnp.tanh(self._actor.apply(policy.actor, observation))
         middle = (self.spec.action_high + self.spec.action_low) / 2
         return middle + self._half_width * squashed
 
     def _propose(
-        self, policy: Any, key: PRNGKey, observation: Float[Array, "*b o"]
+        self, policy: PyTree, key: PRNGKey, observation: Float[Array, "*b o"]
     ) -> Float[Array, "*b a"]:
-        """What the actor does, before any noise; its gradient is that of the policy."""
+        """The actor's action before any noise; its gradient is that of the policy."""
         return self._mode(policy, observation)
 
     def _random(self, key: PRNGKey) -> Action:
@@ -257,24 +260,24 @@ class TD3(OffPolicy):
         return (self.spec.action_high - self.spec.action_low) / 2
 
 
-def make(agent: Any, spec: EnvSpec) -> TD3:
+def make(agent: settings.Agent, spec: EnvSpec) -> TD3:
     """TD3 (or DDPG) from a config section.
 
     Raises ValueError for discrete actions, an unknown word, and shapes that do not fit together.
     """
     if spec.discrete:
         raise ValueError(f"{agent.name} needs continuous actions, not {spec.num_actions} choices.")
-    return checked(TD3(**static_settings(agent, spec), name=agent.name))
+    return checked(build(TD3, agent, spec))
 
 
-def checked(td3: TD3) -> Any:
-    """The same agent, if its words and counts make sense."""
-    here = f"agents.{td3.name}.static"
+def checked(td3: T) -> T:
+    """The agent; raises ValueError where its words and counts make no sense."""
+    place = f"agents.{td3.name}.static"
     for setting, words in WORDS.items():
-        check_word(getattr(td3, setting), words, f"{here}.{setting}")
+        check_word(getattr(td3, setting), words, f"{place}.{setting}")
     for setting in ("num_critics", "policy_delay", "noise_steps"):
         if getattr(td3, setting) < 1:
-            raise ValueError(f"{here}.{setting} must be at least 1, not {getattr(td3, setting)}.")
+            raise ValueError(f"{place}.{setting} must be at least 1, not {getattr(td3, setting)}.")
     if td3.noise_steps > 1 and td3.num_envs > 1:
-        raise ValueError(f"{here}.noise_steps: must be 1 where num_envs is not.")
+        raise ValueError(f"{place}.noise_steps: must be 1 where num_envs is not.")
     return td3

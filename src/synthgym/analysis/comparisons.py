@@ -89,7 +89,7 @@ def summarise(
     curves: pd.DataFrame,
     progress: pd.DataFrame,
 ) -> Numbers:
-    """Of each comparison: returns of each arm in each trial, costs of each arm; and the claims."""
+    """Returns of arms in trials, and costs of arms, by comparison; and the claims."""
     about = {"scale": scale, "level": LEVEL}
     summary: Numbers = {"about": about, "comparisons": {}, "claims": []}
     for name, section in comparisons.items():
@@ -181,11 +181,11 @@ def making(progress: pd.DataFrame, section: Mapping[str, Any]) -> dict[str, Numb
         if EPISODES in rows and rows[EPISODES].notna().any():
             last = rows["generation"].max()
             few = max(1, int(LATE * last))
-            for when, there in (
+            for when, chosen in (
                 ("first", rows["generation"] <= few),
                 ("last", rows["generation"] > last - few),
             ):
-                sums = rows[there].groupby("seed")[[EPISODES, ONE_STEP, "synthetic_steps"]].sum()
+                sums = rows[chosen].groupby("seed")[[EPISODES, ONE_STEP, "synthetic_steps"]].sum()
                 arms[arm][f"one_step_{when}"] = (sums[ONE_STEP] / sums[EPISODES]).tolist()
                 steps = sums["synthetic_steps"] / sums[EPISODES]
                 arms[arm][f"length_{when}"] = steps.tolist()

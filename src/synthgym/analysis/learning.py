@@ -136,5 +136,5 @@ def compared(found: Mapping[str, Line], level: float | None, steps: Iterable[int
 
 
 def _median(reaches: np.ndarray) -> float:
-    """Of the agents in the middle the later one: NEVER where half of them do not get there."""
+    """The later of the agents in the middle: NEVER where half of them do not get there."""
     return float(np.sort(reaches)[len(reaches) // 2])

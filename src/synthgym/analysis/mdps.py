@@ -5,6 +5,7 @@ intervals resample MDPs, and agents within each.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -70,6 +71,62 @@ def run(
     return write(out, numbers, markdown(numbers, tasks), drawn)
 
 
+@dataclass(frozen=True)
+class Study:
+    """Finished agents of one trial, by the arm in whose MDPs they were trained, or REAL."""
+
+    ends: pd.DataFrame
+    solved: Mapping[str, list[int]]  # arm -> the MDPs in which the search got there
+
+    @classmethod
+    def of(cls, curves: pd.DataFrame, making: Mapping[str, Numbers]) -> "Study":
+        keys = ["arm", "environment_seed", "draw"]
+        ends = [
+            rows.sort_values("step").groupby(keys).last().reset_index()
+            for _, rows in curves.groupby("arm", sort=False)
+        ]
+        return cls(
+            pd.concat(ends), {arm: n["solved_seeds"] for arm, n in making.items() if "solved" in n}
+        )
+
+    def groups(self, arm: str, column: str, which: str = ALL) -> list[np.ndarray]:
+        """Values of a column, by MDP; none where there is no such MDP."""
+        rows = self.ends[self.ends["arm"] == arm]
+        if which == SOLVED and arm in self.solved:
+            rows = rows[rows["environment_seed"].isin(self.solved[arm])]
+        return [of_one[column].to_numpy(float) for _, of_one in rows.groupby("environment_seed")]
+
+    def mean(self, arm: str, column: str, which: str = ALL) -> tuple[float, np.ndarray] | None:
+        """The mean; and that of resamples of MDPs, and of agents within each."""
+        if not (values := self.groups(arm, column, which)):
+            return None
+        every = np.concatenate(values)
+        return float(every.mean()), every[nested([len(of_one) for of_one in values])].mean(1)
+
+    def judged(self, arm: str, which: str) -> Numbers | None:
+        """Mean return, training steps and episodes, with intervals."""
+        values = self.groups(arm, "return_", which)
+        if not values or (which == SOLVED and arm not in self.solved):
+            return None
+        columns = {"return": "return_", "steps": "step", "episodes": "episode"}
+        means = {name: self.mean(arm, column, which) for name, column in columns.items()}
+        numbers = {name: estimate(*mean) for name, mean in means.items() if mean}
+        return {**numbers, "mdps": len(values), "agents": sum(map(len, values))}
+
+    def steps_saved(self, arm: str, which: str) -> Numbers | None:
+        """The share of the training steps in the task that is not needed in MDPs of an arm."""
+        steps, real = self.mean(arm, "step", which), self.mean(REAL, "step")
+        if not steps or not real:
+            return None
+        # Independent groups: resamples of one go with any of the other.
+        return estimate(1 - steps[0] / real[0], 1 - steps[1] / real[1][::-1])
+
+    def return_less(self, arm: str, other: str, which: str) -> Numbers | None:
+        """Mean return with MDPs of an arm less that with another's, or in the task."""
+        one, two = (self.mean(name, "return_", which) for name in (arm, other))
+        return estimate(one[0] - two[0], one[1] - two[1][::-1]) if one and two else None
+
+
 def summarise(scale: str, tasks: Tasks, tables: Mapping[str, pd.DataFrame]) -> Numbers:
     """{tasks: {task: making, trials, differences, ranking, noise, distances}}; and the claims."""
     summary: Numbers = {"about": {"scale": scale, "level": LEVEL}, "tasks": {}, "claims": []}
@@ -77,37 +134,36 @@ def summarise(scale: str, tasks: Tasks, tables: Mapping[str, pd.DataFrame]) -> N
         of_task = {name: rows[rows["task"] == task] for name, rows in tables.items()}
         making = made(section, of_task["evaluations"], of_task["progress"])
         numbers: Numbers = {"making": making, "trials": {}, "steps_saved": {}, "varied_fixed": {}}
-        trials = {
-            trial: of_task["curves"][of_task["curves"]["trial"] == trial]
-            for trial in section["agents"]
+        studies = {
+            str(trial): Study.of(rows, making)
+            for trial, rows in of_task["curves"].groupby("trial", sort=False)
             if trial != RANKING
         }
-        for trial, rows in trials.items():
-            numbers["trials"][trial] = judged(rows, section, making)
-            numbers["steps_saved"][trial] = {
-                arm: saved
-                for arm in section["evolved"]
-                if (saved := _of_each(partial(steps_saved, rows, making, arm)))
-            }
-            numbers["varied_fixed"][trial] = _of_each(
-                partial(return_less, rows, making, VARIED, FIXED)
-            )
+        for trial in section["agents"]:
+            if study := studies.get(trial):
+                arms = study.ends["arm"].unique()
+                found = {str(arm): _each(partial(study.judged, arm)) for arm in arms}
+                numbers["trials"][trial] = found
+                saved = {arm: _each(partial(study.steps_saved, arm)) for arm in section["evolved"]}
+                numbers["steps_saved"][trial] = {arm: e for arm, e in saved.items() if e}
+                less = _each(partial(study.return_less, VARIED, FIXED))
+                numbers["varied_fixed"][trial] = less
         numbers["ranking"] = ranking(rankings(of_task["curves"]), section)
         numbers["noise"] = noise(of_task["noise"], section)
         numbers["distances"] = distances(of_task["values"])
         summary["tasks"][task] = numbers
-        summary["claims"] += claimed(task, section, numbers, trials)
+        summary["claims"] += claimed(task, section, numbers, studies)
     return rounded(summary)
 
 
 def claimed(
-    task: str, section: Mapping[str, Any], numbers: Numbers, trials: Mapping[str, pd.DataFrame]
+    task: str, section: Mapping[str, Any], numbers: Numbers, studies: Mapping[str, Study]
 ) -> list[Numbers]:
     """The claims on a task. Those on some MDPs of an arm say `which`: all, or solved."""
     measures = {
         "share_solved": partial(_solved, numbers["making"]),
         "steps_saved": partial(_saved, numbers["steps_saved"]),
-        "return": partial(_returns, trials, numbers["making"], span_of(section)),
+        "return": partial(_returns, studies, span_of(section)),
         "rank_correlation": partial(_ranks, numbers["ranking"]),
     }
     return judge(section.get("claims", ()), measures, task=task)
@@ -115,9 +171,12 @@ def claimed(
 
 def _solved(making: Numbers, claim: Claim) -> Iterator[Evidence]:
     for arm, n in making.items():
-        if arm in claim["of"]:
-            share = {"value": n["solved"], "low": n["solved_low"], "high": n["solved_high"]}
-            yield Evidence(share, SHARE, arm, note=f"of {n['mdps']} searches")
+        if arm in claim["of"] and "solved" in n:
+            yield Evidence(_share_solved(n), SHARE, arm, note=f"of {n['mdps']} searches")
+
+
+def _share_solved(n: Numbers) -> Numbers:
+    return {"value": n["solved"], "low": n["solved_low"], "high": n["solved_high"]}
 
 
 def _saved(saved: Numbers, claim: Claim) -> Iterator[Evidence]:
@@ -126,14 +185,11 @@ def _saved(saved: Numbers, claim: Claim) -> Iterator[Evidence]:
             yield Evidence(e, SHARE, arm, note="fewer steps")
 
 
-def _returns(
-    trials: Mapping[str, pd.DataFrame], making: Numbers, span: float | None, claim: Claim
-) -> Iterator[Evidence]:
+def _returns(studies: Mapping[str, Study], span: float | None, claim: Claim) -> Iterator[Evidence]:
     for trial, arm, other in product(claim["trials"], claim["of"], claim["over"]):
-        if trial in trials:
-            which = claim.get("which", ALL)
-            if e := return_less(trials[trial], making, arm, other, which):
-                yield Evidence(e, GAIN, f"{arm} less {other}", unit=span, note="return")
+        study, which = studies.get(trial), claim.get("which", ALL)
+        if study and (e := study.return_less(arm, other, which)):
+            yield Evidence(e, GAIN, f"{arm} less {other}", unit=span, note="return")
 
 
 def _ranks(ranking_: Numbers, claim: Claim) -> Iterator[Evidence]:
@@ -145,14 +201,15 @@ def _ranks(ranking_: Numbers, claim: Claim) -> Iterator[Evidence]:
 def made(
     section: Mapping[str, Any], evaluations: pd.DataFrame, progress: pd.DataFrame
 ) -> dict[str, Numbers]:
-    """Of each arm: how many searches solved the task, when; and costs, means over MDPs."""
+    """Searches that solved the task, and when, by arm; and costs, means over MDPs."""
     arms: dict[str, Numbers] = {}
     for arm in (*section["evolved"], *section["fitted"]):
         costs = progress[progress["arm"] == arm].groupby("seed")
         sums = costs[[*COSTS]].sum()
         arms[arm] = {"mdps": len(sums), **sums.mean().to_dict()}
         if arm in section["evolved"]:
-            means = _by_generation(evaluations[evaluations["arm"] == arm])
+            rows = evaluations[evaluations["arm"] == arm]
+            means = rows.groupby(["seed", "generation"], as_index=False)["return_"].mean()
             ends = means.groupby("seed").last()
             solved = ends.index[ends["return_"] >= section["solved"]].tolist()
             low, high = fraction_interval(len(solved), len(ends))
@@ -167,85 +224,7 @@ def made(
     return arms
 
 
-def _by_generation(evaluations: pd.DataFrame) -> pd.DataFrame:
-    """Columns seed, generation, return_: the mean over the agents of an evaluation."""
-    by = evaluations.groupby(["seed", "generation"], as_index=False)
-    means: pd.DataFrame = by["return_"].mean()
-    return means
-
-
-def _chosen(arm: str, which: str, making: Mapping[str, Numbers]) -> list[int] | None:
-    """The seeds of these MDPs; None where it is all of them."""
-    return making.get(arm, {}).get("solved_seeds") if which == SOLVED else None
-
-
-def groups(rows: pd.DataFrame, column: str, seeds: list[int] | None = None) -> list[np.ndarray]:
-    """Values of finished agents, by MDP."""
-    ends = rows.sort_values("step").groupby(["environment_seed", "draw"]).last().reset_index()
-    return [
-        of_one[column].to_numpy(float)
-        for seed, of_one in ends.groupby("environment_seed")
-        if seeds is None or seed in seeds
-    ]
-
-
-def resampled(values: list[np.ndarray]) -> tuple[float, np.ndarray]:
-    """The mean; and that of resamples of MDPs, and of agents within each."""
-    chosen = nested([len(of_one) for of_one in values])
-    every = np.concatenate(values)
-    return float(every.mean()), every[chosen].mean(1)
-
-
-def judged(
-    rows: pd.DataFrame, section: Mapping[str, Any], making: Mapping[str, Numbers]
-) -> dict[str, dict[str, Numbers]]:
-    """{arm, or real: {all, solved: mean return, training steps and episodes, with intervals}}."""
-    cells: dict[str, dict[str, Numbers]] = {}
-    for arm, of_arm in rows.groupby("arm", sort=False):
-        evolved = arm in section["evolved"]
-        for which in (ALL, SOLVED) if evolved else (ALL,):
-            seeds = _chosen(str(arm), which, making) if evolved else None
-            if seeds == []:
-                continue
-            columns = {"return": "return_", "steps": "step", "episodes": "episode"}
-            numbers: Numbers = {}
-            for name, column in columns.items():
-                values = groups(of_arm, column, seeds)
-                numbers[name] = estimate(*resampled(values))
-            numbers |= {"mdps": len(values), "agents": sum(map(len, values))}
-            cells.setdefault(str(arm), {})[which] = numbers
-    return cells
-
-
-def steps_saved(
-    rows: pd.DataFrame, making: Mapping[str, Numbers], arm: str, which: str
-) -> Numbers | None:
-    """The share of the training steps in the task that is not needed in MDPs of an arm."""
-    values = groups(rows[rows["arm"] == arm], "step", _chosen(arm, which, making))
-    if not values:
-        return None
-    (mean, means), (real, reals) = map(
-        resampled, (values, groups(rows[rows["arm"] == REAL], "step"))
-    )
-    # Independent groups: resamples of one go with any of the other.
-    return estimate(1 - mean / real, 1 - means / reals[::-1])
-
-
-def return_less(
-    rows: pd.DataFrame, making: Mapping[str, Numbers], arm: str, other: str, which: str
-) -> Numbers | None:
-    """Mean return with MDPs of an arm less that with another's, or in the task."""
-    pair = [
-        groups(rows[rows["arm"] == name], "return_", _chosen(name, which, making))
-        for name in (arm, other)
-    ]
-    if not all(pair):
-        return None
-    (mean, means), (less, lesses) = map(resampled, pair)
-    return estimate(mean - less, means - lesses[::-1])
-
-
-def _of_each(find: Callable[[str], Numbers | None]) -> dict[str, Numbers]:
+def _each(find: Callable[[str], Numbers | None]) -> dict[str, Numbers]:
     """{all, solved: what is found of these MDPs}, where there are any."""
     return {which: numbers for which in (ALL, SOLVED) if (numbers := find(which))}
 
@@ -281,35 +260,35 @@ def ranking(means: pd.DataFrame, section: Mapping[str, Any]) -> dict[str, Number
     real_steps = int(means.loc[means["arm"] == REAL, "step"].sum())
     cells: dict[str, Numbers] = {}
     for arm in section["evolved"]:
-        mine = means[means["arm"] == arm]
-        if mine.empty:
+        rows_of_arm = means[means["arm"] == arm]
+        if rows_of_arm.empty:
             continue
-        there = mine.pivot(index="environment_seed", columns="setting", values="return_")
-        there = there[real.index].to_numpy()
+        returns = rows_of_arm.pivot(index="environment_seed", columns="setting", values="return_")
+        returns = returns[real.index].to_numpy()
         generator = np.random.default_rng(SEED)
-        mdps, settings = there.shape
+        mdps, settings = returns.shape
         samples = []
         for _ in range(NESTED):
             rows = generator.integers(mdps, size=mdps)
             columns = generator.integers(settings, size=settings)
-            samples.append(_spearman(there[rows][:, columns], real.to_numpy()[columns]))
-        value, lost = _spearman(there, real.to_numpy()), real.max() - real.to_numpy()
+            samples.append(_spearman(returns[rows][:, columns], real.to_numpy()[columns]))
+        value, lost = _spearman(returns, real.to_numpy()), real.max() - real.to_numpy()
         cells[arm] = {
             "settings": settings,
             "mdps": mdps,
             "spearman": estimate(value, np.array(samples)),
-            "kendall": float(np.nanmean([stats.kendalltau(row, real)[0] for row in there])),
-            "regret": float(lost[there.argmax(1)].mean()),
+            "kendall": float(np.nanmean([stats.kendalltau(row, real)[0] for row in returns])),
+            "regret": float(lost[returns.argmax(1)].mean()),
             "regret_of_chance": float(lost.mean()),
-            "steps": int(mine["step"].sum() / mdps),
+            "steps": int(rows_of_arm["step"].sum() / mdps),
             "real_steps": real_steps,
         }
     return cells
 
 
-def _spearman(there: np.ndarray, real: np.ndarray) -> float:
+def _spearman(returns: np.ndarray, real: np.ndarray) -> float:
     """Mean over rows; one whose values are all the same agrees by no means."""
-    ranks = [stats.rankdata(real), *(stats.rankdata(row) for row in there)]
+    ranks = [stats.rankdata(real), *(stats.rankdata(row) for row in returns)]
     if np.ptp(ranks[0]) == 0:
         return 0.0
     each = [np.corrcoef(ranks[0], row)[0, 1] if np.ptp(row) > 0 else 0.0 for row in ranks[1:]]
@@ -320,8 +299,8 @@ def noise(rows: pd.DataFrame, section: Mapping[str, Any]) -> dict[str, dict[str,
     """{arm: {quantity: mean return by intensity, and the largest one that is bearable}}."""
     random = section["reference"]["random"]
     cells: dict[str, dict[str, Numbers]] = {}
-    for (arm, quantity), mine in rows.groupby(["arm", "quantity"], sort=False):
-        returns = mine.groupby("intensity")["return_"].mean()
+    for (arm, quantity), measured in rows.groupby(["arm", "quantity"], sort=False):
+        returns = measured.groupby("intensity")["return_"].mean()
         enough = random + BEARABLE * (returns.loc[0.0] - random)
         bad = returns.index[returns < enough]
         fine = returns.index[returns.index < bad.min()] if len(bad) else returns.index
@@ -339,8 +318,8 @@ def distances(values: pd.DataFrame) -> dict[str, dict[str, Numbers]]:
     actions of the test.
     """
     cells: dict[str, dict[str, Numbers]] = {}
-    for (arm, quantity), mine in values.groupby(["arm", "quantity"], sort=False):
-        of_source = {name: rows["value"].to_numpy() for name, rows in mine.groupby("source")}
+    for (arm, quantity), measured in values.groupby(["arm", "quantity"], sort=False):
+        of_source = {name: rows["value"].to_numpy() for name, rows in measured.groupby("source")}
         real = of_source["real_test"]
         scale = float(real.std())
         numbers = {}
@@ -388,12 +367,12 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
             "disturbed, by intensity: noise over the deviation that the quantity has in "
             f"training. bearable: up to there at least {BEARABLE:.0%} is left of what is earned "
             "beyond random actions.",
-            _noise_table(of_task["noise"]),
+            _by_quantity(of_task["noise"], _noise_columns),
             f"## {section['id']}, distances",
             "Wasserstein distance between what the task shows in tests and what the MDP (the "
             "first of each arm) shows in training, or answers to the same states and actions; "
             "over the deviation in the task.",
-            _distance_table(of_task["distances"]),
+            _by_quantity(of_task["distances"], _distance_columns),
         ]
     return document(*parts)
 
@@ -413,8 +392,7 @@ def _making_table(making: Mapping[str, Numbers], task: str) -> str:
     for arm, n in making.items():
         row = {"arm": f"`{arm}`", "MDPs": n["mdps"], "solved": "", "generations": ""}
         if "solved" in n:
-            low, high = n["solved_low"], n["solved_high"]
-            row["solved"] = f"{n['solved']:.0%} [{low:.0%}, {high:.0%}]"
+            row["solved"] = written(_share_solved(n), SHARE)
             row["generations"] = " ".join(str(g) for g in sorted(n["generations"]))
         rows.append(row | counted(n, *COSTS))
     solved_by = published.about("mdps", "solved_by", task)
@@ -478,29 +456,23 @@ def _ranking_table(cells: Mapping[str, Numbers], making: Mapping[str, Numbers]) 
     return table(rows)
 
 
-def _noise_table(cells: Mapping[str, Mapping[str, Numbers]]) -> str:
-    rows = [
-        {
-            "arm": f"`{arm}`",
-            "quantity": quantity,
-            **{f"at {level}": f"{value:.1f}" for level, value in n["returns"].items()},
-            "bearable": f"{n['bearable']:g}",
-        }
-        for arm, quantities in cells.items()
-        for quantity, n in quantities.items()
-    ]
-    return table(rows)
+def _by_quantity(
+    cells: Mapping[str, Mapping[str, Numbers]], columns: Callable[[Numbers], dict[str, str]]
+) -> str:
+    return table(
+        [
+            {"arm": f"`{arm}`", "quantity": quantity, **columns(n)}
+            for arm, quantities in cells.items()
+            for quantity, n in quantities.items()
+        ]
+    )
 
 
-def _distance_table(cells: Mapping[str, Mapping[str, Numbers]]) -> str:
-    rows = [
-        {
-            "arm": f"`{arm}`",
-            "quantity": quantity,
-            "in training": f"{n.get('training', float('nan')):.2f}",
-            "answer": f"{n['answer']:.2f}" if "answer" in n else "",
-        }
-        for arm, quantities in cells.items()
-        for quantity, n in quantities.items()
-    ]
-    return table(rows)
+def _noise_columns(n: Numbers) -> dict[str, str]:
+    returns = {f"at {level}": f"{value:.1f}" for level, value in n["returns"].items()}
+    return {**returns, "bearable": f"{n['bearable']:g}"}
+
+
+def _distance_columns(n: Numbers) -> dict[str, str]:
+    columns = {"in training": "training", "answer": "answer"}
+    return {name: number(n.get(key), ".2f", empty="") for name, key in columns.items()}

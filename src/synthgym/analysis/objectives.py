@@ -137,12 +137,12 @@ class Search:
         return int(matched[0]) + 1 if len(matched) else None
 
     def gap(self, evaluation: int) -> Numbers:
-        """Of agents in an evaluation: difference of interquartile means from PPO's."""
+        """Difference of the interquartile mean of agents in an evaluation from that of PPO's."""
         runs = ([self.returns[evaluation]], [self.ppo])
         return asdict(difference(*runs, resamples=NESTED))
 
     def taken(self, column: str, draws: np.ndarray | slice = slice(None)) -> float:
-        """Until then; all that the search took where PPO is not matched."""
+        """Costs until PPO is matched; of the whole search where it is not."""
         first = self.first(draws)
         return float(self.costs[column].to_numpy()[-1 if first is None else first])
 
@@ -191,7 +191,7 @@ def ratio(searches: Sequence[Search], others: Sequence[Search], made: int) -> Nu
 
 
 def _judged(curves: pd.DataFrame) -> Numbers:
-    """Of one task: {objective: numbers}, those of others than PPO with what they are less PPO."""
+    """{objective: numbers} on one task, those of others than PPO with what they are less PPO."""
     run_ = ["objective", "meta_seed", "draw"]
     ends = curves.loc[curves.groupby(run_)["step"].idxmax()]
     by_seed = {
@@ -211,7 +211,7 @@ def _judged(curves: pd.DataFrame) -> Numbers:
 
 
 def _ratios(plan: Plan, searches: Mapping[str, Sequence[Search]], made: int) -> Numbers:
-    """Of each objective that is meta-trained with a synthetic environment, against the real one."""
+    """Ratios of the objectives meta-trained with a synthetic environment, against the real one."""
     real = _way(plan, "real", "real")
     if not real:
         return {}
@@ -241,9 +241,10 @@ def _of(table: pd.DataFrame, name: str, seed: int) -> pd.DataFrame:
 
 def _way(plan: Plan, train: str, fitness: str) -> str | None:
     """The objective whose agents learn and are tested there; None where there is none."""
-    there = plan["learned"].items()
-    found = [name for name, o in there if (o["train"], o["fitness"]) == (train, fitness)]
-    return found[0] if found else None
+    for name, o in plan["learned"].items():
+        if (o["train"], o["fitness"]) == (train, fitness):
+            return str(name)
+    return None
 
 
 def markdown(numbers: Numbers, plan: Plan) -> str:

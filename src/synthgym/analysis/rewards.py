@@ -112,7 +112,7 @@ def judged(task: str, section: Mapping[str, Any], found: Experiments) -> list[Nu
 
 
 def _returns(found: Experiments, claim: Claim) -> Iterator[Evidence]:
-    """At the first test at or after the claim's `step`, or at the end."""
+    """Returns at the first test at or after the claim's `step`, or at the end."""
     for name, line, other in _claimed(found, claim):
         yield Evidence(line.at(claim.get("step"), other), GAIN if other else RETURN, name)
 
@@ -217,15 +217,15 @@ def _lines_table(task: str, experiment: str, lines: Numbers, section: Mapping[st
         published_returns = published.curve(task, experiment, line)
         for step, value in numbers["at"].items():
             beside = published_returns.get(int(step))
-            text = _with_interval(value) + ("" if beside is None else f" ({beside:g})")
+            text = written(value, short) + ("" if beside is None else f" ({beside:g})")
             row[f"at {int(step):,} (published)"] = text
-        row["mean over training"] = _with_interval(numbers["area"])
-        row["at the end"] = _with_interval(numbers["final"])
+        row["mean over training"] = written(numbers["area"], short)
+        row["at the end"] = written(numbers["final"], short)
         ends = numbers["by_network"] if numbers["networks"] else []
         row["best third of networks"] = number(_best_third(ends), short) if ends else ""
         if level is not None:
-            row[f"steps until {level:g}"] = _with_interval(numbers["mean_reaches"])
-            row["median agent"] = _with_interval(numbers["median_reaches"])
+            row[f"steps until {level:g}"] = written(numbers["mean_reaches"], short)
+            row["median agent"] = written(numbers["median_reaches"], short)
             reached = sum(end >= level for end in ends)
             row["networks that end there"] = f"{reached} of {len(ends)}" if ends else ""
         rows.append({**row, "networks": numbers["networks"] or "", "agents": numbers["agents"]})
@@ -256,7 +256,3 @@ def _best_third(ends: list[float]) -> float:
     """Mean of the best third of networks, at least one."""
     best = ends[: max(1, len(ends) // 3)]
     return sum(best) / len(best)
-
-
-def _with_interval(e: Mapping[str, float | None]) -> str:
-    return "never" if e["value"] is None else written(e, short)

@@ -22,7 +22,7 @@ from synthgym.analysis.core.verdict import FAILS, HOLDS, UNDECIDED, Evidence, Me
 from synthgym.analysis.figures import searches as figures
 from synthgym.analysis.figures.common import draw
 from synthgym.core.io import read_json, read_table
-from synthgym.plan.sweeps import setting
+from synthgym.core.spaces import value_of
 
 COSTS = ("real_steps", "synthetic_steps", "updates", "seconds")
 READERS: Mapping[str, Callable[[Path], Any]] = {
@@ -87,15 +87,15 @@ def summarise(plan: Mapping[str, Any], found: Mapping[str, Any]) -> Numbers:
         "cost": {kind: float(trials[kind].sum()) for kind in COSTS},
         "settings": {
             name: {
-                "best": setting(found["best"], name),
-                "default": setting(plan, name),
+                "best": value_of(found["best"], name),
+                "default": value_of(plan, name),
                 "published": settings.get(name),
                 "importance": found["importance"]["shares"][name],
             }
             for name in space
         },
         "importance": {k: found["importance"][k] for k in ("budget", "configurations")},
-        "same": all(_same(setting(found["best"], name), setting(plan, name)) for name in space),
+        "same": all(_same(value_of(found["best"], name), value_of(plan, name)) for name in space),
         "compared": {
             # an interquartile mean is its difference to that of nothing but a zero
             **{name: _difference(groups, [np.zeros(1)]) for name, groups in compared.items()},
@@ -114,9 +114,13 @@ def measures(search: Numbers) -> dict[str, Measure]:
     return {"best_less_default": lambda claim: [Evidence(gain, note="return")]}
 
 
-def _same(value: Any, other: Any) -> bool:
+def _same(value: object, other: object) -> bool:
     """Equality up to rounding: of gamma, 1 less it is what was searched for."""
-    return math.isclose(value, other) if isinstance(value, float) else bool(value == other)
+    return (
+        math.isclose(value, other)
+        if isinstance(value, float) and isinstance(other, float)
+        else bool(value == other)
+    )
 
 
 def _by_seed(comparison: pd.DataFrame, name: str) -> list[np.ndarray]:
@@ -209,7 +213,7 @@ def _rungs(search: Numbers) -> str:
     )
 
 
-def _word(value: Any) -> str:
+def _word(value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, float):

@@ -11,10 +11,9 @@ import pandas as pd
 
 from synthgym.analysis import runs
 from synthgym.analysis.core.estimate import NEVER, Numbers, estimate
-from synthgym.analysis.core.statistics import bounds, hierarchical, interquartile_mean
+from synthgym.analysis.core.statistics import CURVES, bounds, hierarchical, interquartile_mean
 from synthgym.analysis.learning import first_at
 
-RESAMPLES = 1_000
 TUNED = "tuned"  # where agents are trained: in the task, with settings tuned for it
 
 
@@ -24,7 +23,7 @@ class Line:
 
     steps: np.ndarray  # (T,)
     iqm: np.ndarray  # (T,)
-    samples: np.ndarray  # (RESAMPLES, T)
+    samples: np.ndarray  # (CURVES, T)
     agents: int
 
     @property
@@ -47,11 +46,11 @@ def line(rows: pd.DataFrame, generator: np.random.Generator) -> Line:
     if table.isna().to_numpy().any() or len(table) % seeds:
         raise ValueError("Agents of one line were tested unequally often: make them again.")
     returns = table.to_numpy(float)
-    chosen = hierarchical((seeds, 1, len(table) // seeds), generator, RESAMPLES)
+    chosen = hierarchical((seeds, 1, len(table) // seeds), generator, CURVES)
     return Line(
         steps=rows.groupby("evaluation")["step"].median().to_numpy(),
         iqm=np.asarray(interquartile_mean(returns, axis=0)),
-        samples=np.asarray(interquartile_mean(returns[chosen.reshape(RESAMPLES, -1)], axis=1)),
+        samples=np.asarray(interquartile_mean(returns[chosen.reshape(CURVES, -1)], axis=1)),
         agents=len(returns),
     )
 

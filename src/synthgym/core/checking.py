@@ -17,7 +17,7 @@ NO_LIMITS: Mapping[str, Any] = MappingProxyType({})
 
 
 def check(
-    value: Any,
+    value: object,
     kind: Any,
     place: str,
     limits: Mapping[str, Any] = NO_LIMITS,
@@ -43,7 +43,7 @@ def check(
         _check_scalar(value, kind, place, limits)
 
 
-def check_known(name: Any, names: Collection[Any], kind: str, place: str, where: str) -> None:
+def check_known(name: object, names: Collection[Any], kind: str, place: str, where: str) -> None:
     """Refuse a name that is not among `names`."""
     if name not in names:
         close = difflib.get_close_matches(str(name), [str(n) for n in names], 1)
@@ -64,7 +64,7 @@ def check_unique(values: list[Any], place: str) -> None:
         raise ConfigError(f"{place}: must have one entry or more, each once, not {short(values)}.")
 
 
-def check_agent(value: Any, name: str, place: str) -> None:
+def check_agent(value: dict[str, Any], name: str, place: str) -> None:
     """Refuse settings that are not in conf/agent/<name>.yaml, or of another type than there."""
     _check_section(value, Agent, place, ())
     default, file = definition("agent", name), f"conf/agent/{name}.yaml"
@@ -89,12 +89,12 @@ def listed(names: Collection[Any]) -> str:
     return ", ".join(str(name) for name in names) or "nothing"
 
 
-def short(value: Any) -> str:
+def short(value: object) -> str:
     """The value, for a sentence."""
     return textwrap.shorten(repr(value), 60, placeholder=" ...")
 
 
-def _check_section(value: Any, kind: Any, place: str, complete: Sequence[str]) -> None:
+def _check_section(value: object, kind: Any, place: str, complete: Sequence[str]) -> None:
     if not isinstance(value, dict):
         raise ConfigError(f"{place or 'params.yaml'}: must be a mapping, not {short(value)}.")
     known = fields(kind)
@@ -109,7 +109,7 @@ def _check_section(value: Any, kind: Any, place: str, complete: Sequence[str]) -
         raise ConfigError(f"{place or 'params.yaml'}: lacks {listed(lacking)}.")
 
 
-def _check_mapping(value: Any, kind: Any, place: str, limits: Mapping[str, Any]) -> None:
+def _check_mapping(value: object, kind: Any, place: str, limits: Mapping[str, Any]) -> None:
     if not isinstance(value, dict):
         raise ConfigError(f"{place}: must be a mapping, not {short(value)}.")
     for name, item in value.items():
@@ -134,13 +134,13 @@ def _check_scalar(value: Any, kind: Any, place: str, limits: Mapping[str, Any]) 
         raise ConfigError(f"{place}: must be one of {listed(among)}, not {value}.")
 
 
-def _check_like(value: Any, default: Any, place: str) -> None:
+def _check_like(value: object, default: object, place: str) -> None:
     widths = isinstance(default, list)  # of layers; there may be none
     kind = list[int] if widths else type(default)
     check(value, kind, place)
 
 
-def _check_search(space: Any, place: str) -> None:
+def _check_search(space: object, place: str) -> None:
     if not isinstance(space, dict) or len(space) != 1 or next(iter(space)) not in SEARCHES:
         kinds = listed(SEARCHES)
         raise ConfigError(f"{place}: must be null or one of {kinds}, not {short(space)}.")

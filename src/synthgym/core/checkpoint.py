@@ -82,7 +82,7 @@ def _named(tree: PyTree) -> list[tuple[str, Any]]:
     return [("/".join(_part(key) for key in path), leaf) for path, leaf in leaves]
 
 
-def _part(key: Any) -> str:
+def _part(key: object) -> str:
     for attribute in ("key", "name", "idx"):
         if hasattr(key, attribute):
             return str(getattr(key, attribute))

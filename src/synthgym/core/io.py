@@ -1,5 +1,6 @@
 """Files that are whole or not there: JSON and parquet, written atomically."""
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -29,7 +30,13 @@ def atomic(path: Path | str) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_json(path: Path | str, value: Any) -> None:
+def sha256(path: Path | str) -> str:
+    """64 hex digits of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_json(path: Path | str, value: object) -> None:
     """Readable, with sorted keys."""
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")

@@ -4,14 +4,18 @@ And on each device so much at a time as fits: into a core's cache, or a GPU's me
 """
 
 import os
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, PyTree
+
+T = TypeVar("T")
 
 
 def join(processes: str, process: int | None, coordinator: str | None) -> None:
@@ -51,7 +55,9 @@ def devices_for(count: int) -> Mesh:
     return Mesh([device for devices in own for device in devices[:each]], ("P",))
 
 
-def spread(function: Any, mesh: Mesh, batched: tuple[bool, ...], axis: int = 0) -> Any:
+def spread(
+    function: Callable[..., T], mesh: Mesh, batched: tuple[bool, ...], axis: int = 0
+) -> Callable[..., T]:
     """`function`, compiled, and split over the devices along an axis.
 
     That is `axis` of its results and of those arguments that are `batched`; the size must be a
@@ -66,7 +72,7 @@ def spread(function: Any, mesh: Mesh, batched: tuple[bool, ...], axis: int = 0) 
     if jax.process_count() == 1:
         return program
 
-    def on_all_hosts(*arguments: Any) -> Any:
+    def on_all_hosts(*arguments: PyTree) -> PyTree:
         placed = (
             jax.tree.map(partial(_placed, sharding=NamedSharding(mesh, spec)), argument)
             for argument, spec in zip(arguments, specs, strict=True)
@@ -76,7 +82,7 @@ def spread(function: Any, mesh: Mesh, batched: tuple[bool, ...], axis: int = 0) 
     return on_all_hosts
 
 
-def _placed(array: Any, sharding: NamedSharding) -> Any:
+def _placed(array: Array, sharding: NamedSharding) -> Array:
     """On the devices of all hosts, each of which has the whole of it."""
     if jnp.issubdtype(array.dtype, jax.dtypes.prng_key):
         return jax.random.wrap_key_data(_placed(jax.random.key_data(array), sharding))
@@ -105,7 +111,7 @@ def chunk(working: int, total: int, count: int) -> int:
     return max(1, min(fits, count))
 
 
-def _memory(device: Any) -> int:
+def _memory(device: jax.Device) -> int:
     """Bytes, of the share of one device."""
     if limit := (device.memory_stats() or {}).get("bytes_limit"):
         return int(limit)

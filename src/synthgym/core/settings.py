@@ -8,7 +8,7 @@ objects that method code is given.
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, dataclass_transform
 
@@ -88,7 +88,7 @@ def planned(meaning: str) -> Any:
     return _field(lambda: MISSING, meaning=meaning, planned=True, omegaconf_ignore=True)
 
 
-def _field(default: Any, **metadata: Any) -> Any:
+def _field(default: Callable[[], object], **metadata: object) -> Any:
     # A factory, as a plain default would be there where a job does not see the setting.
     return dataclasses.field(default_factory=default, metadata=metadata)
 
@@ -139,10 +139,10 @@ class Section:
             seen = ", ".join(vars(self)) or "nothing"
             raise AttributeError(f"no {name} in this {type(self).__name__}, only {seen}")
 
-    def __setattr__(self, name: str, value: object) -> NoReturn:
+    def __setattr__(self, *_: object) -> NoReturn:
         raise TypeError("the configuration of a job is frozen")
 
-    __delattr__ = __setattr__  # type: ignore[assignment]
+    __delattr__ = __setattr__
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and vars(self) == vars(other)
@@ -152,7 +152,7 @@ class Section:
         return f"{type(self).__name__}({inside})"
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """Sections and mappings as dictionaries, tuples as lists: what JSON can hold."""
     if isinstance(value, Section):
         return plain(vars(value))
@@ -161,14 +161,14 @@ def plain(value: Any) -> Any:
     return [plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def merged(old: Any, new: Any) -> Any:
+def merged(old: object, new: object) -> Any:
     """Mappings merged in all depths; whatever else, the new one."""
     if isinstance(old, dict) and isinstance(new, dict):
         return {**old, **{key: merged(old.get(key), value) for key, value in new.items()}}
     return new
 
 
-def _typed(value: Any, kind: Any) -> Any:
+def _typed(value: object, kind: Any) -> Any:
     """A plain value as its annotation says."""
     if isinstance(kind, types.UnionType):
         return None if value is None else _typed(value, typing.get_args(kind)[0])
@@ -187,7 +187,7 @@ HYPERPARAMETERS = setting(
 
 
 class Action(Section):
-    """What an agent does in a task."""
+    """The actions of a task."""
 
     kind: str = setting("one of `size` choices, or `size` numbers", among=KINDS_OF_ACTION)
     size: int = setting("number of choices, or of dimensions", low=1)
@@ -283,7 +283,7 @@ class Curriculum(Section):
 
 
 class Scoring(Section):
-    """What a search maximises of an agent's training."""
+    """The score of an agent's training, which a search maximises."""
 
     name: str = setting(
         "return after training; minus the steps until `window` tests on the real task solve it on "
@@ -473,7 +473,7 @@ class Behaviour(Section):
 
 
 class Insight(Section):
-    """What a bandit knows: its best action as a policy, what that depends on."""
+    """A look into a bandit: its best action as a policy, and what that depends on."""
 
     agents: int = setting("trained in it with default hyperparameters", "agents", low=1)
     episodes: int = setting(

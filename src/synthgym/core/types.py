@@ -18,7 +18,7 @@ Hyperparameters = dict[str, Any]  # name -> traced scalar
 
 @dataclass(frozen=True)
 class EnvSpec:
-    """What is fixed about an environment; hashable, so that it can be static under `jit`."""
+    """The fixed properties of an environment; hashable, so that it can be static under `jit`."""
 
     observation_size: int
     num_actions: int  # number of discrete actions; 0 where actions are continuous
@@ -39,7 +39,7 @@ class EnvSpec:
 
 
 class Step(NamedTuple):
-    """What one action led to.
+    """The consequences of one action.
 
     `observation` is that of the state the action led to, also where the episode ends there: never
     the first observation of the next episode. `terminated`: the task ended, the future is worth
@@ -76,10 +76,10 @@ class Informed(Protocol):
 
     @property
     def info_names(self) -> tuple[str, ...]:
-        """What the numbers of `info` are; none where this task has nothing to say."""
+        """The names of the numbers in `info`; none where this task has nothing to say."""
 
     def info(self, state: PyTree) -> Float[Array, " i"]:
-        """Of a state: what led to it was worth, where it is, ...; zeros where nothing led to it."""
+        """Further numbers about a state (terms of the reward, place, ...); at first zeros."""
 
 
 @runtime_checkable
@@ -87,12 +87,12 @@ class Discounted(Protocol):
     """An environment whose rewards depend on how the agent that trains there discounts."""
 
     def with_discount(self, gamma: Float[Array, ""]) -> Env:
-        """The same for an agent with this discount."""
+        """Return the environment for an agent with this discount."""
 
 
 @runtime_checkable
 class Policy(Protocol):
-    """What acts; it may be random."""
+    """A rule for acting; it may be random."""
 
     def __call__(self, key: PRNGKey, observation: Observation) -> Action: ...
 
@@ -129,7 +129,9 @@ class Agent(Protocol):
     def updates(self, num_steps: int) -> int:
         """Gradient updates in a training run of `num_steps`."""
 
-    def init(self, key: PRNGKey, env: Env, hyperparameters: Hyperparameters, num_steps: int) -> Any:
+    def init(
+        self, key: PRNGKey, env: Env, hyperparameters: Hyperparameters, num_steps: int
+    ) -> PyTree:
         """The state before training for `num_steps`.
 
         Has `params`, `step` (environment steps so far) and `episodes` (ended so far).
@@ -138,18 +140,18 @@ class Agent(Protocol):
     def iterate(
         self,
         key: PRNGKey,
-        state: Any,
+        state: PyTree,
         env: Env,
         hyperparameters: Hyperparameters,
         num_steps: int,
-    ) -> tuple[Any, Transition]:
+    ) -> tuple[PyTree, Transition]:
         """Collect and learn once; also what was collected, [step, environment]."""
 
     def act(self, params: PyTree, key: PRNGKey, observation: Observation) -> Action:
         """The policy that is tested."""
 
     def preferences(self, params: PyTree, observation: Observation) -> Float[Array, " k"]:
-        """What the policy would rather do, without chance.
+        """Preferences of the policy, without chance.
 
         Discrete actions: a number for each, the largest for the best (action values, or
         log-probabilities). Continuous ones: the action itself, within its bounds.

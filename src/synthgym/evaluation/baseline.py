@@ -3,17 +3,16 @@
 Their settings are the same, or what a search found for them.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from synthgym.core.job import Inputs
+from synthgym.core.settings import REAL, Config
 from synthgym.evaluation.study import study, write
 from synthgym.meta.settings import with_settings
-from synthgym.plan.validate import REAL
 from synthgym.tasks import base as tasks
 
 
-def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
+def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str]:
     """Study one algorithm in the real task.
 
     inputs: `settings`, where a search has found some.

@@ -1,14 +1,13 @@
-"""What a synthetic environment shows to agents, beside the real task; and its rewards as a surface.
+"""Observations and rewards of a synthetic environment beside the real task; and its reward surface.
 
 As in Ferreira et al. 2022 (Fig. 4): observations and rewards that agents get as they train in the
 synthetic environment, those of the same agents tested on the real task, and what the synthetic
 environment answers to the states and actions of these tests.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,11 +17,15 @@ from jaxtyping import Array, Float
 
 from synthgym.agents import base as agents
 from synthgym.agents import spaces
+from synthgym.core import settings
+from synthgym.core.display import Work
 from synthgym.core.io import write_table
+from synthgym.core.job import Inputs
 from synthgym.core.rng import root, stream
+from synthgym.core.settings import Config
 from synthgym.core.types import Transition
-from synthgym.jobs.display import Work
 from synthgym.synth import env as synth
+from synthgym.synth.env import SyntheticEnv
 from synthgym.tasks import base as tasks
 from synthgym.tasks.rollout import episodes
 
@@ -30,7 +33,7 @@ GRID = 61  # points per dimension of the surface
 SURFACE = ("x_name", "y_name", "x", "y", "action", "reward")
 
 
-def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
+def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str]:
     """Record agents: those that it was meta-trained with, or all that it is to train."""
     (path,) = inputs["environment"]
     env = synth.load(path, config.synth, config.task)
@@ -56,29 +59,31 @@ def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Pa
     return ["values.parquet", "surface.parquet"]
 
 
-def record(config: Any, env: Any, agent_config: Any) -> tuple[Transition, Transition, Transition]:
+def record(
+    config: Config, env: SyntheticEnv, algorithm: settings.Agent
+) -> tuple[Transition, Transition, Transition]:
     """Transitions, [sample, ...]: synthetic training, real test, synthetic answers to the test.
 
     The answers are to the observations and actions of the test, one by one.
     """
-    settings, task = config.behaviour, tasks.load(config.task)
-    agent = agents.load(agent_config, env.spec)
+    behaviour, task = config.behaviour, tasks.load(config.task)
+    agent = agents.load(algorithm, env.spec)
     key = stream(root(config.seed), f"behaviour {agent.name}")
-    drawn = spaces.draw(stream(key, "hyperparameters"), agent_config, settings.agents, "sampled")
+    drawn = spaces.draw(stream(key, "hyperparameters"), algorithm, behaviour.agents, "sampled")
 
     @jax.jit
     @jax.vmap
     def train_and_test(hyperparameters, key):
         key_train, key_test = stream(key, "train"), stream(key, "test")
-        params, training = agents.train(agent, env, hyperparameters, key_train, settings.steps)
+        params, training = agents.train(agent, env, hyperparameters, key_train, behaviour.steps)
         policy = partial(agent.act, params)
-        return training, *episodes(key_test, task, policy, settings.episodes)
+        return training, *episodes(key_test, task, policy, behaviour.episodes)
 
-    keys = jax.random.split(stream(key, "agents"), settings.agents)
+    keys = jax.random.split(stream(key, "agents"), behaviour.agents)
     training, test, happened = train_and_test(drawn, keys)
     rng = np.random.default_rng(config.seed)
-    training = _sample(rng, training, np.ones(training.reward.shape, bool), settings.samples)
-    test = _sample(rng, test, np.asarray(happened), settings.samples)
+    training = _sample(rng, training, np.ones(training.reward.shape, bool), behaviour.samples)
+    test = _sample(rng, test, np.asarray(happened), behaviour.samples)
 
     @jax.jit
     @jax.vmap
@@ -100,7 +105,9 @@ def histogram_values(transitions: Transition, names: Sequence[str], bandit: bool
     return pd.DataFrame(columns).melt(var_name="quantity", value_name="value")
 
 
-def surface(env: Any, task: Any, visited: Float[np.ndarray, "S o"]) -> pd.DataFrame:
+def surface(
+    env: SyntheticEnv, task: settings.Task, visited: Float[np.ndarray, "S o"]
+) -> pd.DataFrame:
     """Rewards over two observation dimensions, the others at their median.
 
     The grid covers the range `visited` on the real task. No row where the task names no two.

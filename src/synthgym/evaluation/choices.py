@@ -5,7 +5,7 @@ was trained: for each value an environment is made, and agents, each with its ow
 trained in it and judged on the real task.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +15,25 @@ import pandas as pd
 
 from synthgym.agents import base as agents
 from synthgym.agents import spaces
+from synthgym.core.display import Work
 from synthgym.core.io import write_table
+from synthgym.core.job import Inputs
 from synthgym.core.parallel import devices_for
 from synthgym.core.rng import root, stream
-from synthgym.core.settings import typed
-from synthgym.jobs.display import Work
+from synthgym.core.settings import REWARDS, Config
 from synthgym.meta import distillation, fitness
 from synthgym.meta import teacher as teachers
-from synthgym.plan.schema import REWARDS
 from synthgym.synth.env import SyntheticEnv
 from synthgym.tasks import base as tasks
 
 DISTIL = ("noise", "exploration", "indifferent", "reward")  # choices that are settings of `distil`
 
 
-def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
+def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str]:
     """Write choices.parquet: a row per agent trained, with the choice made for its environment."""
     (policy,) = inputs["policy"]
-    (section,) = config.teacher.agents.values()
-    teacher = teachers.load(policy, config.task, section)
+    (agent,) = config.teacher.agents.values()
+    teacher = teachers.load(policy, config.task, agent)
     variations = list(varied(config))
     rows = []
     title = f"choices in {config.task.name}, seed {config.seed}"
@@ -56,22 +56,22 @@ def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Pa
     return ["choices.parquet"]
 
 
-def varied(config: Any) -> Iterator[tuple[str, Any, Any]]:
+def varied(config: Config) -> Iterator[tuple[str, float | str, Config]]:
     """(choice, value, configuration with it); the values that all others have are among them."""
     choices = config.choices
     kind = config.task.action.kind
     for choice in DISTIL:
-        for value in REWARDS[kind] if choice == "reward" else choices[choice]:
-            yield choice, value, _with(config, "distil", choice, value)
-    for value in choices.initial_states:
-        changed = _with(config, "synth", "initial_states", value)
-        yield "initial_states", value or "network", changed
+        for value in REWARDS[kind] if choice == "reward" else getattr(choices, choice):
+            yield choice, value, config.replace(distil=config.distil.replace(**{choice: value}))
+    for number in choices.initial_states:
+        synth = config.synth.replace(initial_states=number)
+        yield "initial_states", number or "network", config.replace(synth=synth)
     for share in choices.teacher:
         steps = max(1, round(share * config.teacher.steps))
-        yield "teacher", share, _with(config, "teacher", "steps", steps)
+        yield "teacher", share, config.replace(teacher=config.teacher.replace(steps=steps))
 
 
-def judged(config: Any, env: SyntheticEnv) -> Iterator[dict[str, Any]]:
+def judged(config: Config, env: SyntheticEnv) -> Iterator[dict[str, Any]]:
     """The return of each of `draws` agents, which are the same for all environments of a seed."""
     settings = config.choices
     for section in config.agents.values():
@@ -86,7 +86,3 @@ def judged(config: Any, env: SyntheticEnv) -> Iterator[dict[str, Any]]:
         for draw, return_ in enumerate(np.asarray(judge(env, drawn, keys).return_)):
             hyperparameters = {f"hp_{name}": float(value[draw]) for name, value in drawn.items()}
             yield {"agent": agent.name, "draw": draw, "return_": float(return_), **hyperparameters}
-
-
-def _with(config: Any, section: str, name: str, value: Any) -> Any:
-    return typed({**config, section: {**config[section], name: value}})

@@ -5,10 +5,9 @@ test of an agent, which takes the best action. Its agents took no part in any me
 code that trains and judges them is not ours.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import gymnasium
 import jax
@@ -16,12 +15,14 @@ import numpy as np
 import pandas as pd
 
 from synthgym.adapters.gymnasium_env import GymnasiumEnv
+from synthgym.core.display import Work
+from synthgym.core.extras import installation
 from synthgym.core.io import write_table
+from synthgym.core.job import Inputs
 from synthgym.core.rng import root, stream
-from synthgym.jobs.display import Work
+from synthgym.core.settings import REAL, Config
 from synthgym.synth import env as synth
 
-REAL = "real"  # the `environment` of agents trained in Gymnasium's task itself
 LARGEST_SEED = 2**31 - 1  # what numpy and torch take
 
 
@@ -34,14 +35,14 @@ class Judged(NamedTuple):
     lengths: list[int]
 
 
-def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
+def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str]:
     """Write curves.parquet, a row per agent at its end, and episodes.parquet, of its tests.
 
     Without an environment among the inputs agents are trained in Gymnasium's task itself, with the
     same seeds. Raises ModuleNotFoundError, with what to install, where the library is not here.
     """
     library, name, draws = stable_baselines3(), config.clients.agent, config.clients.draws
-    place: gymnasium.Env[Any, Any]
+    place: gymnasium.Env
     if paths := inputs.get("environment"):
         (path,) = paths
         env = synth.load(path, config.synth, config.task)
@@ -67,28 +68,28 @@ def stable_baselines3() -> ModuleType:
         import torch
     except ModuleNotFoundError:
         what = "agents of Stable-Baselines3 need it, and it is not here"
-        raise ModuleNotFoundError(f"{what}: pip install 'synthgym[sb3]'.") from None
+        raise ModuleNotFoundError(f"{what}: {installation('sb3')}.") from None
     torch.set_num_threads(1)  # networks as small as these gain nothing from more
     return stable_baselines3
 
 
 def train_and_judge(
-    library: ModuleType, place: Any, config: Any, seed_train: int, seed_test: int
+    library: ModuleType, place: gymnasium.Env, config: Config, seed_train: int, seed_test: int
 ) -> Judged:
     """Train one agent in `place`, an environment of Gymnasium; test it in Gymnasium's own task."""
     monitor, settings = library.common.monitor.Monitor, config.clients
-    place, task = monitor(place), monitor(gymnasium.make(config.task.id))
+    watched, task = monitor(place), monitor(gymnasium.make(config.task.id))
     algorithm = getattr(library, settings.agent.removeprefix("sb3_").upper())
-    agent = algorithm("MlpPolicy", place, seed=seed_train, device="cpu").learn(settings.steps)
+    agent = algorithm("MlpPolicy", watched, seed=seed_train, device="cpu").learn(settings.steps)
     task.reset(seed=seed_test)  # what follows draws from the same generator
     returns, lengths = library.common.evaluation.evaluate_policy(
         agent, task, n_eval_episodes=settings.episodes, return_episode_rewards=True
     )
-    return Judged(agent.num_timesteps, len(place.get_episode_lengths()), returns, lengths)
+    return Judged(agent.num_timesteps, len(watched.get_episode_lengths()), returns, lengths)
 
 
 def seeds_of(seed: int, agent: str, draws: int) -> list[tuple[int, int]]:
-    """Of each draw, for its training and its test: the same ones wherever it is trained."""
+    """Seeds of each draw, for its training and its test; the same wherever it is trained."""
     key = stream(root(seed), f"client {agent}")
     drawn = jax.random.randint(key, (draws, 2), 0, LARGEST_SEED)
     return [(int(train), int(test)) for train, test in drawn]

@@ -1,15 +1,14 @@
 """Experts: agents with the settings tuned for a real task, trained in it."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from synthgym.core.job import Inputs
+from synthgym.core.settings import REAL, Config
 from synthgym.evaluation.study import study, write
-from synthgym.plan.validate import REAL
 from synthgym.tasks import base as tasks
 
 
-def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
+def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str]:
     """Study one algorithm in the real task."""
     task, (agent,) = tasks.load(config.task), config.agents.values()
     title = f"{agent.name} in the real {config.task.name}"

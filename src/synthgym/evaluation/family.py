@@ -1,18 +1,18 @@
 """Families of networks judged: agents that train with each network of a kind, or MDP of an arm."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from synthgym.core.io import write_table
+from synthgym.core.job import Inputs
+from synthgym.core.settings import Config
 from synthgym.evaluation.study import Study
 from synthgym.synth.base import module_of
 from synthgym.tasks import base as tasks
 
 
-def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
+def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str]:
     """Study one algorithm with each of the environments."""
     task, (agent,) = tasks.load(config.task), config.agents.values()
     studies: list[tuple[pd.DataFrame, ...]] = []

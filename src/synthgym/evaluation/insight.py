@@ -1,4 +1,4 @@
-"""What does a bandit know of the task?
+"""A look into a bandit: its knowledge of the task.
 
 After Liesen et al. 2024, who look into theirs in the same ways.
 The action that pays best is a policy without any training. It is judged on the real task beside
@@ -6,23 +6,25 @@ agents trained in the bandit, and all of them by what they depend on: observatio
 symmetries of the task, and where contexts lie among the states that trained agents visit.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from jaxtyping import Array, Float
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, Int, PyTree
 
 from synthgym.agents import base as agents
 from synthgym.agents import spaces
+from synthgym.core.display import say
 from synthgym.core.io import write_table
+from synthgym.core.job import Inputs
 from synthgym.core.rng import root, stream
-from synthgym.core.types import Action, Observation, PRNGKey
-from synthgym.jobs.display import say
+from synthgym.core.settings import Config, Mirror
+from synthgym.core.types import Action, Agent, Observation, Policy, PRNGKey
 from synthgym.synth import env as synth
 from synthgym.tasks import base as tasks
 from synthgym.tasks.rollout import episode_returns, episodes, uniform_action
@@ -34,7 +36,7 @@ GREEDY, TRAINED, RANDOM = "best paid", "trained", "random"
 Output = Callable[[Observation], Float[Array, " k"]]
 
 
-def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
+def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str]:
     """Write policies, importance, symmetry and states, each as <name>.parquet."""
     (path,) = inputs["environment"]
     env = synth.load(path, config.synth, config.task)
@@ -43,13 +45,13 @@ def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Pa
     return [f"{name}.parquet" for name in TABLES]
 
 
-def tables(config: Any, env: synth.SyntheticEnv) -> dict[str, pd.DataFrame]:
-    """Of one bandit, with the first of the job's agents."""
+def tables(config: Config, env: synth.SyntheticEnv) -> dict[str, pd.DataFrame]:
+    """All tables for one bandit, with the first of the job's agents."""
     settings, task = config.insight, tasks.load(config.task)
     key = stream(root(config.seed), "insight")
-    section = next(iter(config.agents.values()))
-    agent = agents.load(section, env.spec)
-    drawn = spaces.draw(key, section, settings.agents, "default")
+    algorithm = next(iter(config.agents.values()))
+    agent = agents.load(algorithm, env.spec)
+    drawn = spaces.draw(key, algorithm, settings.agents, "default")
     keys = jax.random.split(stream(key, "agents"), settings.agents)
 
     @jax.jit
@@ -67,7 +69,7 @@ def tables(config: Any, env: synth.SyntheticEnv) -> dict[str, pd.DataFrame]:
     def best_paid(key: PRNGKey, observation: Observation) -> Action:
         return best_action(env, observation)
 
-    def tested(policy: Any) -> np.ndarray:
+    def tested(policy: Policy) -> np.ndarray:
         count = settings.episodes * settings.agents
         key_test = stream(key, "test")
         return np.asarray(jax.jit(partial(episode_returns, key_test, task, policy, count))()[0])
@@ -94,7 +96,7 @@ def tables(config: Any, env: synth.SyntheticEnv) -> dict[str, pd.DataFrame]:
             ignore_index=True,
         ),
         "importance": importance(outputs, states, names, env.spec.discrete, rng),
-        "symmetry": symmetry(outputs, states, config.get("mirror"), env.spec.discrete),
+        "symmetry": symmetry(outputs, states, config.mirror, env.spec.discrete),
         "states": pd.concat(
             [
                 pd.DataFrame(np.asarray(x), columns=list(names)).assign(source=source)
@@ -106,13 +108,13 @@ def tables(config: Any, env: synth.SyntheticEnv) -> dict[str, pd.DataFrame]:
 
 
 def best_action(env: synth.SyntheticEnv, observation: Observation) -> Action:
-    """What pays best: of all discrete actions, or of continuous ones, by ascent from several."""
+    """The best paid action: of all discrete ones; of continuous ones by ascent from several."""
     spec = env.spec
     if spec.discrete:
         return paid(env, observation).argmax()
     width, size = (spec.action_high - spec.action_low) / 2, spec.action_size
 
-    def ascend(action: Float[Array, " a"], i: Any) -> tuple[Float[Array, " a"], None]:
+    def ascend(action: Float[Array, " a"], i: Int[Array, ""]) -> tuple[Float[Array, " a"], None]:
         slope = jax.grad(lambda a: env.reward(observation, a))(action)
         step = PACE * width * (1 - i / ASCENTS) * slope / (jnp.abs(slope).max() + 1e-8)
         return jnp.clip(action + step, spec.action_low, spec.action_high), None
@@ -124,25 +126,25 @@ def best_action(env: synth.SyntheticEnv, observation: Observation) -> Action:
 
 
 def paid(env: synth.SyntheticEnv, observation: Observation) -> Float[Array, " k"]:
-    """Of discrete actions what each pays, of continuous ones the one that pays best."""
+    """The reward of each discrete action, or the continuous action that pays best."""
     if not env.spec.discrete:
         return best_action(env, observation)
     return jax.vmap(env.reward, (None, 0))(observation, jnp.arange(env.spec.num_actions))
 
 
-def preferred(agent: Any, params: Any, observation: Observation) -> Float[Array, " k"]:
-    """The same of an agent: what it prefers."""
+def preferred(agent: Agent, params: PyTree, observation: Observation) -> Float[Array, " k"]:
+    """An agent's preferences over discrete actions, or the continuous one that it prefers."""
     return agent.preferences(params, observation)
 
 
 def importance(
     outputs: Mapping[str, Output],
     states: Float[np.ndarray, "S o"],
-    names: Any,
+    names: Sequence[str],
     discrete: bool,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Of each observation, for each policy: what changes without it, and with a little more of it.
+    """Importance of each observation to each policy: changes without it, and with a little more.
 
     permutation: where it is another state's, the share of states in which another discrete action
     is best, or by how much of the bounds' half width continuous actions differ. gradient: change
@@ -151,15 +153,16 @@ def importance(
     """
     spread, rows = states.std(0), []
     for policy, output in outputs.items():
-        of = jax.jit(jax.vmap(output))
-        base, slopes, lost = _centred(of(states), discrete), [], []
+        act = jax.jit(jax.vmap(output))
+        base, slopes, lost = _centred(act(states), discrete), [], []
         for d in range(states.shape[1]):
             mixed = states.copy()
             mixed[:, d] = rng.permutation(states[:, d])
-            lost.append(_difference(base, _centred(of(mixed), discrete), discrete))
+            lost.append(_difference(base, _centred(act(mixed), discrete), discrete))
             nudge = np.zeros_like(states)
             nudge[:, d] = NUDGE * spread[d]
-            change = _centred(of(states + nudge), discrete) - _centred(of(states - nudge), discrete)
+            more, less = (_centred(act(x), discrete) for x in (states + nudge, states - nudge))
+            change = more - less
             slopes.append(np.linalg.norm(change, axis=1).mean())
         total = sum(slopes) or 1.0
         rows += [
@@ -177,7 +180,7 @@ def importance(
 def symmetry(
     outputs: Mapping[str, Output],
     states: Float[np.ndarray, "S o"],
-    mirror: Any,
+    mirror: Mirror | None,
     discrete: bool,
 ) -> pd.DataFrame:
     """How often a policy does in the mirror what the mirror image of its action is.
@@ -186,21 +189,22 @@ def symmetry(
     """
     rows = []
     for policy, output in outputs.items() if mirror else ():
-        of = jax.jit(jax.vmap(output))
-        here = np.asarray(of(states))
-        there = np.asarray(of(states * np.asarray(mirror.observation, np.float32)))
+        assert mirror
+        act = jax.jit(jax.vmap(output))
+        action = np.asarray(act(states))
+        mirrored = np.asarray(act(states * np.asarray(mirror.observation, np.float32)))
         if discrete:
-            images = np.asarray(mirror.action)[here.argmax(1)]
-            agreement = float((there.argmax(1) == images).mean())
+            images = np.asarray(mirror.action)[action.argmax(1)]
+            agreement = float((mirrored.argmax(1) == images).mean())
         else:
-            images = here * np.asarray(mirror.action, np.float32)
-            flat = np.stack([there.reshape(-1), images.reshape(-1)])
+            images = action * np.asarray(mirror.action, np.float32)
+            flat = np.stack([mirrored.reshape(-1), images.reshape(-1)])
             agreement = float(np.corrcoef(flat)[0, 1]) if (flat.std(1) > 1e-9).all() else 0.0
         rows.append({"policy": policy, "agreement": agreement})
     return pd.DataFrame(rows, columns=["policy", "agreement"])
 
 
-def _centred(output: Any, discrete: bool) -> np.ndarray:
+def _centred(output: ArrayLike, discrete: bool) -> np.ndarray:
     x = np.asarray(output)
     return x - x.mean(1, keepdims=True) if discrete else x
 
@@ -211,5 +215,5 @@ def _difference(x: np.ndarray, y: np.ndarray, discrete: bool) -> float:
     return float(np.abs(x - y).mean())
 
 
-def _rows(tree: Any, i: int) -> Any:
+def _rows(tree: PyTree, i: int) -> PyTree:
     return jax.tree.map(lambda x: x[i], tree)

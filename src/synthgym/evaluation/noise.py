@@ -8,10 +8,8 @@ the state that the environment goes on from. Noise is as large as `intensity` ti
 deviation of that quantity in trainings that nothing disturbs.
 """
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,11 +20,22 @@ from jaxtyping import Array, Float, PyTree
 
 from synthgym.agents import base as agents
 from synthgym.agents import spaces
+from synthgym.core.display import Work
 from synthgym.core.io import write_table
+from synthgym.core.job import Inputs
 from synthgym.core.rng import root, stream
-from synthgym.core.types import Action, Env, EnvSpec, Observation, PRNGKey, Step
+from synthgym.core.settings import Config
+from synthgym.core.types import (
+    Action,
+    Env,
+    EnvSpec,
+    Hyperparameters,
+    Observation,
+    PRNGKey,
+    Step,
+    Transition,
+)
 from synthgym.evaluation.family import place_of
-from synthgym.jobs.display import Work
 from synthgym.synth.base import module_of
 from synthgym.tasks import base as tasks
 from synthgym.tasks.rollout import episode_returns
@@ -37,7 +46,7 @@ REWARD = "reward"
 class Noisy(struct.PyTreeNode):
     """An environment of which agents get disturbed observations and rewards."""
 
-    env: Any
+    env: PyTree  # an Env
     scale: Float[Array, " q"]  # standard deviation for each observation, then for the reward
 
     @property
@@ -63,7 +72,7 @@ class Noisy(struct.PyTreeNode):
         return self.scale * jax.random.normal(key, self.scale.shape)
 
 
-def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
+def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str]:
     """Write noise.parquet: a row for each environment, quantity, intensity and agent."""
     quantities = [*config.task.observation_names, REWARD]
     paths, levels = sorted(inputs["environment"], key=place_of), config.noise.intensities
@@ -71,16 +80,17 @@ def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Pa
     title = f"noise in {config.task.name} {config.synth.name}"
     with Work(title, len(paths) * len(quantities) * len(levels), "level") as work:
         for path in paths:
+            environment, seed = place_of(path)
             env = module_of(config.synth).load(path, config.synth, config.task)
             spread = trial.spread(env)
             for i, quantity in enumerate(quantities):
                 for level in levels:
                     scale = jnp.zeros(len(quantities)).at[i].set(level * spread[i])
                     returns = trial(Noisy(env, scale))
-                    place = {"task": config.task.name, "environment": place_of(path)[0]}
-                    place |= {"environment_seed": place_of(path)[1], "quantity": quantity}
+                    place = {"task": config.task.name, "environment": environment}
                     rows = {"intensity": level, "draw": range(len(returns)), "return_": returns}
-                    tables.append(pd.DataFrame(place | rows))
+                    about = {"environment_seed": seed, "quantity": quantity}
+                    tables.append(pd.DataFrame({**place, **about, **rows}))
                     work.done(work.count + 1, f"{quantity} {level:g}: return {returns.mean():.1f}")
     write_table(out / "noise.parquet", pd.concat(tables, ignore_index=True))
     return ["noise.parquet"]
@@ -89,17 +99,19 @@ def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Pa
 class Trial:
     """Agents with default hyperparameters, the same for every disturbance; compiled once."""
 
-    def __init__(self, config: Any):
+    def __init__(self, config: Config):
         settings, task = config.noise, tasks.load(config.task)
-        (section,) = config.agents.values()
+        (algorithm,) = config.agents.values()
         self.key = stream(root(0), "noise")
-        self.drawn = spaces.draw(self.key, section, settings.agents, "default")
-        agent = agents.load(section, task.spec)
+        self.drawn = spaces.draw(self.key, algorithm, settings.agents, "default")
+        agent = agents.load(algorithm, task.spec)
 
-        def trained(env: Env, hyperparameters: Any, key: PRNGKey) -> Any:
+        def trained(
+            env: Env, hyperparameters: Hyperparameters, key: PRNGKey
+        ) -> tuple[PyTree, Transition]:
             return agents.train(agent, env, hyperparameters, stream(key, "train"), settings.steps)
 
-        def tested(env: Env, hyperparameters: Any, key: PRNGKey) -> Float[Array, ""]:
+        def tested(env: Env, hyperparameters: Hyperparameters, key: PRNGKey) -> Float[Array, ""]:
             policy = partial(agent.act, trained(env, hyperparameters, key)[0])
             returns, _ = episode_returns(stream(key, "test"), task, policy, settings.episodes)
             return returns.mean()

@@ -1,4 +1,4 @@
-"""What uniformly random actions earn in a task: `reference.random` of conf/task/<name>.yaml."""
+"""Returns of uniformly random actions in a task: `reference.random` of conf/task/<name>.yaml."""
 
 from functools import partial
 

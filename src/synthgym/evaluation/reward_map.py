@@ -3,28 +3,29 @@
 For tasks whose states are numbered (Ferreira et al. 2022, learned rewards on the cliff's map).
 """
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from synthgym.core.io import write_table
+from synthgym.core.job import Inputs
+from synthgym.core.settings import Config
 from synthgym.evaluation.family import place_of
-from synthgym.synth.base import module_of
+from synthgym.synth import reward
+from synthgym.synth.reward import RewardNetwork
 
 
-def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
+def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str]:
     """Write rewards.parquet: a row for each state and action, for each network of a kind."""
     (agent,) = config.agents.values()
     tables = []
     for path in inputs["environment"]:
-        env = module_of(config.synth).load(path, config.synth, config.task)
-        gamma = jnp.float32(agent.hyperparameters.gamma)
+        env = reward.load(path, config.synth, config.task)
+        gamma = jnp.float32(agent.hyperparameters["gamma"])
         rewards = np.asarray(learned_rewards(env.with_discount(gamma)))
         states, actions = rewards.shape
         columns = {
@@ -40,10 +41,10 @@ def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Pa
     return ["rewards.parquet"]
 
 
-def learned_rewards(env: Any) -> Float[Array, "s a"]:
-    """What a step by each action from each state pays, at the beginning of an episode."""
+def learned_rewards(env: RewardNetwork) -> Float[Array, "s a"]:
+    """Reward of each action in each state, at the beginning of an episode."""
 
-    def reward(observation: Float[Array, " o"], action: Any) -> Float[Array, ""]:
+    def reward(observation: Float[Array, " o"], action: Int[Array, ""]) -> Float[Array, ""]:
         return env.step(jax.random.key(0), env.state_at(observation), action)[1].reward
 
     actions = jnp.arange(env.spec.num_actions)

@@ -1,13 +1,12 @@
-"""What does an agent do in the real task after training in a synthetic environment? One episode.
+"""One episode of an agent in the real task, after training in a synthetic environment.
 
 To be looked at: one agent, with the settings of its conf/agent/ file. How well agents do is
 measured by `transfer`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -15,15 +14,18 @@ import pandas as pd
 
 from synthgym.agents import base as agents
 from synthgym.agents import spaces
+from synthgym.core import settings
 from synthgym.core.io import write_table
+from synthgym.core.job import Inputs
 from synthgym.core.rng import root, stream
-from synthgym.core.types import Transition
+from synthgym.core.settings import Config
+from synthgym.core.types import Env, Transition
 from synthgym.synth import env as synth
 from synthgym.tasks import base as tasks
 from synthgym.tasks.rollout import episodes
 
 
-def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
+def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str]:
     """Write rollout.parquet: a row per step of the episode and quantity."""
     (path,) = inputs["environment"]
     env = synth.load(path, config.synth, config.task)
@@ -33,11 +35,11 @@ def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Pa
     return ["rollout.parquet"]
 
 
-def record(config: Any, env: Any, agent_config: Any) -> Transition:
+def record(config: Config, env: Env, algorithm: settings.Agent) -> Transition:
     """One real episode, [step, ...], of an agent trained in `env` for `transfer.steps`."""
-    task, agent = tasks.load(config.task), agents.load(agent_config, env.spec)
+    task, agent = tasks.load(config.task), agents.load(algorithm, env.spec)
     key = stream(root(config.seed), f"rollout {agent.name}")
-    drawn = spaces.draw(stream(key, "hyperparameters"), agent_config, 1, "default")
+    drawn = spaces.draw(stream(key, "hyperparameters"), algorithm, 1, "default")
     hyperparameters = {name: values[0] for name, values in drawn.items()}
 
     @jax.jit

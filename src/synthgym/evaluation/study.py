@@ -12,31 +12,31 @@ from jaxtyping import Array, Key, PyTree
 
 from synthgym.agents import base as agents
 from synthgym.agents import spaces, stopping
-from synthgym.core import parallel
+from synthgym.core import parallel, settings
+from synthgym.core.display import Work
 from synthgym.core.io import write_table
 from synthgym.core.parallel import devices_for, spread
 from synthgym.core.rng import root, stream
 from synthgym.core.types import Env, Hyperparameters
-from synthgym.jobs.display import Work
 from synthgym.tasks.rollout import episode_returns
 
 AT_A_TIME = 5  # agents on one device, even if more would fit: so that progress is seen
 
 
 def study(
-    agent_config: Any,
+    algorithm: settings.Agent,
     env: Env,
     task: Env,
-    settings: Any,
+    how: settings.Study,
     seed: int,
     title: str,
     given: Hyperparameters | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Train `settings.draws` agents in `env`, test each on `task` while it learns and at the end.
+    """Train `how.draws` agents in `env`, test each on `task` while it learns and at the end.
 
     Returns what `Study` does.
     """
-    return Study(agent_config, env, task, settings, given)(env, seed, title)
+    return Study(algorithm, env, task, how, given)(env, seed, title)
 
 
 class Study:
@@ -48,17 +48,17 @@ class Study:
 
     def __init__(
         self,
-        agent_config: Any,
+        algorithm: settings.Agent,
         env: Env,
         task: Env,
-        settings: Any,
+        how: settings.Study,
         given: Hyperparameters | None = None,
     ):
-        self.config, self.settings, self.given = agent_config, settings, given or {}
-        of_each_shape = spaces.shapes(agent_config, settings.hyperparameters)
-        repeats = settings.get("repeats", 1)
-        number = -(-settings.draws // repeats // len(of_each_shape)) * repeats
-        self.programs = [Program(s, env, task, settings, number) for s in of_each_shape]
+        self.config, self.how, self.given = algorithm, how, given or {}
+        shapes = spaces.shapes(algorithm, how.hyperparameters)
+        self.repeats = how.repeats if "repeats" in how else 1
+        number = -(-how.draws // self.repeats // len(shapes)) * self.repeats
+        self.programs = [Program(shape, env, task, how, number) for shape in shapes]
 
     def __call__(self, env: Env, seed: int, title: str) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The columns of curves.parquet and episodes.parquet that come from the training itself.
@@ -67,52 +67,51 @@ class Study:
         for the same seed, so that studies are paired. With `repeats`, so many draws in a row have
         the same, whatever the seed.
         """
-        name, draws, shapes = self.config.name, self.settings.draws, len(self.programs)
-        key, repeats = stream(root(seed), f"study {name}"), self.settings.get("repeats", 1)
+        name, draws, shapes = self.config.name, self.how.draws, len(self.programs)
+        key, repeats = stream(root(seed), f"study {name}"), self.repeats
         common = key if repeats == 1 else stream(root(0), f"study {name}")
-        mode = self.settings.hyperparameters
-        settings = spaces.draw(
-            stream(common, "hyperparameters"), self.config, draws // repeats, mode
-        )
-        drawn = {name: jnp.repeat(x, repeats) for name, x in settings.items()}
+        key_settings, mode = stream(common, "hyperparameters"), self.how.hyperparameters
+        once = spaces.draw(key_settings, self.config, draws // repeats, mode)
+        drawn = {name: jnp.repeat(x, repeats) for name, x in once.items()}
         keys = jax.random.split(stream(key, "agents"), draws)
         curves, episodes = [], []
         with Work(title, draws, "agent") as work:
             for shape, program in enumerate(self.programs[: draws // repeats]):
-                mine = np.flatnonzero(np.arange(draws) // repeats % shapes == shape)
-                setting = {name: x[mine] for name, x in drawn.items()}
-                curve = program((env, self.given), setting, keys[mine], work)
+                numbers = np.flatnonzero(np.arange(draws) // repeats % shapes == shape)
+                setting = {name: x[numbers] for name, x in drawn.items()}
+                curve = program((env, self.given), setting, keys[numbers], work)
                 if shapes > 1:
-                    setting["shape"] = jnp.full(len(mine), float(shape))
-                curves.append(_curves(name, curve, setting, mine))
-                episodes.append(_episodes(name, curve, mine))
+                    setting["shape"] = jnp.full(len(numbers), float(shape))
+                curves.append(_curves(name, curve, setting, numbers))
+                episodes.append(_episodes(name, curve, numbers))
         return _by_draw(curves), _by_draw(episodes)
 
 
 class Program:
     """How `number` agents of one shape are trained and tested: compiled once."""
 
-    def __init__(self, section: Any, env: Env, task: Env, settings: Any, number: int):
-        agent = agents.load(section, env.spec)
+    def __init__(
+        self, algorithm: settings.Agent, env: Env, task: Env, how: settings.Study, number: int
+    ):
+        agent = agents.load(algorithm, env.spec)
         learns_after = getattr(agent, "warmup_episodes", 0)
-        stop = stopping.rule(settings.stop, settings.solved, begin=learns_after)
+        stop = stopping.rule(how.stop, how.solved, begin=learns_after)
         # Training between tests is of whole iterations; where those are few, there are fewer tests.
-        num_iterations = agents.iterations(agent, settings.steps)
-        tests = -(-num_iterations // -(-num_iterations // settings.evaluations))
+        num_iterations = agents.iterations(agent, how.steps)
+        tests = -(-num_iterations // -(-num_iterations // how.evaluations))
 
         def one(place, hyperparameters, key):
             env, given = place
 
             def test(key, params):
-                return episode_returns(key, task, partial(agent.act, params), settings.episodes)
+                return episode_returns(key, task, partial(agent.act, params), how.episodes)
 
             _, curve = agents.train_with_tests(
-                *(agent, env, hyperparameters | given, key, settings.steps, tests, test), stop
+                *(agent, env, hyperparameters | given, key, how.steps, tests, test), stop
             )
             return curve
 
-        setting = {name: jnp.float32(x) for name, x in section.hyperparameters.items()}
-        sizes = agents.footprint(agent, env, setting, settings.steps)
+        sizes = agents.footprint(agent, env, spaces.default(algorithm), how.steps)
         devices = len(jax.devices())
         fits = parallel.chunk(*sizes, count=AT_A_TIME)
         self.chunk = devices * min(fits, -(-number // devices))
@@ -151,7 +150,7 @@ def write(
     return names
 
 
-def _rows(tree: PyTree, which: Any) -> PyTree:
+def _rows(tree: PyTree, which: np.ndarray | slice) -> PyTree:
     return jax.tree.map(lambda x: x[which], tree)
 
 

@@ -1,15 +1,15 @@
 """Transfer: agents trained in a finished synthetic environment only, judged on the real task."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from synthgym.core.job import Inputs
+from synthgym.core.settings import Config
 from synthgym.evaluation.study import study, write
 from synthgym.synth.base import module_of
 from synthgym.tasks import base as tasks
 
 
-def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
+def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str]:
     """Study one algorithm in one synthetic environment."""
     (path,) = inputs["environment"]
     env = module_of(config.synth).load(path, config.synth, config.task)

@@ -18,8 +18,9 @@ from synthgym.core.io import read_json, write_json
 
 SRC = Path(__file__).parents[2]
 PACKAGE = "synthgym"
+FLOOR = tuple(f"core.{name}" for name in ("settings", "definitions", "checking", "job", "display"))
 # Plumbing: what it decides is in the manifest anyway, or is only shown.
-NEUTRAL = tuple(f"{PACKAGE}.{name}" for name in ("__main__", "plan", "jobs"))
+NEUTRAL = tuple(f"{PACKAGE}.{name}" for name in ("__main__", "plan", "jobs", *FLOOR))
 
 REMEMBERED = Path("work/modules.json")  # to read a hundred modules takes a second
 

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from synthgym.core.io import read_json, write_json
+from synthgym.core.io import read_json, sha256, write_json
 from synthgym.jobs.codehash import PACKAGE, fingerprint
 from synthgym.jobs.planned import Job
 from synthgym.stages import STAGES
@@ -232,18 +232,12 @@ def commit() -> str | None:
     return done.stdout.strip() or None
 
 
-def digest(value: Any) -> str:
+def digest(value: object) -> str:
     """16 hex digits of a value that JSON can hold."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def sha256(path: Path | str) -> str:
-    """64 hex digits of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(value: object, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """(dotted name, value) of everything in a nested mapping that is no mapping itself."""
     if isinstance(value, Mapping):
         for key, item in value.items():

@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Any, NamedTuple, cast
+from typing import IO, Any, cast
 
-from synthgym.core.io import read_json, write_json
-from synthgym.core.settings import typed
-from synthgym.jobs.provenance import digest, sha256, stage_code
+from synthgym.core.io import read_json, sha256, write_json
+from synthgym.core.job import Begun, device
+from synthgym.core.settings import Config
+from synthgym.jobs.provenance import digest, stage_code
 from synthgym.stages import STAGES
 
 GPU_SLOTS = "SYNTHGYM_GPU_SLOTS"  # environment variable: so many jobs at a time, each with a GPU
@@ -28,17 +29,7 @@ LIBRARIES = ("jax", "jaxlib", "flax", "optax", "evosax", "gymnax", "numpy")
 CLIENTS = {"stable_baselines3": "stable-baselines3", "torch": "torch", "optuna": "optuna"}
 Say = Callable[[str], None]
 Run = Callable[[Any, Mapping[str, list[Path]], Path, Path], list[str]]  # -> files in `out`
-RunTogether = Callable[[Sequence["Begun"]], list[list[str]]]
-
-
-class Begun(NamedTuple):
-    """What a stage is given: its configuration, its inputs by name, where its outputs go, and a
-    directory whose content a killed run finds again."""
-
-    config: Any
-    inputs: Mapping[str, list[Path]]
-    out: Path
-    checkpoint: Path
+RunTogether = Callable[[Sequence[Begun]], list[list[str]]]
 
 
 def execute(spec: Mapping[str, Any], run: Run | None = None, say: Say = print) -> None:
@@ -149,7 +140,9 @@ def _begun(spec: Mapping[str, Any], manifest: Mapping[str, Any], out: Path) -> B
     checkpoint = work_directory(spec["out"]) / f"checkpoint-{digest(manifest)}"
     checkpoint.mkdir(parents=True, exist_ok=True)
     inputs = {name: [Path(path) for path in paths] for name, paths in spec["files"].items()}
-    return Begun(typed(spec["config"]), inputs, out, checkpoint)
+    report = STAGES[spec["stage"]].module.startswith("synthgym.analysis")  # is given plain values
+    config = spec["config"] if report else Config.read(spec["config"])
+    return Begun(config, inputs, out, checkpoint)
 
 
 def _follow(specs: Sequence[Mapping[str, Any]], run: RunTogether | None, aside: Path) -> None:
@@ -182,12 +175,6 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             known[name] = "not installed"
     return known
-
-
-def device() -> str | None:
-    """What computes, as jax calls it: "2 x cpu", "1 x NVIDIA H200"; None where jax was not used."""
-    jax = sys.modules.get("jax")
-    return f"{jax.device_count()} x {jax.devices()[0].device_kind}" if jax else None
 
 
 def prepare_devices(threads: int | None = None) -> None:

@@ -1,7 +1,6 @@
 """Distillation: an environment from a teacher's policy, in the place of meta-training."""
 
 import time
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from synthgym.core import checkpoint as files
+from synthgym.core.display import say
 from synthgym.core.io import read_table, write_table
+from synthgym.core.job import Inputs, device
 from synthgym.core.rng import root, stream
+from synthgym.core.settings import Config, plain
 from synthgym.core.types import PRNGKey, Transition
-from synthgym.jobs.display import say
-from synthgym.jobs.run import device
 from synthgym.meta import students
 from synthgym.meta import teacher as teachers
 from synthgym.meta.progress import EVALUATIONS, PROGRESS, cost, row, table
@@ -29,29 +30,30 @@ from synthgym.tasks import base as tasks
 CONTEXTS = 4096  # that a generator network of contexts is fitted to
 
 
-def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
+def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str]:
     """Write environment.safetensors, and what it took, from a teacher's policy."""
     (policy,), (progress,) = inputs["policy"], inputs["progress"]
-    (section,) = config.teacher.agents.values()
-    teacher = teachers.load(policy, config.task, section)
+    (agent,) = config.teacher.agents.values()
+    teacher = teachers.load(policy, config.task, agent)
     say(f"teacher earns {teacher.return_:.1f}")
     env, rows = made(config, teacher)
     rows = [*read_table(progress).to_dict("records"), *rows]
     write_table(out / "progress.parquet", table(rows, PROGRESS))
     write_table(out / "evaluations.parquet", table([], EVALUATIONS).astype({"agent": str}))
-    about = {"kind": "synthetic environment", "config": config, "cost": cost(rows)}
+    about = {"kind": "synthetic environment", "config": plain(config), "cost": cost(rows)}
     files.save(out / "environment.safetensors", env.theta, about)
     return ["environment.safetensors", "progress.parquet", "evaluations.parquet"]
 
 
-def made(config: Any, teacher: teachers.Teacher) -> tuple[SyntheticEnv, list[dict[str, Any]]]:
+def made(config: Config, teacher: teachers.Teacher) -> tuple[SyntheticEnv, list[dict[str, Any]]]:
     """The environment, after all rounds of students; and rows of progress.parquet, one a round."""
     begun, task = time.monotonic(), tasks.load(config.task)
     seen = visits(config, teacher)
     env, took = _fitted(config, teacher, seen, seen.observation, real_steps=len(seen.reward))
     rows, met = [{**took, "seconds": time.monotonic() - begun}], [np.asarray(seen.observation)]
-    settings = config.distil.get("students")
+    settings = config.distil.students if "students" in config.distil else None
     for number in range(settings.rounds if settings else 0):
+        assert settings
         begun, key = time.monotonic(), jax.random.fold_in(_key(config, "round"), number)
         taught = students.taught(settings, env, task, stream(key, "students"))
         say(f"students of round {number + 1}/{settings.rounds} earn {taught.return_:.1f}")
@@ -64,7 +66,7 @@ def made(config: Any, teacher: teachers.Teacher) -> tuple[SyntheticEnv, list[dic
 
 
 def _fitted(
-    config: Any, teacher: teachers.Teacher, seen: Transition, states: Any, **spent: int
+    config: Config, teacher: teachers.Teacher, seen: Transition, states: ArrayLike, **spent: int
 ) -> tuple[SyntheticEnv, dict[str, Any]]:
     """The environment of a round, and its row of progress.parquet, with what was `spent` before."""
     env, errors = environment(config, teacher, seen, states)
@@ -75,8 +77,8 @@ def _fitted(
     return env, took | {f"error_{head}": error for head, error in errors.items()}
 
 
-def visits(config: Any, teacher: teachers.Teacher) -> Transition:
-    """What the teacher meets in the real task, [step], with some of its actions at random."""
+def visits(config: Config, teacher: teachers.Teacher) -> Transition:
+    """Transitions of the teacher in the real task, [step], with some of its actions at random."""
     return distil.visit(
         _key(config, "visit"),
         tasks.load(config.task),
@@ -87,7 +89,7 @@ def visits(config: Any, teacher: teachers.Teacher) -> Transition:
 
 
 def environment(
-    config: Any, teacher: teachers.Teacher, seen: Transition, states: Any = None
+    config: Config, teacher: teachers.Teacher, seen: Transition, states: ArrayLike | None = None
 ) -> tuple[SyntheticEnv, dict[str, float]]:
     """A bandit of the teacher's preferences, or an MDP of what it met; and each network's error.
 
@@ -108,7 +110,7 @@ def environment(
     return distil.mdp(_key(config, "mdp"), env, seen, _first(config, env, seen), fit)
 
 
-def _first(config: Any, env: SyntheticEnv, seen: Transition) -> Float[Array, "K o"]:
+def _first(config: Config, env: SyntheticEnv, seen: Transition) -> Float[Array, "K o"]:
     """States in which the episodes began, so many as the table is to have."""
     ended = pd.Series(seen.terminated | seen.truncated)
     first = jnp.asarray(seen.observation)[ended.shift(fill_value=True).to_numpy()]
@@ -116,5 +118,5 @@ def _first(config: Any, env: SyntheticEnv, seen: Transition) -> Float[Array, "K 
     return distil.contexts(_key(config, "contexts"), first, count, noise=0.0)
 
 
-def _key(config: Any, name: str) -> PRNGKey:
+def _key(config: Config, name: str) -> PRNGKey:
     return stream(stream(root(config.seed), "distil"), name)

@@ -6,20 +6,21 @@ on side by side in one process, as many at a time as fit.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import PyTree
 
 from synthgym.core import checkpoint as files
 from synthgym.core import parallel
+from synthgym.core.display import Work, say
 from synthgym.core.io import read_table, write_table
+from synthgym.core.job import Begun, Inputs
 from synthgym.core.rng import together
-from synthgym.jobs.display import Work, say
-from synthgym.jobs.run import Begun
+from synthgym.core.settings import Config, plain
 from synthgym.meta.fitness import Evaluation
 from synthgym.meta.progress import EVALUATIONS, PROGRESS, cost, table
 from synthgym.meta.search import Search, Trials
@@ -29,14 +30,14 @@ from synthgym.synth.base import module_of
 OUTPUTS = ["environment.safetensors", "progress.parquet", "evaluations.parquet"]
 
 
-def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
+def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str]:
     """Meta-train the configured environment, or go on from the last checkpoint of a killed run."""
     (names,) = run_together([Begun(config, inputs, out, checkpoint)])
     return names
 
 
 def run_together(jobs: Sequence[Begun]) -> list[list[str]]:
-    """The same for several that differ in their seeds only."""
+    """Meta-train several environments side by side, whose jobs differ in their seeds only."""
     jobs = [j._replace(config=with_settings(j.config, j.inputs.get("settings", ()))) for j in jobs]
     searches = [_search(job) for job in jobs]
     for search in searches:
@@ -52,7 +53,7 @@ def run_together(jobs: Sequence[Begun]) -> list[list[str]]:
         rows = [*begun, *search.log.progress]
         write_table(job.out / "progress.parquet", table(rows, PROGRESS))
         write_table(job.out / "evaluations.parquet", table(search.log.evaluations, EVALUATIONS))
-        about = {"kind": "synthetic environment", "config": job.config, "cost": cost(rows)}
+        about = {"kind": "synthetic environment", "config": plain(job.config), "cost": cost(rows)}
         files.save(job.out / "environment.safetensors", search.result, about)
     return [OUTPUTS for _ in jobs]
 
@@ -99,25 +100,25 @@ def go_on(searches: Sequence[Search], trials: Trials) -> None:
 def generation(searches: Sequence[Search], trials: Trials) -> None:
     """Ask, try, tell: one generation of each, all at the same one."""
     tests = [search.propose() for search in searches]
-    if len({of.algorithms for of in tests}) > 1:  # drawn, each its own: no two are alike
+    if len({test.algorithms for test in tests}) > 1:  # drawn, each its own: no two are alike
         for search in searches:
             generation([search], trials)
         return
     names = tests[0].algorithms
-    candidates = trials.of(_stacked([of.candidates for of in tests]))
-    keys = together([of.keys for of in tests])
-    horizons = jnp.array([of.horizon for of in tests], jnp.int32)
+    candidates = trials.of(_stacked([test.candidates for test in tests]))
+    keys = together([test.keys for test in tests])
+    horizons = jnp.array([test.horizon for test in tests], jnp.int32)
     tried = {
         name: _split(
             trials.try_candidates[name](
-                candidates, _stacked([of.settings[name] for of in tests]), keys, horizons
+                candidates, _stacked([test.settings[name] for test in tests]), keys, horizons
             )
         )
         for name in names
     }
     steps, updates = np.sum([trials.training(name) for name in names], axis=0)
-    for i, (search, of) in enumerate(zip(searches, tests, strict=True)):
-        search.learn(of, [tried[name][i] for name in names], (int(steps), int(updates)))
+    for i, (search, test) in enumerate(zip(searches, tests, strict=True)):
+        search.learn(test, [tried[name][i] for name in names], (int(steps), int(updates)))
 
 
 def evaluate(searches: Sequence[Search], trials: Trials) -> None:
@@ -131,13 +132,13 @@ def evaluate(searches: Sequence[Search], trials: Trials) -> None:
         search.judge({name: each[i] for name, each in tried.items()})
 
 
-def _stacked(trees: Sequence[Any]) -> Any:
+def _stacked(trees: Sequence[PyTree]) -> PyTree:
     """[S, ...] of each leaf."""
     return jax.tree.map(lambda *x: jnp.stack(x), *trees)
 
 
 def _split(tried: Evaluation) -> list[Evaluation]:
-    """Of each search its own."""
+    """Split the results by search."""
     numbers = jax.tree.map(np.asarray, tried)
     return [jax.tree.map(lambda x, i=i: x[i], numbers) for i in range(len(numbers.return_))]
 

@@ -82,7 +82,7 @@ class Trial:
 
 
 def lengths_of(transitions: Transition) -> Lengths:
-    """Of a whole training, [iteration, step, environment]; an episode that did not end is none."""
+    """Count the episodes that ended in a whole training, [iteration, step, environment]."""
     ended = transitions.terminated | transitions.truncated
     ended = ended.reshape(-1, ended.shape[-1])
     begun = jnp.concatenate([jnp.ones_like(ended[:1]), ended[:-1]])
@@ -146,7 +146,7 @@ def over_means(
 def over_draws(
     trial: Trial, chunk: int, mesh: Mesh
 ) -> Callable[[Env, Hyperparameters, Key[Array, " D"]], Evaluation]:
-    """The same for one environment: results are [D]."""
+    """Try one environment with `D` settings: results are [D]."""
     return spread(_draws(trial, chunk), mesh, batched=(False, True, True))
 
 

@@ -7,9 +7,7 @@ their first random steps to the end.
 """
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,18 +18,19 @@ from synthgym.agents import base as agents
 from synthgym.agents import spaces
 from synthgym.core import checkpoint as files
 from synthgym.core import parallel
+from synthgym.core.display import say
 from synthgym.core.io import write_table
+from synthgym.core.job import Inputs, device
 from synthgym.core.rng import root, stream
+from synthgym.core.settings import Config, plain
 from synthgym.core.types import Transition
-from synthgym.jobs.display import say
-from synthgym.jobs.run import device
 from synthgym.meta.progress import PROGRESS, cost, row, table
 from synthgym.synth import distil
 from synthgym.synth import env as synth
 from synthgym.tasks import base as tasks
 
 
-def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
+def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str]:
     """Write environment.safetensors and progress.parquet."""
     begun, settings, key = time.monotonic(), config.model, stream(root(config.seed), "model")
     seen, first, updates = experience(config)
@@ -44,17 +43,17 @@ def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Pa
     took = row("model", time.monotonic() - begun, len(seen.reward), updates, device=device())
     rows = [took | {f"error_{head}": error for head, error in errors.items()}]
     write_table(out / "progress.parquet", table(rows, PROGRESS))
-    about = {"kind": "synthetic environment", "config": config, "cost": cost(rows)}
+    about = {"kind": "synthetic environment", "config": plain(config), "cost": cost(rows)}
     files.save(out / "environment.safetensors", env.theta, about)
     return ["environment.safetensors", "progress.parquet"]
 
 
-def experience(config: Any) -> tuple[Transition, Float[Array, "E o"], int]:
+def experience(config: Config) -> tuple[Transition, Float[Array, "E o"], int]:
     """All steps of the agents' trainings, [step]; where episodes began; updates that it took."""
     settings, key, task = config.model, stream(root(config.seed), "model"), tasks.load(config.task)
-    (section,) = config.agents.values()
-    agent = agents.load(section, task.spec)
-    drawn = spaces.draw(stream(key, "hyperparameters"), section, settings.agents, "sampled")
+    (algorithm,) = config.agents.values()
+    agent = agents.load(algorithm, task.spec)
+    drawn = spaces.draw(stream(key, "hyperparameters"), algorithm, settings.agents, "sampled")
     keys = jax.random.split(stream(key, "agents"), settings.agents)
 
     def train(own):

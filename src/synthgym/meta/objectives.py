@@ -7,10 +7,9 @@ and then fresh agents learn by the mean of the search in the real task, with the
 tuned for PPO there, beside PPO itself: that measures, and is not part of what the search costs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,8 +21,10 @@ from synthgym.agents import base as agents
 from synthgym.agents import drift, spaces
 from synthgym.core import checkpoint as files
 from synthgym.core.io import write_table
+from synthgym.core.job import Inputs
 from synthgym.core.parallel import devices_for
 from synthgym.core.rng import root, stream
+from synthgym.core.settings import Config, plain
 from synthgym.core.types import Env, Hyperparameters, PRNGKey
 from synthgym.meta import evolve, fitness, search
 from synthgym.meta.fitness import Evaluation
@@ -37,7 +38,7 @@ ADVANTAGES = np.linspace(-2.0, 2.0, 41)  # normalised ones: standard deviations
 CLIP = 0.2  # of the PPO beside it
 
 
-def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
+def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str]:
     """Meta-train an objective, or go on from the last checkpoint of a killed run."""
     paths = inputs.get("environment", ())
     trials = Trials(config, *(synth.load(path, config.synth, config.task) for path in paths))
@@ -45,7 +46,7 @@ def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Pa
     search.resume()
     evolve.go_on([search], trials)
     log = search.log
-    about = {"kind": "objective", "config": config, "cost": cost(log.progress)}
+    about = {"kind": "objective", "config": plain(config), "cost": cost(log.progress)}
     files.save(out / "objective.safetensors", search.result, about)
     tables = {
         "progress.parquet": table(log.progress, PROGRESS),
@@ -76,24 +77,24 @@ class Learning(fitness.Trial):
         key: PRNGKey,
         horizon: Int[Array, ""] | None = None,
     ) -> fitness.Evaluation:
-        """What is tried, the parameters of a drift, stands where an environment does elsewhere."""
+        """Try the parameters of a drift, which stand where an environment does elsewhere."""
         return super().__call__(self.env, {**hyperparameters, "drift": env}, key, horizon)
 
 
 class Trials(search.Trials):
     """How candidates and means are tried: programs that differ in where agents learn."""
 
-    def __init__(self, config: Any, environment: synth.SyntheticEnv | None = None):
+    def __init__(self, config: Config, environment: synth.SyntheticEnv | None = None):
         self.meta = config.meta
         task = tasks.load(config.task)
-        places: dict[str, Any] = {"real": task, "synthetic": environment}
+        places: dict[str, Env | None] = {"real": task, "synthetic": environment}
         env, test = places[config.objective.train], places[config.objective.fitness]
+        assert env is not None, config.objective.train
+        assert test is not None, config.objective.fitness
         agent = agents.load(config.agents[LPO], env.spec)
         trial = Learning(agent, test, self.meta.steps[LPO], self.meta.episodes, env=env)
         theta = Search.initial(config)
-        section = config.agents[LPO]
-        setting = {name: jnp.float32(x) for name, x in section.hyperparameters.items()}
-        setting["drift"] = theta
+        setting = {**spaces.default(config.agents[LPO]), "drift": theta}
         chunk = fitness.chunk(trial, env, setting)
         own = (self.meta.own_hyperparameters, self.meta.own_random_numbers)
         at_once = max(1, chunk // self.meta.rollouts)
@@ -126,7 +127,7 @@ class Search(search.Search):
     stage = "objective"
 
     @staticmethod
-    def initial(config: Any) -> PyTree:
+    def initial(config: Config) -> PyTree:
         return drift.init_theta(stream(root(config.seed), "theta"))
 
     def learn(
@@ -154,7 +155,7 @@ class Search(search.Search):
 
 
 def surfaces(theta: PyTree) -> pd.DataFrame:
-    """What drifts are worth over (ratio, advantage): PPO's, DPO's, and that of these parameters."""
+    """Values over (ratio, advantage) of PPO's drift, DPO's, and that of these parameters."""
     ratio, advantage = (x.reshape(-1) for x in np.meshgrid(RATIOS, ADVANTAGES))
     at = (jnp.log(jnp.asarray(ratio, jnp.float32)), jnp.asarray(advantage, jnp.float32))
     values = {

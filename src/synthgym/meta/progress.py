@@ -1,4 +1,4 @@
-"""What the making of an environment took and gave: rows of progress.parquet, whatever made it."""
+"""Cost and fitness in the making of an environment: rows of progress.parquet, whatever made it."""
 
 from typing import Any
 
@@ -12,8 +12,10 @@ PROGRESS = (
 EVALUATIONS = ("generation", "agent", "draw", "return_")
 
 
-def row(stage: str, seconds: float, real_steps: int, updates: int, **more: Any) -> dict[str, Any]:
-    """Of a stage that has no generations: teacher or distil. What it lacks is not a number."""
+def row(
+    stage: str, seconds: float, real_steps: int, updates: int, **more: object
+) -> dict[str, Any]:
+    """Row of a stage that has no generations: teacher or distil. Where it lacks a value: NaN."""
     blank = dict.fromkeys(PROGRESS, float("nan"))
     counts = {"generation": 0, "synthetic_steps": 0, "real_steps": real_steps, "updates": updates}
     return {**blank, "stage": stage, "agent": "", "seconds": seconds, **counts, **more}

@@ -1,4 +1,4 @@
-"""What does a search maximise of an agent's training? Three objectives of Ferreira et al. 2022.
+"""Scores of an agent's training that a search may maximise, after Ferreira et al. 2022.
 
 The final return is all that counts for a synthetic environment. A reward network is to make agents
 fast, so that what counts is how soon they solve the task, or how much they earn on the way.
@@ -6,10 +6,11 @@ fast, so that what counts is how soon they solve the task, or how much they earn
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
+
+from synthgym.core.settings import Meta
 
 
 @dataclass(frozen=True)
@@ -62,17 +63,17 @@ SCORES: Mapping[str, Callable[..., Float[Array, ""]]] = {
 }
 
 
-def of(meta: Any) -> Objective | None:
-    """The objective of a config section `meta`; None where the final return is all that counts."""
-    settings = meta.get("objective")
-    if settings is None or settings.name not in SCORES:
+def of(meta: Meta) -> Objective | None:
+    """The objective of a search; None where the final return is all that counts."""
+    if "objective" not in meta or meta.objective.name not in SCORES:
         return None
-    ends = settings.name == "steps_to_solve"
+    scoring = meta.objective
+    level = scoring.solved if scoring.name == "steps_to_solve" else None
     return Objective(
-        name=settings.name,
-        tests=settings.tests,
-        window=settings.window,
-        level=settings.solved if ends else float("inf"),
-        solved=settings.solved if ends else 0.0,
-        penalty=settings.penalty,
+        name=scoring.name,
+        tests=scoring.tests,
+        window=scoring.window,
+        level=float("inf") if level is None else level,
+        solved=0.0 if level is None else level,
+        penalty=scoring.penalty,
     )

@@ -6,7 +6,7 @@ the last one or the one that did best. All randomness comes from the seed and th
 number.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,19 +21,22 @@ from synthgym.agents import base as agents
 from synthgym.agents import spaces
 from synthgym.core import checkpoint as files
 from synthgym.core import parallel
+from synthgym.core.display import say
+from synthgym.core.job import device
 from synthgym.core.rng import root, stream
-from synthgym.core.settings import typed
+from synthgym.core.settings import Agent, Config, Meta
 from synthgym.core.types import Discounted, Hyperparameters, PRNGKey
-from synthgym.jobs.display import say
-from synthgym.jobs.run import device
 from synthgym.meta import curriculum, fitness, scoring
 from synthgym.meta.fitness import Evaluation
 from synthgym.meta.strategies import STRATEGIES
-from synthgym.synth.base import module_of
-from synthgym.synth.env import SyntheticEnv
+from synthgym.synth.base import Learned, module_of
 from synthgym.tasks import base as tasks
 
-OVER_ROLLOUTS: Mapping[str, Any] = {"mean": np.mean, "median": np.median, "min": np.min}
+OVER_ROLLOUTS: Mapping[str, Callable[..., np.ndarray]] = {
+    "mean": np.mean,
+    "median": np.median,
+    "min": np.min,
+}
 
 
 class State(NamedTuple):
@@ -46,14 +49,14 @@ class State(NamedTuple):
 
 @dataclass
 class Log:
-    """What happened so far: rows of progress.parquet and evaluations.parquet."""
+    """A record of the search so far: rows of progress.parquet and evaluations.parquet."""
 
     progress: list[dict[str, Any]] = field(default_factory=list)
     evaluations: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Tests(NamedTuple):
-    """What a generation is to try: who is trained in which candidates, with what, for how long."""
+    """A generation's tests: which agents are trained in which candidates, with which settings."""
 
     algorithms: tuple[str, ...]
     candidates: PyTree  # each leaf [P, ...]
@@ -69,13 +72,13 @@ class Trials:
     What is searched for may be something else than an environment (objectives.py).
     """
 
-    def __init__(self, config: Any):
+    def __init__(self, config: Config):
         self.meta = config.meta
         self.env = module_of(config.synth).make(config.synth, config.task)
         task = tasks.load(config.task)
         # What candidates are tried on: the same task, if need be with longer episodes.
         longest = curriculum.longest(self.meta.curriculum, config.task.horizon)
-        longer_task = tasks.load(typed({**config.task, "horizon": longest}))
+        longer_task = tasks.load(config.task.replace(horizon=longest))
         theta = Search.initial(config)
         population = parallel.devices_for(size(self.meta, theta))
         self.agents, self.try_candidates, self.try_means = {}, {}, {}
@@ -88,16 +91,15 @@ class Trials:
             agent = agents.load(section, self.env.spec)
             lengths = (self.meta.steps[agent.name], self.meta.episodes)
             trial = fitness.Trial(agent, longer_task, *lengths, scoring.of(self.meta))
-            setting = {k: jnp.float32(x) for k, x in section.hyperparameters.items()}
-            chunk = fitness.chunk(trial, self.env.replace(theta=theta), setting)
+            chunk = fitness.chunk(trial, self.env.replace(theta=theta), spaces.default(section))
             own = (self.meta.own_hyperparameters, self.meta.own_random_numbers)
             at_once = max(1, chunk // self.meta.rollouts)
             self.agents[label] = agent
             self.try_candidates[label] = fitness.over_populations(trial, at_once, population, *own)
             self.try_means[label] = fitness.over_means(replace(trial, task=task), chunk, draws)
 
-    def of(self, theta: PyTree) -> Any:
-        """What is tried: environments with these parameters."""
+    def of(self, theta: PyTree) -> PyTree:
+        """Environments with these parameters, which are tried."""
         return self.env.replace(theta=theta)
 
     def judges(self, generation: int) -> Sequence[str]:
@@ -119,7 +121,7 @@ class Search:
 
     stage = "metatrain"
 
-    def __init__(self, config: Any, path: Path, start: SyntheticEnv | None = None):
+    def __init__(self, config: Config, path: Path, start: Learned | None = None):
         self.config, self.meta, self.path = config, config.meta, path
         self.key, self.sections = root(config.seed), shaped(config)
         theta = start.theta if start else self.initial(config)
@@ -129,7 +131,7 @@ class Search:
         self.state, self.log = State(begun, theta, jnp.float32(-jnp.inf)), Log()
 
     @staticmethod
-    def initial(config: Any) -> PyTree:
+    def initial(config: Config) -> PyTree:
         """The parameters that a search begins with, where it does not begin at another result."""
         synth = module_of(config.synth)
         env = synth.make(config.synth, config.task)
@@ -145,7 +147,7 @@ class Search:
 
     @property
     def title(self) -> str:
-        """What is searched for, with whom; not with which seed."""
+        """The task, environment and agents of the search, not its seed."""
         c = self.config
         return f"{c.task.name} {c.synth.name} ({'+'.join(self.meta.agents)})"
 
@@ -193,7 +195,7 @@ class Search:
         files.save(self.path, self.state, vars(self.log))
 
     def propose(self) -> Tests:
-        """What the next generation is to try."""
+        """Propose the tests of the next generation."""
         generation = self.generation + 1
         key = jax.random.fold_in(stream(self.key, "generation"), generation)
         labels = [self._shape(key, name) for name in self._algorithms(key, generation)]
@@ -334,13 +336,13 @@ class Search:
         return spaces.draw(key, self.sections[name], count, self.meta.hyperparameters)
 
 
-def shaped(config: Any) -> dict[str, Any]:
-    """The config sections of all algorithms in each of their shapes, by a label.
+def shaped(config: Config) -> dict[str, Agent]:
+    """The settings of all algorithms in each of their shapes, by a label.
 
     That is the algorithm's name, and behind it a number where it has several.
     """
     mode = config.meta.hyperparameters
-    sections: dict[str, Any] = {}
+    sections: dict[str, Agent] = {}
     for name in config.meta.agents:
         shapes = spaces.shapes(config.agents[name], mode)
         numbers = [f" {i}" for i in range(len(shapes))] if len(shapes) > 1 else [""]
@@ -353,7 +355,7 @@ def algorithm(label: str) -> str:
     return label.split(" ")[0]
 
 
-def size(meta: Any, theta: PyTree) -> int:
+def size(meta: Meta, theta: PyTree) -> int:
     """Candidates in a generation of a search for such parameters."""
     return STRATEGIES[meta.name](meta, theta, ravel_pytree(theta)[0]).size
 
@@ -366,5 +368,7 @@ def _lengths(tried: Sequence[Evaluation]) -> dict[str, int]:
     known = [x.lengths for x in tried if x.lengths is not None]
     if not known:
         return {}
-    sums = [sum(int(np.asarray(counts).sum()) for counts in of) for of in zip(*known, strict=True)]
+    sums = [
+        sum(int(np.asarray(counts).sum()) for counts in same) for same in zip(*known, strict=True)
+    ]
     return dict(zip(("synthetic_episodes", "one_step_episodes"), sums, strict=True))

@@ -4,13 +4,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from synthgym.core.checking import check, listed
 from synthgym.core.io import read_json
-from synthgym.core.settings import typed
-from synthgym.plan.layers import merged
-from synthgym.plan.schema import Config, ConfigError, check, listed
+from synthgym.core.settings import Config, ConfigError, merged, plain
 
 
-def with_settings(config: Any, paths: Iterable[Path]) -> Any:
+def with_settings(config: Config, paths: Iterable[Path]) -> Config:
     """A job's configuration with the settings of these files (best.json) over its own.
 
     Raises ConfigError, in a sentence, where a file has something that is no setting, out of range,
@@ -24,11 +23,15 @@ def with_settings(config: Any, paths: Iterable[Path]) -> Any:
     return config
 
 
-def with_sections(config: Any, sections: dict[str, Any], place: str) -> Any:
-    """The same for sections such as {"meta": {"sigma": 0.1}}; `place` is where they come from."""
+def with_sections(config: Config, sections: dict[str, Any], place: str) -> Config:
+    """A configuration with sections such as {"meta": {"sigma": 0.1}} over its own.
+
+    `place` is where they come from. Raises ConfigError as `with_settings`.
+    """
     check(sections, Config, place)
-    if lacking := sections.keys() - config.keys():
+    values = plain(config)
+    if lacking := sections.keys() - values.keys():
         raise ConfigError(f"{place}: this job has no section {listed(sorted(lacking))}.")
-    if unknown := sections.get("agents", {}).keys() - config["agents"].keys():
+    if unknown := sections.get("agents", {}).keys() - values["agents"].keys():
         raise ConfigError(f"{place}: this job has no agent {listed(sorted(unknown))}.")
-    return typed(merged(config, sections))
+    return Config.read(merged(values, sections))

@@ -5,17 +5,19 @@ All of them maximise, and search around a mean with a deviation for each paramet
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
 import optax
+from evosax.algorithms.base import EvolutionaryAlgorithm
 from evosax.algorithms.distribution_based.open_es import Open_ES
 from evosax.algorithms.distribution_based.snes import SNES
 from flax import struct
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
+from synthgym.core.settings import Meta
 from synthgym.core.types import PRNGKey
 
 
@@ -51,7 +53,13 @@ class Strategy(Protocol):
 class Evosax:
     """A strategy of that library, which minimises: fitness is negated here and nowhere else."""
 
-    def __init__(self, strategy: Any, settings: Any, theta: PyTree, sigma: Float[Array, " n"]):
+    def __init__(
+        self,
+        strategy: EvolutionaryAlgorithm,
+        settings: PyTree,
+        theta: PyTree,
+        sigma: Float[Array, " n"],
+    ):
         self.strategy, self.settings, self.theta = strategy, settings, theta
         self.sigma_0 = sigma
 
@@ -78,13 +86,13 @@ class Evosax:
         return state.std
 
 
-def snes(meta: Any, theta: PyTree, sigma: Float[Array, " n"]) -> Evosax:
+def snes(meta: Meta, theta: PyTree, sigma: Float[Array, " n"]) -> Evosax:
     """Separable natural evolution strategy (Wierstra et al. 2014), as in Liesen et al. 2024."""
     strategy = SNES(population_size=meta.population, solution=theta)
     return Evosax(strategy, strategy.default_params, theta, sigma)
 
 
-def open_es(meta: Any, theta: PyTree, sigma: Float[Array, " n"]) -> Evosax:
+def open_es(meta: Meta, theta: PyTree, sigma: Float[Array, " n"]) -> Evosax:
     """OpenAI's evolution strategy (Salimans et al. 2017): antithetic pairs, centred ranks, Adam.
 
     Steps are in units of a parameter's deviation, which stays as it is. The population is even.
@@ -223,12 +231,12 @@ class Ferreira:
         return self.sigma_0
 
 
-def ferreira(meta: Any, theta: PyTree, sigma: Float[Array, " n"]) -> Ferreira:
-    """That strategy from a config section."""
+def ferreira(meta: Meta, theta: PyTree, sigma: Float[Array, " n"]) -> Ferreira:
+    """The strategy of Ferreira et al. 2022 with these settings."""
     return Ferreira(theta, sigma, meta.population, meta.step_size, meta.transform, meta.mirrored)
 
 
-STRATEGIES: Mapping[str, Callable[[Any, PyTree, Float[Array, " n"]], Strategy]] = {
+STRATEGIES: Mapping[str, Callable[[Meta, PyTree, Float[Array, " n"]], Strategy]] = {
     "snes": snes,
     "open_es": open_es,
     "ferreira": ferreira,

@@ -7,17 +7,18 @@ numbers.
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, PyTree
 
 from synthgym.agents import base as agents
 from synthgym.agents import spaces
 from synthgym.core import parallel
 from synthgym.core.rng import stream
-from synthgym.core.types import Env, PRNGKey
+from synthgym.core.settings import Students
+from synthgym.core.types import Env, Hyperparameters, PRNGKey
 from synthgym.synth.env import SyntheticEnv
 from synthgym.tasks.rollout import episodes
 
@@ -25,7 +26,7 @@ States = Float[np.ndarray, "_ o"]  # each source has its own number of them
 
 
 class Class(NamedTuple):
-    """What a round of students saw, and what it took."""
+    """A round of students: the states that they saw, and its cost."""
 
     states: States  # of the real task, in which they came to act
     return_: float  # mean over students and their episodes
@@ -33,30 +34,27 @@ class Class(NamedTuple):
     updates: int
 
 
-def taught(settings: Any, env: SyntheticEnv, task: Env, key: PRNGKey) -> Class:
-    """Train students in `env`, each with settings of its own; let each act in the real task.
-
-    settings: the section `distil.students`.
-    """
-    (section,) = settings.agents.values()
-    agent, count = agents.load(section, env.spec), settings.number
-    drawn = spaces.draw(stream(key, "hyperparameters"), section, count, "sampled")
+def taught(students: Students, env: SyntheticEnv, task: Env, key: PRNGKey) -> Class:
+    """Train students in `env`, each with settings of its own; let each act in the real task."""
+    (algorithm,) = students.agents.values()
+    agent, count = agents.load(algorithm, env.spec), students.number
+    drawn = spaces.draw(stream(key, "hyperparameters"), algorithm, count, "sampled")
     keys = jax.random.split(stream(key, "students"), count)
 
-    def one(student: Any) -> Any:
+    def one(student: tuple[Hyperparameters, PRNGKey]) -> PyTree:
         hyperparameters, key = student
         key_train, key_act = stream(key, "train"), stream(key, "act")
-        params, _ = agents.train(agent, env, hyperparameters, key_train, settings.steps)
+        params, _ = agents.train(agent, env, hyperparameters, key_train, students.steps)
         policy = partial(agent.act, params)
-        met, happened = episodes(key_act, task, policy, settings.episodes)
+        met, happened = episodes(key_act, task, policy, students.episodes)
         return met.observation, met.reward, happened
 
     first = jax.tree.map(lambda x: x[0], drawn)
-    sizes = agents.footprint(agent, env, first, settings.steps)
+    sizes = agents.footprint(agent, env, first, students.steps)
     chunk = parallel.chunk(*sizes, count=count)  # at a time
     run = jax.jit(lambda students: jax.lax.map(one, students, batch_size=chunk))
     observation, reward, happened = map(np.asarray, run((drawn, keys)))
-    steps = agents.iterations(agent, settings.steps) * agent.steps_per_iteration
+    steps = agents.iterations(agent, students.steps) * agent.steps_per_iteration
     earned = reward.sum(-1, where=happened).mean()
     return Class(observation[happened], float(earned), count * steps, count * agent.updates(steps))
 

@@ -1,7 +1,6 @@
 """Teachers: agents trained in the real task; the best is kept for others to distil from."""
 
 import time
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,11 +12,15 @@ import pandas as pd
 from jaxtyping import Array, Float, Int, PyTree
 
 from synthgym.agents import base as agents
+from synthgym.agents import spaces
 from synthgym.core import checkpoint as files
+from synthgym.core import settings
+from synthgym.core.display import Work, say
 from synthgym.core.io import write_table
+from synthgym.core.job import Inputs
 from synthgym.core.rng import root, stream
+from synthgym.core.settings import Config, plain
 from synthgym.core.types import Agent, PRNGKey
-from synthgym.jobs.display import Work, say
 from synthgym.meta.progress import PROGRESS, row, table
 from synthgym.tasks import base as tasks
 from synthgym.tasks.rollout import episode_returns
@@ -34,7 +37,7 @@ class Teacher(NamedTuple):
     return_: float  # mean over test episodes, real task
 
 
-def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
+def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str]:
     """Train as many as are to be tried; write the policy of the best, what all cost and it earns.
 
     Goes on from where a killed run was.
@@ -42,7 +45,7 @@ def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Pa
     school = School(config, checkpoint)
     params, rows = school.best()
     returns, lengths = school.test(stream(school.key, "test"), params)
-    about = {"kind": "policy", "config": config, "return_": float(returns.mean())}
+    about = {"kind": "policy", "config": plain(config), "return_": float(returns.mean())}
     files.save(out / "policy.safetensors", params, about)
     write_table(out / "progress.parquet", table(rows, PROGRESS))
     columns = {"agent": school.agent.name, "seed": config.seed}
@@ -51,24 +54,25 @@ def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Pa
     return ["policy.safetensors", "progress.parquet", "episodes.parquet"]
 
 
-def trained(config: Any, checkpoint: Path) -> Teacher:
-    """The same teacher, not written."""
+def trained(config: Config, checkpoint: Path) -> Teacher:
+    """Train a teacher as `run` does, without writing it."""
     school = School(config, checkpoint)
     params, _ = school.best()
     returns, _ = school.test(stream(school.key, "test"), params)
     return Teacher(school.agent, params, float(returns.mean()))
 
 
-def load(path: Path, task: Any, section: Any) -> Teacher:
-    """A teacher from its file; `section`: the config section of its algorithm.
+def load(path: Path, task: settings.Task, algorithm: settings.Agent) -> Teacher:
+    """A teacher from its file; `algorithm`: its settings.
 
     Raises ValueError where the file does not fit.
     """
     env = tasks.load(task)
-    agent = agents.load(section, env.spec)
-    settings = _settings(section)
+    agent, hyperparameters = agents.load(algorithm, env.spec), spaces.default(algorithm)
     like = jax.eval_shape(
-        lambda: agent.init(jax.random.key(0), env, settings, agent.steps_per_iteration).params
+        lambda: (
+            agent.init(jax.random.key(0), env, hyperparameters, agent.steps_per_iteration).params
+        )
     )
     params, about = files.load(path, like)
     return Teacher(agent, params, about["return_"])
@@ -77,12 +81,12 @@ def load(path: Path, task: Any, section: Any) -> Teacher:
 class School:
     """Trains and tests candidates, which differ in nothing but their random numbers."""
 
-    def __init__(self, config: Any, checkpoint: Path):
+    def __init__(self, config: Config, checkpoint: Path):
         self.config, self.checkpoint = config, checkpoint
-        (section,) = config.teacher.agents.values()
+        (algorithm,) = config.teacher.agents.values()
         self.task = tasks.load(config.task)
-        self.agent = agents.load(section, self.task.spec)
-        self.settings = _settings(section)
+        self.agent = agents.load(algorithm, self.task.spec)
+        self.settings = spaces.default(algorithm)
         self.key = stream(root(config.seed), "teacher")
         iterations = agents.iterations(self.agent, config.teacher.steps)
         self.total = iterations * self.agent.steps_per_iteration
@@ -145,33 +149,31 @@ class School:
                     files.save(path, state, {**where, "seconds": saved - begun})
         return state.params, time.monotonic() - begun
 
-    def _begin(self, key: PRNGKey) -> Any:
+    def _begin(self, key: PRNGKey) -> PyTree:
         return self.agent.init(stream(key, "init"), self.task, self.settings, self.total)
 
-    def _go_on(self, key: PRNGKey, state: Any, indices: Int[Array, " n"]) -> Any:
+    def _go_on(self, key: PRNGKey, state: PyTree, indices: Int[Array, " n"]) -> PyTree:
         key_loop = stream(key, "loop")
 
-        def iterate(state: Any, i: Any) -> tuple[Any, None]:
+        def iterate(state: PyTree, i: Int[Array, ""]) -> tuple[PyTree, None]:
             key = jax.random.fold_in(key_loop, i)
             return self.agent.iterate(key, state, self.task, self.settings, self.total)[0], None
 
         return jax.lax.scan(iterate, state, indices)[0]
 
-    def _episodes(self, key: PRNGKey, params: PyTree) -> Any:
+    def _episodes(
+        self, key: PRNGKey, params: PyTree
+    ) -> tuple[Float[Array, " E"], Int[Array, " E"]]:
         policy = partial(self.agent.act, params)
         return episode_returns(key, self.task, policy, self.config.teacher.episodes)
 
     def _title(self, number: int) -> str:
         c = self.config
-        of = f" {number + 1}/{c.teacher.candidates}" if c.teacher.candidates > 1 else ""
-        return f"teacher {self.agent.name}{of}, {c.task.name} seed {c.seed}"
+        number_of = f" {number + 1}/{c.teacher.candidates}" if c.teacher.candidates > 1 else ""
+        return f"teacher {self.agent.name}{number_of}, {c.task.name} seed {c.seed}"
 
 
-def _settings(section: Any) -> dict[str, Float[Array, ""]]:
-    return {name: jnp.float32(value) for name, value in section.hyperparameters.items()}
-
-
-def _fitness(returns: Any) -> dict[str, float]:
+def _fitness(returns: np.ndarray) -> dict[str, float]:
     return {
         f"fitness_{name}": float(getattr(returns, name)()) for name in ("mean", "std", "min", "max")
     }

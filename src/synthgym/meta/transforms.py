@@ -7,16 +7,17 @@ ends another takes its place. Their setting `nes_step_size`, which divides the s
 perturbations, is left out, as it was in what they show.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice, product
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
+from synthgym.core.display import Work, say
 from synthgym.core.io import read_table, write_table
-from synthgym.core.settings import typed
-from synthgym.jobs.display import Work, say
+from synthgym.core.job import Inputs
+from synthgym.core.settings import Config, Transforms
 from synthgym.meta import evolve, search
 from synthgym.meta.search import Trials
 
@@ -26,7 +27,7 @@ COUNTS = ("real_steps", "updates")  # as in progress.parquet, summed over the ge
 
 
 class Combination(NamedTuple):
-    """What tells a search from others."""
+    """The numbers that tell a search from others."""
 
     transform: str
     step_size: float
@@ -45,7 +46,7 @@ class Search(search.Search):
 
     @property
     def row(self) -> dict[str, Any]:
-        """Of runs.parquet. `score`: 1 where it began solved, 0 where it never was, as published."""
+        """Row of runs.parquet. `score`: 1 where it began solved, 0 where it never was solved."""
         left = 1.0 - self.generation / self.meta.generations
         return {
             **self.combination._asdict(),
@@ -56,7 +57,7 @@ class Search(search.Search):
         }
 
 
-def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
+def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str]:
     """Write runs.parquet: a row per search, in the order of the plan.
 
     A killed run begins those searches anew that had not ended.
@@ -82,7 +83,7 @@ def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Pa
     return [RUNS]
 
 
-def combinations(plan: Any) -> list[Combination]:
+def combinations(plan: Transforms) -> list[Combination]:
     """All searches; those of one seed begin with the same environment."""
     every = product(plan.mirrored, plan.transforms, plan.step_sizes, plan.seeds)
     return [
@@ -91,7 +92,7 @@ def combinations(plan: Any) -> list[Combination]:
     ]
 
 
-def _ended(config: Any, todo: Sequence[Combination], places: int) -> Iterator[list[Search]]:
+def _ended(config: Config, todo: Sequence[Combination], places: int) -> Iterator[list[Search]]:
     """Do them all, `places` at a time; give those that end, whenever some do.
 
     Programs are compiled for so many: where there are fewer, one that counts for nothing goes along
@@ -110,16 +111,15 @@ def _ended(config: Any, todo: Sequence[Combination], places: int) -> Iterator[li
             evolve.generation([*going, *[idle] * (places - len(going))], trials)
 
 
-def _search(config: Any, one: Combination) -> Search:
+def _search(config: Config, one: Combination) -> Search:
     numbers = {name: value for name, value in one._asdict().items() if name != "seed"}
-    settings = {**config, "seed": one.seed, "meta": {**config.meta, **numbers}}
-    return Search(typed(settings), Path())
+    return Search(config.replace(seed=one.seed, meta=config.meta.replace(**numbers)), Path())
 
 
 def _of(row: Mapping[str, Any]) -> Combination:
     return Combination(*(row[name] for name in Combination._fields))
 
 
-def _note(rows: Any) -> str:
+def _note(rows: Collection[Mapping[str, Any]]) -> str:
     solved = sum(row["solved"] for row in rows)
     return f"{solved} of {len(rows)} solved"

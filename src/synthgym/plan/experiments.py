@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from synthgym.core.settings import REAL
 from synthgym.jobs.planned import Job
 from synthgym.plan import sweeps
 from synthgym.plan.claims import check_claim, planned_claims
@@ -27,7 +28,7 @@ from synthgym.plan.schema import (
 )
 from synthgym.plan.schema import Experiment as ExperimentSchema
 from synthgym.plan.schema import Objectives as ObjectivesSchema
-from synthgym.plan.validate import REAL, check_environment, check_identifier, check_pair
+from synthgym.plan.validate import check_environment, check_identifier, check_pair
 from synthgym.plan.views import of_agents, seen_by_jobs, task_section, with_level
 
 if TYPE_CHECKING:
@@ -334,7 +335,7 @@ class Experiment:
             check_known(environment, known, "environment", f"{where}.environments", self.task)
             self._check_reward(environment, f"{where}.environments")
 
-    def _check_arm(self, arm: str, differences: Any) -> None:
+    def _check_arm(self, arm: str, differences: Values | None) -> None:
         place = f"{self.where}.arms.{arm}"
         check_identifier(arm, place)
         if arm in self.values.get("environments", []):
@@ -404,7 +405,7 @@ class Experiment:
                 self.composed(None, trial, way)
 
 
-def check_sections(values: Any, place: str) -> None:
+def check_sections(values: Values, place: str) -> None:
     """Refuse differences that are no sections of the configuration, or not as these should be."""
     check(values, dict[str, Any], place)
     check_environment({k: v for k, v in values.items() if k not in BESIDE}, place, rewards=True)

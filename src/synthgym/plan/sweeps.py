@@ -6,11 +6,12 @@ finds flows into the meta-training of environments that say `search: NAME`.
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from synthgym.core.settings import Hyperparameters, Section
 from synthgym.core.settings import Transforms as TransformsSchema
+from synthgym.core.spaces import nested
 from synthgym.jobs.planned import Job
 from synthgym.plan.claims import check_claim, planned_claims
 from synthgym.plan.layers import Layers, Values, expanded, where_set
@@ -245,7 +246,7 @@ def tuning(tune: Values, config: Values) -> Values:
     return {**config, "search": search, "baseline": {**study, "steps": tune["budget"]["max"]}}
 
 
-def check_tuning(tune: Any, agents: Iterable[str], place: str) -> None:
+def check_tuning(tune: Values, agents: Iterable[str], place: str) -> None:
     """Refuse a search for settings that not all these agents have."""
     complete = ("space", "configurations", "budget", "draws", "evaluations", "seed")
     check(tune, Tuning, place, complete=complete)
@@ -262,7 +263,7 @@ def check_tuning(tune: Any, agents: Iterable[str], place: str) -> None:
             check_known(name, known, "hyperparameter", where, f"conf/agent/{agent}.yaml")
 
 
-def _check_space(setting: str, how: Any, place: str, config: Values) -> None:
+def _check_space(setting: str, how: object, place: str, config: Values) -> None:
     """Refuse a setting that may not be searched for, or values that it may not have."""
     section, *path = setting.split(".")
     static = path in (["mirrored"], ["transform"], ["fitness"])
@@ -287,7 +288,7 @@ def _check_space(setting: str, how: Any, place: str, config: Values) -> None:
         check(nested(setting, value), Config, place.removesuffix(setting).removesuffix("."))
 
 
-def possible(how: Any, place: str, static: bool) -> list[Any]:
+def possible(how: object, place: str, static: bool) -> list[Any]:
     """Return all choices of a space, or its bounds; `static`: it must be choices."""
     if not isinstance(how, dict) or len(how) != 1 or next(iter(how)) not in SPACES:
         raise ConfigError(f"{place}: must be one of {listed(SPACES)}, not {short(how)}.")
@@ -305,30 +306,3 @@ def possible(how: Any, place: str, static: bool) -> list[Any]:
     if "log" in kind and values[0] <= 0:
         raise ConfigError(f"{place}.{kind}: must begin above 0, not at {values[0]}.")
     return [1 - value for value in values] if kind == "one_minus_log_uniform" else list(values)
-
-
-def nested(setting: str, value: Any) -> Values:
-    """Return sections in which a setting such as meta.sigma has this value."""
-    tree: Any = value
-    for part in reversed(setting.split(".")):
-        tree = {part: tree}
-    sections: Values = tree
-    return sections
-
-
-def setting(sections: Mapping[str, Any], name: str) -> Any:
-    """Return the value that sections of a configuration give a setting such as meta.sigma."""
-    value: Any = sections
-    for part in name.split("."):
-        value = value[part]
-    return value
-
-
-def contains(how: Mapping[str, Any], value: Any) -> bool:
-    """Whether a space such as {log_uniform: [0.01, 1.0]} has a value."""
-    ((kind, values),) = how.items()
-    if kind == "choice":
-        return any(value == choice for choice in values)
-    low, high = values
-    inside: bool = low <= (1 - value if kind == "one_minus_log_uniform" else value) <= high
-    return inside

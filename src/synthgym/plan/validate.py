@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from synthgym.core.settings import REAL
 from synthgym.jobs.codehash import module_file
 from synthgym.plan.layers import Layers, Values, where_set
 from synthgym.plan.schema import (
@@ -21,7 +22,6 @@ from synthgym.plan.schema import (
 )
 from synthgym.stages import FAMILIES, STAGES
 
-REAL = "real"  # stands where the name of a synthetic environment would: the task itself
 CLASSIC = "synthgym.tasks.classic"  # whose tasks are Gymnasium's, by the same IDs
 RESERVED = {
     REAL: "it means the task itself",
@@ -209,7 +209,7 @@ def kind_of_observation(task: Values) -> str:
     return "one_hot" if task["num_states"] else "vector"
 
 
-def _modules(config: Any) -> Iterator[str]:
+def _modules(config: object) -> Iterator[str]:
     if isinstance(config, dict):
         for name, value in config.items():
             if name == "module":

@@ -7,12 +7,13 @@ training, which begins anew on each rung.
 import copy
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from synthgym.agents import base as agents
-from synthgym.core.settings import typed
+from synthgym.core.job import Inputs
+from synthgym.core.settings import Agent, Config
 from synthgym.evaluation.study import Study
 from synthgym.meta.settings import with_sections
 from synthgym.search import hyperparameters
@@ -20,7 +21,7 @@ from synthgym.search.rungs import Worth
 from synthgym.tasks import base as tasks
 
 
-def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
+def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str]:
     """Try all configurations of the plan, or go on with those that a killed run did not."""
     hyperparameters.work(config, checkpoint, Trainings)
     return hyperparameters.write(config, out, checkpoint)
@@ -34,30 +35,31 @@ class Trainings:
 
     unit = "steps"  # of a budget
 
-    def __init__(self, config: Any):
+    def __init__(self, config: Config):
         self.config, self.task = config, tasks.load(config.task)
         self.studies: dict[int, Study] = {}
 
-    def search(self, sections: dict[str, Any], seed: int, path: Path) -> Any:
+    def search(self, sections: dict[str, Any], seed: int, path: Path) -> Config:
         """The configuration of agents with these sections over their own."""
-        return with_sections({**self.config, "seed": seed}, sections, "a configuration")
+        return with_sections(self.config.replace(seed=seed), sections, "a configuration")
 
     def advanced(
-        self, configs: Sequence[Any], budget: int, since: int = 0
+        self, configs: Sequence[Config], budget: int, since: int = 0
     ) -> Iterator[tuple[int, Worth]]:
         """All of them after `budget` steps: (index, worth), as soon as it is known."""
         for i, config in enumerate(configs):
             begun = time.monotonic()
-            ((name, section),) = config.agents.items()
+            ((name, algorithm),) = config.agents.items()
             if budget not in self.studies:
-                settings = typed({**self.config.baseline, "steps": budget})
-                self.studies[budget] = Study(section, self.task, self.task, settings)
+                how = self.config.baseline.replace(steps=budget)
+                self.studies[budget] = Study(algorithm, self.task, self.task, how)
             study = copy.copy(self.studies[budget])
-            study.config = section  # programs depend on the static settings only, which are common
-            title = f"{name} in the real {config.task.name}, {self._said(section)}"
+            # Programs depend on the static settings only, which are common.
+            study.config = algorithm
+            title = f"{name} in the real {config.task.name}, {self._words(algorithm)}"
             curves, _ = study(self.task, config.seed, title)
             means = curves.groupby("draw")["return_"].mean()
-            agent = agents.load(section, self.task.spec)
+            agent = agents.load(algorithm, self.task.spec)
             steps = agents.iterations(agent, budget) * agent.steps_per_iteration
             draws = self.config.baseline.draws
             cost = {  # of the trainings; tests are not counted
@@ -68,6 +70,6 @@ class Trainings:
             }
             yield i, Worth({name: means.tolist()}, cost)
 
-    def _said(self, section: Any) -> str:
+    def _words(self, algorithm: Agent) -> str:
         names = [name.rpartition(".")[2] for name in self.config.search.space]
-        return json.dumps({name: round(section.hyperparameters[name], 6) for name in names})
+        return json.dumps({name: round(algorithm.hyperparameters[name], 6) for name in names})

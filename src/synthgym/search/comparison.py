@@ -3,20 +3,20 @@
 Each for the whole budget; judged as in the search, by fresh agents with the settings of the plan.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
+from synthgym.core.display import say
 from synthgym.core.io import read_json, write_table
-from synthgym.jobs.display import say
+from synthgym.core.job import Inputs
+from synthgym.core.settings import Config
 from synthgym.search.rungs import Programs
 
 OUTPUTS = ["comparison.parquet"]
 
 
-def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
+def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str]:
     """Write comparison.parquet: a row per setting, seed and agent."""
     (path,) = inputs["settings"]
     compared, budget = config.comparison, config.meta.generations

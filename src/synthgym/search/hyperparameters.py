@@ -12,17 +12,19 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import pandas as pd
 
+from synthgym.core.display import say
 from synthgym.core.io import write_json, write_table
-from synthgym.jobs.display import say
-from synthgym.plan.search_plan import contains, setting
+from synthgym.core.job import Inputs
+from synthgym.core.settings import Config, plain
+from synthgym.core.spaces import contains, value_of
 from synthgym.search.journal import COST, Journal, Tried, claimed, importances
-from synthgym.search.rungs import Programs
+from synthgym.search.rungs import Programs, Worth
 from synthgym.search.schedule import Bracket, brackets, budgets, promoted
 
 OUTPUTS = ["trials.parquet", "best.json", "importance.json"]
@@ -30,7 +32,22 @@ WORKER = "synthgym.search.worker"
 PATIENCE = 2.0  # seconds between looks at whether others are done
 
 
-def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Path) -> list[str]:
+@runtime_checkable
+class Trials(Protocol):
+    """How configurations are tried: `Programs`, or `Trainings` of agents.py."""
+
+    unit: str  # of a budget
+
+    def search(self, sections: dict[str, Any], seed: int, path: Path) -> Any:
+        """The configuration with these sections over its own, ready to be tried."""
+
+    def advanced(
+        self, searches: Sequence[Any], budget: int, since: int = 0
+    ) -> Iterator[tuple[int, Worth]]:
+        """All of them after `budget`: (index, worth), as soon as it is known."""
+
+
+def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str]:
     """Try all configurations of the plan, or go on with those that a killed run did not."""
     if config.search.workers > 1:
         _side_by_side(config, checkpoint)
@@ -38,8 +55,8 @@ def run(config: Any, inputs: Mapping[str, list[Path]], out: Path, checkpoint: Pa
     return write(config, out, checkpoint)
 
 
-def write(config: Any, out: Path, checkpoint: Path) -> list[str]:
-    """What a search that has ended found."""
+def write(config: Config, out: Path, checkpoint: Path) -> list[str]:
+    """Write what a finished search found."""
     journal = _journal(config, checkpoint)
     tried = list(journal.tried().values())
     write_table(out / "trials.parquet", table(tried, config))
@@ -48,39 +65,41 @@ def write(config: Any, out: Path, checkpoint: Path) -> list[str]:
     return OUTPUTS
 
 
-def planned(config: Any) -> tuple[Bracket, ...]:
+def planned(config: Config) -> tuple[Bracket, ...]:
     """All brackets of a search."""
     search, budget = config.search, config.search.budget
     rungs = budgets(budget.min, budget.max, budget.eta)
     return brackets(search.configurations, rungs, budget.eta, search.brackets == "full")
 
 
-def meta_trainings(config: Any) -> Programs:
+def meta_trainings(config: Config) -> Programs:
     """How configurations of a meta-training are tried."""
     judged = config.search.judged
     return Programs(config, judged.draws, judged.episodes)
 
 
-def work(config: Any, directory: Path, trials: Callable[[Any], Any] = meta_trainings) -> None:
+def work(
+    config: Config, directory: Path, trials: Callable[[Config], Trials] = meta_trainings
+) -> None:
     """Do what is not done and nobody else does, until all is done.
 
     trials: of a configuration, how those that are searched for are tried.
     """
     journal, programs = _journal(config, directory), None
     while todo := [bracket for bracket in planned(config) if not _done(journal, bracket)]:
-        mine = False
+        any_claimed = False
         for bracket in todo:
             with claimed(directory / f"bracket{bracket.number}.lock") as alone:
                 if alone and not _done(journal, bracket):
-                    mine = True
+                    any_claimed = True
                     programs = programs or trials(config)
                     compete(bracket, config, journal, programs, directory)
-        if not mine:
+        if not any_claimed:
             time.sleep(PATIENCE)
 
 
 def compete(
-    bracket: Bracket, config: Any, journal: Journal, programs: Any, directory: Path
+    bracket: Bracket, config: Config, journal: Journal, programs: Trials, directory: Path
 ) -> None:
     """One bracket: what is not known is computed, from where it was when that was killed."""
     random, eta = config.search.random, config.search.budget.eta
@@ -110,7 +129,7 @@ def _try(
     below: int,
     seeds: tuple[int, ...],
     journal: Journal,
-    programs: Any,
+    programs: Trials,
     directory: Path,
 ) -> None:
     """Each with all seeds; reported as soon as it is known."""
@@ -119,43 +138,46 @@ def _try(
         for one in todo
         for seed in seeds
     ]
-    worths: dict[int, list[Any]] = {i: [] for i in range(len(todo))}
+    worths: dict[int, list[Worth]] = {i: [] for i in range(len(todo))}
     for index, worth in programs.advanced(searches, budget, below):
-        of = worths[index // len(seeds)]
-        of.append(worth)
-        if len(of) == len(seeds):
-            value = sum(each.value for each in of) / len(seeds)
-            cost = {kind: float(sum(each.cost[kind] for each in of)) for kind in COST}
+        known = worths[index // len(seeds)]
+        known.append(worth)
+        if len(known) == len(seeds):
+            value = sum(each.value for each in known) / len(seeds)
+            cost = {kind: float(sum(each.cost[kind] for each in known)) for kind in COST}
             journal.report(todo[index // len(seeds)].number, budget, value, cost)
 
 
-def default(config: Any) -> dict[str, Any] | None:
+def default(config: Config) -> dict[str, Any] | None:
     """The plan's own settings, if all of them are in the space."""
-    values = {name: setting(config, name) for name in config.search.space}
-    inside = [contains(config.search.space[name], value) for name, value in values.items()]
+    sections, space = plain(config), plain(config.search.space)
+    values = {name: value_of(sections, name) for name in space}
+    inside = [contains(space[name], value) for name, value in values.items()]
     return values if all(inside) else None
 
 
 def best(tried: list[Tried], whole: int) -> Tried:
-    """Of those that had the whole budget the best, of equal ones the first."""
+    """The best of those that had the whole budget; of equal ones the first."""
     return max((one for one in tried if whole in one.values), key=lambda one: one.values[whole])
 
 
-def table(tried: list[Tried], config: Any) -> pd.DataFrame:
+def table(tried: list[Tried], config: Config) -> pd.DataFrame:
     """A row for each configuration and rung; costs are those since the rung below.
 
     Choices are words: some would be lists.
     """
-    of = {number: bracket for bracket in planned(config) for number in bracket.configurations}
+    bracket_of = {
+        number: bracket for bracket in planned(config) for number in bracket.configurations
+    }
     choices = [name for name, how in config.search.space.items() if "choice" in how]
     rows = [
         {
             "configuration": one.number,
-            "bracket": of[one.number].number,
+            "bracket": bracket_of[one.number].number,
             "rung": rung,
             "budget": budget,
             "value": value,
-            "state": _state(one, budget, of[one.number]),
+            "state": _state(one, budget, bracket_of[one.number]),
             **one.costs[budget],
             **one.settings,
             **{name: _word(one.settings[name]) for name in choices},
@@ -166,7 +188,7 @@ def table(tried: list[Tried], config: Any) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _word(choice: Any) -> str:
+def _word(choice: object) -> str:
     return choice if isinstance(choice, str) else json.dumps(choice)
 
 
@@ -181,16 +203,16 @@ def _done(journal: Journal, bracket: Bracket) -> bool:
     return all(n in tried and tried[n].ended for n in bracket.configurations)
 
 
-def _journal(config: Any, directory: Path) -> Journal:
+def _journal(config: Config, directory: Path) -> Journal:
     return Journal(directory / "journal.log", config.search.space, config.seed)
 
 
-def _side_by_side(config: Any, directory: Path) -> None:
+def _side_by_side(config: Config, directory: Path) -> None:
     """Start the workers and wait for them; they end when this process does.
 
     Processes on other machines that share the directory may join: see worker.py.
     """
-    write_json(directory / "search.json", config)
+    write_json(directory / "search.json", plain(config))
     workers = config.search.workers
     threads = max(1, int(os.environ.get("NPROC", 1)) // workers)
     command = [sys.executable, "-m", WORKER, str(directory), str(threads), str(os.getpid())]

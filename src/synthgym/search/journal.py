@@ -1,4 +1,4 @@
-"""What is known of all configurations: Optuna's journal, a file that several processes write.
+"""The record of all configurations: Optuna's journal, a file that several processes write.
 
 Proposes configurations by the rule of BOHB (Falkner et al. 2018): a multivariate tree of Parzen
 estimators of what was seen on the highest rung with enough of it, and a share at random.
@@ -14,12 +14,13 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
+from synthgym.core.extras import installation
+
 try:
     import optuna
 except ModuleNotFoundError:
-    raise ModuleNotFoundError(
-        "A search for settings needs Optuna: pip install 'synthgym[hpo]'."
-    ) from None
+    needed = "A search for settings needs Optuna, which is not here"
+    raise ModuleNotFoundError(f"{needed}: {installation('hpo')}.") from None
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -31,8 +32,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from synthgym.plan.layers import merged
-from synthgym.plan.search_plan import nested
+from synthgym.core.settings import merged
+from synthgym.core.spaces import nested
 
 COST = ("real_steps", "synthetic_steps", "updates", "seconds")
 TOP = 1 / 3  # of the configurations, whose values tell which settings matter
@@ -129,7 +130,7 @@ class Journal:
         return self._tried(trials[number])
 
     def report(self, number: int, budget: int, value: float, cost: Mapping[str, float]) -> None:
-        """What a configuration is worth after so many generations; costs since the rung below."""
+        """Record the value of a configuration after a budget, and its cost since the rung below."""
         trial = self._trials()[number]
         self.storage.set_trial_user_attr(trial._trial_id, f"cost {budget}", dict(cost))
         self.storage.set_trial_intermediate_value(trial._trial_id, budget, value)
@@ -190,13 +191,13 @@ def importances(tried: list[Tried], space: Mapping[str, Mapping[str, Any]]) -> d
     """
     budgets = [budget for one in tried for budget in one.values]
     budget = max(sorted(set(budgets), reverse=True), key=budgets.count)
-    here = [one for one in tried if budget in one.values]
+    reached = [one for one in tried if budget in one.values]
     shares: dict[str, float | None] = dict.fromkeys(space)
-    if len(here) >= 6 and len({one.values[budget] for one in here}) > 1:
+    if len(reached) >= 6 and len({one.values[budget] for one in reached}) > 1:
         study = optuna.create_study(direction="maximize")
         distributions = {name: _distribution(how) for name, how in space.items()}
         kinds = {name: next(iter(how)) for name, how in space.items()}
-        for one in here:
+        for one in reached:
             params = {name: _encoded(one.settings[name], kind) for name, kind in kinds.items()}
             done = create_trial(
                 value=one.values[budget], params=params, distributions=distributions
@@ -206,7 +207,7 @@ def importances(tried: list[Tried], space: Mapping[str, Mapping[str, Any]]) -> d
             evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=TOP)
             found = optuna.importance.get_param_importances(study, evaluator=evaluator)
         shares |= found
-    return {"budget": budget, "configurations": len(here), "shares": shares}
+    return {"budget": budget, "configurations": len(reached), "shares": shares}
 
 
 def repair(path: Path) -> None:

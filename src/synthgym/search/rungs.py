@@ -1,4 +1,4 @@
-"""What is a setting worth after so many generations? Meta-training, and fresh agents.
+"""The value of a setting after so many generations, by meta-training and fresh agents.
 
 Its worth is the mean return on the real task of agents that were trained in the environment of the
 search mean. They have the settings of the plan, whatever those are that are tried, and the same
@@ -7,19 +7,20 @@ random numbers each time: so only the environments differ.
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import PyTree
 
 from synthgym.agents import base as agents
 from synthgym.agents import spaces
 from synthgym.core.parallel import devices_for
 from synthgym.core.rng import stream, together
-from synthgym.core.settings import typed
+from synthgym.core.settings import Config, plain
 from synthgym.meta import evolve, fitness
 from synthgym.meta.search import Search, Trials
 from synthgym.meta.settings import with_sections
@@ -32,7 +33,7 @@ TRACED = ("sigma", "step_size", "transform", "mirrored", "learning_rate")
 
 
 class Worth(NamedTuple):
-    """Of one meta-training, at the end of a rung."""
+    """The result of one meta-training at the end of a rung."""
 
     returns: dict[str, list[float]]  # of each algorithm's agents, per episode
     cost: dict[str, float]  # since the rung below
@@ -51,15 +52,15 @@ class Programs:
 
     unit = "generations"  # of a budget
 
-    def __init__(self, config: Any, draws: int, episodes: int):
+    def __init__(self, config: Config, draws: int, episodes: int):
         self.config, self.draws, self.episodes = config, draws, episodes
         self.trials: dict[str, tuple[Trials, int]] = {}
-        self.judges: dict[str, Any] = {}
+        self.judges: dict[str, Callable[..., fitness.Evaluation]] = {}
 
     def search(self, sections: dict[str, Any], seed: int, path: Path) -> Search:
         """The meta-training with these sections over the configuration; or its checkpoint."""
-        config = with_sections({**self.config, "seed": seed}, sections, "a configuration")
-        search = Search(typed(config), path)
+        config = with_sections(self.config.replace(seed=seed), sections, "a configuration")
+        search = Search(config, path)
         search.resume()
         return search
 
@@ -89,12 +90,12 @@ class Programs:
         seconds = (time.monotonic() - begun) / len(searches)
         return [
             Worth(
-                {name: [float(x) for x in of.return_[i]] for name, of in judged.items()},
+                {name: [float(x) for x in trained.return_[i]] for name, trained in judged.items()},
                 self._cost(
                     search,
                     since,
                     seconds,
-                    {n: int(of.real_steps[i].sum()) for n, of in judged.items()},
+                    {n: int(trained.real_steps[i].sum()) for n, trained in judged.items()},
                 ),
             )
             for i, search in enumerate(searches)
@@ -103,7 +104,7 @@ class Programs:
     def _cost(
         self, search: Search, since: int, seconds: float, tests: dict[str, int]
     ) -> dict[str, float]:
-        """Of the generations since, and of judging: it decides, so it is part of the price."""
+        """Cost of the generations since, and of judging, which is part of the search."""
         cost: dict[str, float] = {"seconds": seconds}
         for name, real_steps in tests.items():
             agent = agents.load(self.config.agents[name], tasks.load(self.config.task).spec)
@@ -120,17 +121,17 @@ class Programs:
 
     def _judged(self, name: str, searches: Sequence[Search], budget: int) -> fitness.Evaluation:
         """[S, D]: agents in the environments of the means."""
-        section, task = self.config.agents[name], tasks.load(self.config.task)
+        algorithm, task = self.config.agents[name], tasks.load(self.config.task)
         env = module_of(self.config.synth).make(self.config.synth, self.config.task)
         means = env.replace(theta=_stacked([search.mean for search in searches]))
         if name not in self.judges:
-            agent = agents.load(section, env.spec)
+            agent = agents.load(algorithm, env.spec)
             trial = fitness.Trial(agent, task, self.config.meta.steps[name], self.episodes)
-            setting = {key: jnp.float32(x) for key, x in section.hyperparameters.items()}
-            chunk = fitness.chunk(trial, env.replace(theta=searches[0].mean), setting)
+            first = env.replace(theta=searches[0].mean)
+            chunk = fitness.chunk(trial, first, spaces.default(algorithm))
             self.judges[name] = fitness.over_means(trial, chunk, devices_for(self.draws))
         keys = [jax.random.fold_in(stream(s.key, f"judge {name}"), budget) for s in searches]
-        settings = [spaces.draw(key, section, self.draws, "default") for key in keys]
+        settings = [spaces.draw(key, algorithm, self.draws, "default") for key in keys]
         own = together([jax.random.split(key, self.draws) for key in keys])
         evaluation: fitness.Evaluation = jax.tree.map(
             np.asarray, self.judges[name](means, _stacked(settings), own)
@@ -157,7 +158,7 @@ def go_on(searches: Sequence[Search], trials: Trials, budget: int) -> None:
 
 
 def blocks(members: Sequence[int], fit: int) -> list[Sequence[int]]:
-    """Of sizes that are powers of two and at most `fit`: each size is one compilation."""
+    """Blocks of at most `fit`; sizes are powers of two, as each size is one compilation."""
     made: list[Sequence[int]] = []
     while members:
         size = 1 << (min(fit, len(members)).bit_length() - 1)
@@ -167,11 +168,11 @@ def blocks(members: Sequence[int], fit: int) -> list[Sequence[int]]:
 
 
 def _shapes(search: Search) -> str:
-    """The same for meta-trainings that one program does."""
-    config = search.config
-    meta = {name: value for name, value in config.meta.items() if name not in TRACED}
-    static = {name: agent["static"] for name, agent in config.agents.items()}
-    return json.dumps([config.synth, meta, static, search.strategy.size], sort_keys=True)
+    """A word for meta-trainings that one program does."""
+    config = plain(search.config)
+    meta = {name: value for name, value in config["meta"].items() if name not in TRACED}
+    static = {name: agent["static"] for name, agent in config["agents"].items()}
+    return json.dumps([config["synth"], meta, static, search.strategy.size], sort_keys=True)
 
 
 def _side_by_side(search: Search, trials: Trials) -> int:
@@ -185,8 +186,10 @@ def _side_by_side(search: Search, trials: Trials) -> int:
     env, task = trials.of(search.mean), tasks.load(config.task)
     fit = []
     for name in config.meta.agents:
-        agent = agents.load(config.agents[name], env.spec)
-        setting = {k: jnp.float32(x) for k, x in config.agents[name].hyperparameters.items()}
+        agent, setting = (
+            agents.load(config.agents[name], env.spec),
+            spaces.default(config.agents[name]),
+        )
         trial = fitness.Trial(agent, task, config.meta.steps[name], config.meta.episodes)
         mesh = devices_for(search.strategy.size)
         at_once = fitness.chunk(trial, env, setting) * mesh.size
@@ -194,6 +197,6 @@ def _side_by_side(search: Search, trials: Trials) -> int:
     return max(1, min(fit))
 
 
-def _stacked(trees: Sequence[Any]) -> Any:
+def _stacked(trees: Sequence[PyTree]) -> PyTree:
     """[S, ...] of each leaf."""
     return jax.tree.map(lambda *x: jnp.stack(x), *trees)

@@ -1,4 +1,4 @@
-"""Who gets how much? Hyperband (Li et al. 2018), synchronous, for a number of configurations.
+"""Budgets by Hyperband (Li et al. 2018), synchronous, for a number of configurations.
 
 A bracket tries its configurations on the lowest of its rungs, then the best of them on the next,
 and so on up to the whole budget.
@@ -18,7 +18,7 @@ class Bracket(NamedTuple):
 
 
 def budgets(low: int, high: int, eta: int) -> tuple[int, ...]:
-    """Of all rungs, rising: the whole one, divided by `eta` as often as at least `low` is left."""
+    """Budgets of all rungs, rising: the whole one over powers of `eta`, while `low` is left."""
     rungs = [high]
     while high / eta ** len(rungs) >= low:
         rungs.append(round(high / eta ** len(rungs)))

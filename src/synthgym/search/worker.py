@@ -21,10 +21,10 @@ def main(directory: Path, threads: int | None = None, parent: int | None = None)
     from synthgym.jobs.run import prepare_devices
 
     prepare_devices(threads)
-    from synthgym.core.settings import typed
+    from synthgym.core.settings import Config
     from synthgym.search.hyperparameters import work
 
-    work(typed(json.loads((directory / "search.json").read_text())), directory)
+    work(Config.read(json.loads((directory / "search.json").read_text())), directory)
 
 
 def _leave_with(parent: int) -> None:

@@ -1,9 +1,35 @@
-"""What every learned environment needs: its module by name, as tasks and agents have."""
+"""Learned environments: the protocol they share, and their modules by name."""
 
 import importlib
-from typing import Any
+from pathlib import Path
+from typing import Protocol, cast, runtime_checkable
+
+from jaxtyping import PyTree
+
+from synthgym.core import settings
+from synthgym.core.types import Env, PRNGKey
 
 
-def module_of(synth: Any) -> Any:
-    """The module of a config section `synth`: it has `make`, `load` and `init_theta`."""
-    return importlib.import_module(synth.module)
+@runtime_checkable
+class Learned(Env, Protocol):
+    """An environment with parameters; those of a population have one more axis."""
+
+    theta: PyTree
+
+    def replace(self, *, theta: PyTree) -> "Learned": ...
+
+
+@runtime_checkable
+class Module(Protocol):
+    """A module that provides learned environments."""
+
+    def make(self, synth: settings.Synth, task: settings.Task) -> Learned: ...
+
+    def load(self, path: Path, synth: settings.Synth, task: settings.Task) -> Learned: ...
+
+    def init_theta(self, key: PRNGKey, env: Learned) -> PyTree: ...
+
+
+def module_of(synth: settings.Synth) -> Module:
+    """The module of these settings."""
+    return cast(Module, importlib.import_module(synth.module))

@@ -8,13 +8,14 @@ real task answered (the world model that Ferreira et al. 2022 compare with).
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Bool, Float, PyTree
+from jax.typing import ArrayLike
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from synthgym.core.rng import stream
 from synthgym.core.types import Action, Env, EnvSpec, Observation, Policy, PRNGKey, Transition
@@ -26,6 +27,8 @@ SAMPLES = 16384  # that the spread of a network's inputs and outputs, and its er
 OUTSIDE = 3.0  # standard deviations in every dimension: where no state of the real task is
 Preferences = Callable[[Observation], Float[Array, " k"]]  # as `Agent.preferences`
 Batch = Callable[[PRNGKey], tuple[Float[Array, "b i"], Float[Array, "b k"]]]
+Reward = Callable[[EnvSpec, Float[Array, " k"], Action], Float[Array, ""]]
+Moments = tuple[ArrayLike, ArrayLike]  # what is subtracted, and divided by
 
 
 class Fit(NamedTuple):
@@ -97,7 +100,7 @@ def action_preference(
 def log_probability(
     spec: EnvSpec, preferences: Float[Array, " k"], action: Action
 ) -> Float[Array, ""]:
-    """Of the softmax policy over preferences; the teacher's own where they are its logits."""
+    """Log-probability of the softmax over preferences; the teacher's own where they are logits."""
     return jax.nn.log_softmax(preferences)[action]
 
 
@@ -121,7 +124,7 @@ def negative_distance(
 def negative_squared_distance(
     spec: EnvSpec, preferences: Float[Array, " k"], action: Action
 ) -> Float[Array, ""]:
-    """The same, squared."""
+    """Squared distance to the teacher's action, negated."""
     return -_squared_distance(spec, preferences, action)
 
 
@@ -132,7 +135,7 @@ def _squared_distance(
     return (((action - preferences) / half_width) ** 2).mean()
 
 
-REWARDS: Mapping[str, Mapping[str, Any]] = {  # kind of action -> name -> reward
+REWARDS: Mapping[str, Mapping[str, Reward]] = {  # kind of action -> name -> reward
     "discrete": {
         "advantage": advantage,
         "action_preference": action_preference,
@@ -310,8 +313,8 @@ def energy_distance(x: Float[Array, "n o"], y: Float[Array, "n o"]) -> Float[Arr
     return 2 * mean_distance(x, y) - within * mean_distance(x, x) - within * mean_distance(y, y)
 
 
-def unstandardised(params: PyTree, from_inputs: Any, to_targets: Any) -> PyTree:
-    """The same network for inputs and outputs as they are: the first and last layer take it up."""
+def unstandardised(params: PyTree, from_inputs: Moments, to_targets: Moments) -> PyTree:
+    """Parameters for inputs and outputs as they are; the first and last layer take up scales."""
     layers = sorted(params, key=lambda name: int(name.rpartition("_")[2]))
     params = {name: dict(params[name]) for name in layers}
     first, last = params[layers[0]], params[layers[-1]]
@@ -323,8 +326,14 @@ def unstandardised(params: PyTree, from_inputs: Any, to_targets: Any) -> PyTree:
     return params
 
 
-def _descend(key: PRNGKey, loss: Any, params: PyTree, optimiser: Any, steps: int) -> PyTree:
-    def step(carry: tuple[PyTree, PyTree], i: Any) -> tuple[Any, None]:
+def _descend(
+    key: PRNGKey,
+    loss: Callable[[PyTree, PRNGKey], Float[Array, ""]],
+    params: PyTree,
+    optimiser: optax.GradientTransformation,
+    steps: int,
+) -> PyTree:
+    def step(carry: tuple[PyTree, PyTree], i: Int[Array, ""]) -> tuple[tuple[PyTree, PyTree], None]:
         params, state = carry
         gradient = jax.grad(loss)(params, jax.random.fold_in(key, i))
         change, state = optimiser.update(gradient, state)
@@ -336,7 +345,7 @@ def _descend(key: PRNGKey, loss: Any, params: PyTree, optimiser: Any, steps: int
     return jax.jit(run)(params)
 
 
-def _standard(x: Float[Array, "n i"], moments: Any) -> Float[Array, "n i"]:
+def _standard(x: Float[Array, "n i"], moments: Moments) -> Float[Array, "n i"]:
     return (x - moments[0]) / moments[1]
 
 

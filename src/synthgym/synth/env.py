@@ -13,14 +13,13 @@ but their episodes begin where those of the real task do, and ours where the fir
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float, PyTree
 
-from synthgym.core import checkpoint
+from synthgym.core import checkpoint, settings
 from synthgym.core.types import Action, EnvSpec, Observation, PRNGKey, Step
 from synthgym.synth.networks import ACTIVATIONS, MLP
 from synthgym.tasks.base import spec_of
@@ -48,7 +47,7 @@ class State(struct.PyTreeNode):
     """Where an episode is."""
 
     observation: Float[Array, " o"]
-    time: Any  # steps since the episode began
+    time: PyTree  # steps since the episode began
 
 
 class SyntheticEnv(struct.PyTreeNode):
@@ -93,14 +92,14 @@ class SyntheticEnv(struct.PyTreeNode):
         return self._apply("reward", self.pair(observation, action))[0]
 
     def pair(self, observation: Observation, action: Action) -> Float[Array, " i"]:
-        """What the reward and transition networks get."""
+        """The input of the reward and transition networks."""
         encoded = jax.nn.one_hot(action, self.spec.num_actions) if self.spec.discrete else action
         return jnp.concatenate([observation, encoded])
 
     def _moved(
         self, observation: Float[Array, " o"], output: Float[Array, " o"]
     ) -> Float[Array, " o"]:
-        """What follows on a state, by what the transition network says."""
+        """The state that follows, from the output of the transition network."""
         return output if self.spec.num_states else observation + output
 
     def _shown(self, observation: Float[Array, " o"]) -> Observation:
@@ -113,15 +112,16 @@ class SyntheticEnv(struct.PyTreeNode):
         return network(self, head).apply({"params": self.theta[head]}, inputs)
 
 
-def make(synth: Any, task: Any, theta: PyTree = None) -> SyntheticEnv:
-    """The synthetic environment that config sections `synth` and `task` describe.
+def make(synth: settings.Synth, task: settings.Task, theta: PyTree = None) -> SyntheticEnv:
+    """The synthetic environment of these settings.
 
     It has no parameters unless `theta` is given; see `init_theta` and `env.replace(theta=...)`.
     Raises ValueError for an unknown activation or latent.
     """
-    if synth.get("latent", "normal") not in LATENTS:
+    latent = synth.latent if "latent" in synth else "normal"
+    if latent not in LATENTS:
         known = ", ".join(LATENTS)
-        raise ValueError(f"synth.latent must be one of {known}, not {synth.latent!r}.")
+        raise ValueError(f"synth.latent must be one of {known}, not {latent!r}.")
     if synth.activation not in ACTIVATIONS:
         known = ", ".join(ACTIVATIONS)
         raise ValueError(f"synth.activation must be one of {known}, not {synth.activation!r}.")
@@ -131,14 +131,14 @@ def make(synth: Any, task: Any, theta: PyTree = None) -> SyntheticEnv:
         hidden=tuple(synth.hidden),
         activation=synth.activation,
         initial_states=int(synth.initial_states),
-        latent=synth.get("latent", "normal"),
+        latent=latent,
     )
 
 
-def load(path: Path, synth: Any, task: Any) -> SyntheticEnv:
+def load(path: Path, synth: settings.Synth, task: settings.Task) -> SyntheticEnv:
     """A trained environment from its file.
 
-    Raises ValueError where the file does not fit the config sections.
+    Raises ValueError where the file does not fit the settings.
     """
     env = make(synth, task)
     like = jax.eval_shape(lambda: init_theta(jax.random.key(0), env))

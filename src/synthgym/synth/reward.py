@@ -7,14 +7,14 @@ ones): as it is, or as the difference of a potential, which leaves the optimal p
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Bool, Float, PyTree
 
-from synthgym.core import checkpoint
+from synthgym.core import checkpoint, settings
 from synthgym.core.types import Action, Env, EnvSpec, Informed, Observation, PRNGKey, Step
 from synthgym.synth.networks import ACTIVATIONS, MLP
 from synthgym.tasks import base as tasks
@@ -68,7 +68,7 @@ class RewardNetwork(struct.PyTreeNode):
     """
 
     theta: PyTree
-    task: Any  # an Env
+    task: PyTree  # an Env
     gamma: Float[Array, ""] | None = None  # of the agent that trains here; see `with_discount`
     reward: str = struct.field(pytree_node=False, default="additive_potential")  # of KINDS
     hidden: tuple[int, ...] = struct.field(pytree_node=False, default=())
@@ -84,7 +84,7 @@ class RewardNetwork(struct.PyTreeNode):
         return KINDS[self.reward]
 
     def with_discount(self, gamma: Float[Array, ""]) -> "RewardNetwork":
-        """The same for an agent that discounts with `gamma`."""
+        """Return the environment for an agent that discounts with `gamma`."""
         return self.replace(gamma=gamma)
 
     def reset(self, key: PRNGKey) -> tuple[State, Observation]:
@@ -109,7 +109,7 @@ class RewardNetwork(struct.PyTreeNode):
     def learned(
         self, before: Float[Array, " i"], after: Float[Array, " i"], terminated: Bool[Array, ""]
     ) -> Float[Array, ""]:
-        """What is learned of a reward, from what the network sees before and after a step.
+        """The learned part of a reward, from what the network sees before and after a step.
 
         Raises ValueError where a potential is not told the agent's discount.
         """
@@ -133,32 +133,34 @@ class RewardNetwork(struct.PyTreeNode):
         return jnp.concatenate([*parts, self.task.info(state)] if self.kind.informed else parts)
 
 
-def make(synth: Any, task: Any, theta: PyTree = None) -> RewardNetwork:
-    """The reward network that config sections `synth` and `task` describe.
+def make(synth: settings.Synth, task: settings.Task, theta: PyTree = None) -> RewardNetwork:
+    """The reward network of these settings.
 
     It has no parameters unless `theta` is given. Raises ValueError for an unknown activation or
     kind, and where a kind needs an info vector that the task does not have.
     """
-    for setting, known in (("activation", ACTIVATIONS), ("reward", KINDS)):
-        if synth[setting] not in known:
+    words = (("activation", synth.activation, ACTIVATIONS), ("reward", synth.reward, KINDS))
+    for setting, word, known in words:
+        if word not in known:
             names = ", ".join(known)
-            raise ValueError(f"synth.{setting} must be one of {names}, not {synth[setting]!r}.")
+            raise ValueError(f"synth.{setting} must be one of {names}, not {word!r}.")
+    name = str(synth.reward)
     real = tasks.load(task)
-    if KINDS[synth.reward].informed and not informs(real):
+    if KINDS[name].informed and not informs(real):
         raise ValueError(
-            f"synth.reward: {synth.reward} needs an info vector, which {task.name} does not have. "
-            f"Use {synth.reward.removesuffix('_info')}."
-            if KINDS[synth.reward].observes
-            else f"synth.reward: {synth.reward} is a weighted sum of an info vector, which "
+            f"synth.reward: {name} needs an info vector, which {task.name} does not have. "
+            f"Use {name.removesuffix('_info')}."
+            if KINDS[name].observes
+            else f"synth.reward: {name} is a weighted sum of an info vector, which "
             f"{task.name} does not have. Use another kind."
         )
     return RewardNetwork(
         theta=theta,
         task=real,
-        reward=synth.reward,
+        reward=name,
         hidden=tuple(synth.hidden),
         activation=synth.activation,
-        terminal_potential=synth.terminal_potential,
+        terminal_potential=str(synth.terminal_potential),
     )
 
 
@@ -167,10 +169,10 @@ def informs(task: Env) -> bool:
     return isinstance(task, Informed) and bool(task.info_names)
 
 
-def load(path: Path, synth: Any, task: Any) -> RewardNetwork:
+def load(path: Path, synth: settings.Synth, task: settings.Task) -> RewardNetwork:
     """A trained network from its file.
 
-    Raises ValueError where the file does not fit the config sections.
+    Raises ValueError where the file does not fit the settings.
     """
     env = make(synth, task)
     like = jax.eval_shape(lambda: init_theta(jax.random.key(0), env))

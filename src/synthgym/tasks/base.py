@@ -1,24 +1,31 @@
-"""What every task needs: loading by name of module, and stepping with automatic reset."""
+"""Tasks: loading by name of module, checking of settings, stepping with automatic reset."""
 
 import importlib
 import operator
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Protocol, cast
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import PyTree
+from jaxtyping import Array, Bool, PyTree
 
+from synthgym.core import settings
 from synthgym.core.types import Action, Env, EnvSpec, Observation, PRNGKey, Step
 
 
-def load(task: Any) -> Env:
-    """The task that a config section describes (`module`, `id`, ...)."""
-    return importlib.import_module(task.module).make(task)
+class Module(Protocol):
+    """A module that provides tasks."""
+
+    def make(self, task: settings.Task) -> Env: ...
 
 
-def spec_of(task: Any, horizon: int | None = None) -> EnvSpec:
-    """The spec in a task's config section; `horizon` where it is not the task's own."""
+def load(task: settings.Task) -> Env:
+    """The task of these settings."""
+    return cast(Module, importlib.import_module(task.module)).make(task)
+
+
+def spec_of(task: settings.Task, horizon: int | None = None) -> EnvSpec:
+    """The spec that a task's settings say; `horizon` where it is not the task's own."""
     discrete = task.action.kind == "discrete"
     return EnvSpec(
         observation_size=int(task.observation_size),
@@ -31,23 +38,25 @@ def spec_of(task: Any, horizon: int | None = None) -> EnvSpec:
     )
 
 
-def check(task: Any, true: Mapping[str, Any], options: Collection[str] = ()) -> None:
-    """Refuse a config section that contradicts its environment, or has options unknown to it.
+def check(task: settings.Task, true: Mapping[str, object], options: Collection[str] = ()) -> None:
+    """Refuse settings that contradict their environment, or options that it does not have.
 
     `true`: what the environment says of settings such as `action.size`. Raises ValueError.
     """
     file = f"conf/task/{task.name}.yaml"
     for setting, value in true.items():
-        said = operator.attrgetter(setting)(task)
-        if said != value:
-            raise ValueError(f"{file}: {setting} is {said}, but that of {task.id} is {value}.")
+        configured = operator.attrgetter(setting)(task)
+        if configured != value:
+            raise ValueError(
+                f"{file}: {setting} is {configured}, but that of {task.id} is {value}."
+            )
     for option in task.options:
         if option not in options:
             known = ", ".join(options) or "none"
             raise ValueError(f"{file}: {task.id} has no option {option}; there is {known}.")
 
 
-def select(condition: Any, when_true: PyTree, when_false: PyTree) -> PyTree:
+def select(condition: Bool[Array, ""], when_true: PyTree, when_false: PyTree) -> PyTree:
     """`jnp.where` over two trees of one structure, for a scalar condition."""
     return jax.tree.map(lambda x, y: jnp.where(condition, x, y), when_true, when_false)
 

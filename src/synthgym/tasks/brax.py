@@ -13,6 +13,8 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float, Int, PyTree
 
+from synthgym.core import settings
+from synthgym.core.extras import installation
 from synthgym.core.types import Action, EnvSpec, Observation, PRNGKey, Step
 from synthgym.tasks.base import check, spec_of
 
@@ -71,7 +73,7 @@ class BraxTask(struct.PyTreeNode):
         return jnp.stack(values).astype(jnp.float32)
 
 
-def make(task: Any) -> BraxTask:
+def make(task: settings.Task) -> BraxTask:
     """The task of a config section.
 
     Raises ValueError where the section contradicts the environment, and ModuleNotFoundError where
@@ -81,9 +83,9 @@ def make(task: Any) -> BraxTask:
     try:
         known = _library()._envs
     except ModuleNotFoundError as error:
-        sentence = f"{file} needs Brax, which is not here: pip install 'synthgym[brax]'."
+        sentence = f"{file} needs Brax, which is not here: {installation('brax')}."
         raise ModuleNotFoundError(f"{sentence} ({error})", name=error.name) from error
-    backend = task.options.get("backend")
+    backend = str(task.options.get("backend"))
     for kind, value, values in (("environment", task.id, known), ("backend", backend, BACKENDS)):
         if value not in values:
             raise ValueError(f"{file}: Brax has no {kind} {value}, only {', '.join(values)}.")
@@ -104,7 +106,7 @@ def make(task: Any) -> BraxTask:
 
 @cache
 def metrics(name: str, backend: str) -> tuple[str, ...]:
-    """What Brax's environment tells of a step besides its reward, sorted."""
+    """Names of what Brax's environment tells of a step besides its reward, sorted."""
     with _tracing():
         state = jax.eval_shape(_environment(name, backend).reset, jax.random.key(0))
     return tuple(sorted(state.metrics))
@@ -129,10 +131,10 @@ def _environment(name: str, backend: str) -> Any:
 @cache
 def _library() -> Any:
     """Brax's environments, imported without what it and mujoco say when they are."""
-    said = io.StringIO()
-    with _without_warnings(), contextlib.redirect_stdout(said):
+    printed = io.StringIO()
+    with _without_warnings(), contextlib.redirect_stdout(printed):
         from brax import envs
-    lines = said.getvalue().splitlines(keepends=True)
+    lines = printed.getvalue().splitlines(keepends=True)
     sys.stdout.writelines(line for line in lines if not line.startswith(HARMLESS_LINES))
     return envs
 
@@ -157,7 +159,7 @@ class _Numpy:
         return getattr(jnp, name)
 
     @staticmethod
-    def clip(array: Any, a_min: Any) -> Any:
+    def clip(array: Array, a_min: Array) -> Array:
         return jnp.maximum(array, a_min)
 
 

@@ -12,8 +12,9 @@ from flax import struct
 from gymnax.environments.classic_control.cartpole import CartPole
 from gymnax.environments.classic_control.continuous_mountain_car import ContinuousMountainCar
 from gymnax.environments.spaces import Discrete
-from jaxtyping import PyTree
+from jaxtyping import Array, PyTree
 
+from synthgym.core import settings
 from synthgym.core.types import Action, EnvSpec, Observation, PRNGKey, Step
 from synthgym.tasks.base import check, spec_of
 
@@ -26,8 +27,8 @@ class WalledMountainCar(ContinuousMountainCar):
     """
 
     def step_env(
-        self, key: PRNGKey, state: Any, action: Any, params: Any
-    ) -> tuple[Any, Any, Any, Any, dict[Any, Any]]:
+        self, key: PRNGKey, state: PyTree, action: Action, params: PyTree
+    ) -> tuple[Array, PyTree, Array, Array, dict[str, PyTree]]:
         force = jnp.clip(action, params.min_action, params.max_action).reshape(())
         velocity = state.velocity + force * params.power
         velocity = velocity - params.gravity * jnp.cos(3 * state.position)
@@ -71,7 +72,7 @@ class GymnaxTask(struct.PyTreeNode):
         return state, Step(observation.astype(jnp.float32), reward, terminated, truncated)
 
 
-def make(task: Any) -> GymnaxTask:
+def make(task: settings.Task) -> GymnaxTask:
     """The task of a config section.
 
     Raises ValueError where the section contradicts the environment.

@@ -3,8 +3,7 @@
 (In Sutton & Barto 2018, example 6.6, it costs as much, but leads back to the start.)
 """
 
-from typing import Any
-
+from synthgym.core import settings
 from synthgym.tasks import grid
 from synthgym.tasks.grid import Grid, Map, Place
 
@@ -23,7 +22,7 @@ CLIFF = Map(
 )
 
 
-def make(task: Any) -> Grid:
+def make(task: settings.Task) -> Grid:
     """The task of a config section.
 
     Raises ValueError where the section contradicts the environment.

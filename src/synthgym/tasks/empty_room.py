@@ -4,15 +4,14 @@ They do not say where the walker begins and where the goal is; here these are op
 far apart as cells can be. The best return is 1 - 0.01.
 """
 
-from typing import Any
-
+from synthgym.core import settings
 from synthgym.tasks import grid
 from synthgym.tasks.grid import Grid, Map
 
 ROOM = Map(rows=2, columns=2, start=(0, 0), goal=(1, 1), step=-0.01, arrival=1.0)
 
 
-def make(task: Any) -> Grid:
+def make(task: settings.Task) -> Grid:
     """The task of a config section.
 
     Raises ValueError where the section contradicts the environment.

@@ -3,13 +3,14 @@
 Whoever walks against a border stays where it is. At the goal, and where one falls, an episode ends.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Bool, Int, PyTree
 
+from synthgym.core import settings
 from synthgym.core.types import Action, EnvSpec, Observation, PRNGKey, Step
 from synthgym.tasks.base import check, spec_of
 
@@ -70,7 +71,7 @@ class Grid(struct.PyTreeNode):
         return jax.nn.one_hot(cell, self.ground.rows * self.ground.columns)
 
 
-def make(task: Any, ground: Map) -> Grid:
+def make(task: settings.Task, ground: Map) -> Grid:
     """The task of a config section, on that ground.
 
     Raises ValueError where the section contradicts it.

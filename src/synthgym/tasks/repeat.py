@@ -7,16 +7,14 @@ the configuration stays that of the task itself.
 """
 
 import dataclasses
-import importlib
-from typing import Any
 
 import jax
 from flax import struct
 from jaxtyping import Array, Float, PyTree
 
-from synthgym.core.settings import typed
+from synthgym.core import settings
 from synthgym.core.types import Action, EnvSpec, Informed, Observation, PRNGKey, Step
-from synthgym.tasks.base import select
+from synthgym.tasks.base import load, select
 
 OPTIONS = ("of", "repeat")
 
@@ -24,7 +22,7 @@ OPTIONS = ("of", "repeat")
 class Repeated(struct.PyTreeNode):
     """An environment whose steps are `repeat` of `task`, or fewer where the episode ends."""
 
-    task: Any  # an Env
+    task: PyTree  # an Env
     repeat: int = struct.field(pytree_node=False)
 
     @property
@@ -38,7 +36,7 @@ class Repeated(struct.PyTreeNode):
         return state, observation
 
     def step(self, key: PRNGKey, state: PyTree, action: Action) -> tuple[PyTree, Step]:
-        """The same action until the episode ends; rewards add up."""
+        """Repeat the action until the episode ends; rewards add up."""
         keys = jax.random.split(key, self.repeat)
         carry = self.task.step(keys[0], state, action)
 
@@ -60,7 +58,7 @@ class Repeated(struct.PyTreeNode):
         return self.task.info(state)
 
 
-def make(task: Any) -> Repeated:
+def make(task: settings.Task) -> Repeated:
     """The task of a config section.
 
     Raises ValueError where `options` lack the module or how often, or have what it does not know.
@@ -68,8 +66,8 @@ def make(task: Any) -> Repeated:
     place = f"task {task.name}: options"
     if "of" not in task.options or "repeat" not in task.options:
         raise ValueError(f"{place} must say `of` (the task's own module) and `repeat` (how often).")
-    if task.options.repeat < 1:
-        raise ValueError(f"{place}.repeat must be 1 or more, not {task.options.repeat}.")
+    module, repeat = str(task.options["of"]), task.options["repeat"]
+    if not isinstance(repeat, int) or repeat < 1:
+        raise ValueError(f"{place}.repeat must be 1 or more, not {repeat}.")
     own = {name: value for name, value in task.options.items() if name not in OPTIONS}
-    inner = typed({**task, "module": task.options.of, "options": own})
-    return Repeated(importlib.import_module(inner.module).make(inner), int(task.options.repeat))
+    return Repeated(load(task.replace(module=module, options=own)), repeat)

@@ -16,10 +16,10 @@ from synthgym.analysis import runs
 from synthgym.analysis.core.estimate import rounded
 from synthgym.analysis.core.statistics import LEVEL, estimate
 from synthgym.analysis.core.tables import REAL, read_runs
-from synthgym.core.io import atomic, read_json, read_table, write_json
-from synthgym.jobs.provenance import sha256
+from synthgym.core.definitions import definition
+from synthgym.core.io import atomic, read_json, read_table, sha256, write_json
 from synthgym.plan.plan import Plan
-from synthgym.plan.schema import definition
+from synthgym.plan.scale import ScalePlan
 from synthgym.zoo import guard
 from synthgym.zoo.folders import CARD, ENVIRONMENT, INDEX
 
@@ -37,9 +37,9 @@ def collect(plan: Plan, scale: str, results: Path, folder: Path, version: str) -
     result is not there, or its file is not the environment that its manifest says.
     """
     cards = [
-        _publish(plan, scale, task, environment, results, folder, version)
-        for task in plan.tasks(scale)
-        for environment in plan.environments(scale, task)
+        _publish(plan[scale], task, environment, results, folder, version)
+        for task in plan[scale].tasks
+        for environment in plan[scale].environments(task)
     ]
     old = read_json(folder / INDEX) or {}
     names = index(cards)
@@ -63,19 +63,19 @@ def index(cards: Sequence[Card]) -> dict[str, Any]:
 
     return {
         name: {
-            "default": min(there, key=rank)["variant"],
-            "variants": [card["variant"] for card in there],
+            "default": min(variants, key=rank)["variant"],
+            "variants": [card["variant"] for card in variants],
         }
-        for name, there in by_name.items()
+        for name, variants in by_name.items()
     }
 
 
 def _publish(
-    plan: Plan, scale: str, task: str, environment: str, results: Path, folder: Path, version: str
+    plan: ScalePlan, task: str, environment: str, results: Path, folder: Path, version: str
 ) -> Card:
-    seed = plan.seeds(scale, environment)[0]
+    scale, seed = plan.name, plan.seeds(environment)[0]
     run = results / "tasks" / task / environment / f"seed{seed}"
-    made = run / ("distil" if plan.distilled(scale, environment) else "metatrain")
+    made = run / ("distil" if plan.distilled(environment) else "metatrain")
     manifest = _json(made / "manifest.json")
     source, config = made / ENVIRONMENT, manifest["config"]
     env = guard.described(config, str(made / "manifest.json"))
@@ -98,7 +98,7 @@ def _publish(
         "task": about_task(task, config["task"]),
         **origin(read_runs("progress", [made / "progress.parquet"])),
     }
-    agents = plan.agents(scale, task)
+    agents = plan.tasks[task].agents
     card |= worth(card["seen"], agents, run / "transfer", _json(results / "summary.json"))
     card["limits"] = limits(card)
     target = folder / card["name"] / environment
@@ -161,23 +161,25 @@ def _judged(directory: Path, unseen: bool) -> Card:
 
 
 def limits(card: Card) -> list[str]:
-    """What not to expect of it, in sentences."""
+    """Limits of the environment, in sentences."""
     agents, solved = sorted(card["transfer"]), card["task"]["solved"]
-    said = [
+    sentences = [
         f"Judged with {', '.join(agents)} only.",
         "Intervals are over agents in this one environment; another seed gives another one.",
     ]
     short = [a for a in agents if solved is not None and card["transfer"][a]["iqm"] < solved]
     if short:
-        said.append(f"By interquartile mean {', '.join(short)} do not solve {card['task']['id']}.")
+        sentences.append(
+            f"By interquartile mean {', '.join(short)} do not solve {card['task']['id']}."
+        )
     if card["config"]["synth"]["horizon"] == 1:
-        said.append(
+        sentences.append(
             "A contextual bandit: every episode has one step, so discounts and whatever else is "
             "about the future have no effect, and returns in it are no returns of the task."
         )
     if backend := card["task"]["options"].get("backend"):
-        said.append(f"Made for Brax's backend {backend}; other physics are another task.")
-    return said
+        sentences.append(f"Made for Brax's backend {backend}; other physics are another task.")
+    return sentences
 
 
 def _json(path: Path) -> dict[str, Any]:

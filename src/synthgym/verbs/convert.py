@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from synthgym.core import checkpoint
-from synthgym.jobs.display import say
-from synthgym.plan.schema import check_known, definition, groups
+from synthgym.core.checking import check_known
+from synthgym.core.definitions import definition, groups
+from synthgym.core.display import say
 from synthgym.stages import TASK
 from synthgym.synth.env import SyntheticEnv
 from synthgym.verbs.collect import about_task
@@ -51,7 +52,7 @@ def _synth(arrays: dict[str, Any], path: Path, horizon: int | None) -> dict[str,
 
 
 def _task(name: str) -> dict[str, Any]:
-    """What an environment has to do with of a task."""
+    """The settings of a task that an environment depends on."""
     known = definition("task", name)
     return {key: known[key] for key in (setting.removeprefix("task.") for setting in TASK)}
 

@@ -1,4 +1,4 @@
-"""What does it look like? An episode as a film, two learning curves as a figure."""
+"""Drawings: an episode as a film, two learning curves as a figure."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,17 +47,17 @@ def film(key: PRNGKey, task: Env, policy: Policy, task_id: str, path: Path) -> s
 
 def learning_curves(curves: pd.DataFrame, title: str, task: Mapping[str, Any], path: Path) -> None:
     """Draw and write `compared`."""
-    style.save(compared(curves, title, task), path)
+    with style.applied():
+        style.save(compared(curves, title, task), path)
 
 
-@style.styled
 def compared(curves: pd.DataFrame, title: str, task: Mapping[str, Any]) -> Figure:
     """Return on the real task over steps of training, with intervals, a line per environment."""
     figure = style.blank(3.2)
     axes = figure.add_subplot()
-    colours = {"synthetic environment": style.LINES[0], "real task": style.REAL_COLOUR}
+    colours = {"synthetic environment": style.BLUE, "real task": style.REAL_COLOUR}
     for where, rows in curves.groupby("environment", sort=False):
-        by_step = [(step, estimate(there["return_"])) for step, there in rows.groupby("step")]
+        by_step = [(step, estimate(ends["return_"])) for step, ends in rows.groupby("step")]
         steps = [step for step, _ in by_step]
         colour = colours[str(where)]
         axes.plot(steps, [e.iqm for _, e in by_step], color=colour, marker=".", label=where)

@@ -4,7 +4,7 @@ import argparse
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import numpy as np
@@ -15,14 +15,14 @@ from synthgym import zoo
 from synthgym.agents import base as agents
 from synthgym.agents import defaults
 from synthgym.analysis.core.statistics import Estimate, estimate
-from synthgym.core import checkpoint
+from synthgym.core import checkpoint, settings
+from synthgym.core.checking import check_known
+from synthgym.core.definitions import definition, groups
+from synthgym.core.display import say
 from synthgym.core.parallel import devices_for, spread
 from synthgym.core.rng import root, stream
-from synthgym.core.settings import typed
 from synthgym.core.types import Env, PRNGKey
 from synthgym.evaluation.study import study
-from synthgym.jobs.display import say
-from synthgym.plan.schema import check_known, definition, groups
 from synthgym.plan.validate import check_pair
 from synthgym.synth.env import SyntheticEnv
 from synthgym.tasks import base as tasks
@@ -31,11 +31,11 @@ from synthgym.verbs import drawing
 
 
 class Setup(NamedTuple):
-    """What is trained, where, and judged on what."""
+    """An agent, the environment to train it in, and the task to judge it on."""
 
     env: SyntheticEnv
     task: Env
-    section: Any  # of the agent
+    section: settings.Agent
     card: dict[str, Any]
 
     @property
@@ -57,7 +57,7 @@ def train_(arguments: argparse.Namespace) -> None:
     first = jax.tree.map(lambda x: x[0], params)
     about = {
         "kind": "policy",
-        "agent": setup.section,
+        "agent": settings.plain(setup.section),
         "environment": {key: setup.card[key] for key in ("name", "variant", "version", "sha256")},
         "steps": arguments.steps,
         "seed": arguments.seed,
@@ -87,17 +87,18 @@ def train(
     setup: Setup, count: int, steps: int, episodes: int, seed: int
 ) -> tuple[PyTree, np.ndarray]:
     """Parameters of `count` agents with default settings, and their returns, [agent, episode]."""
-    agent, settings = defaults.make(setup.section.name, setup.env.spec)
+    agent, hyperparameters = defaults.make(setup.section.name, setup.env.spec)
     keys = jax.random.split(stream(root(seed), f"train {agent.name}"), count)
 
     def one(key: PRNGKey) -> tuple[PyTree, Float[Array, " E"]]:
-        params, _ = agents.train(agent, setup.env, settings, stream(key, "train"), steps)
+        params, _ = agents.train(agent, setup.env, hyperparameters, stream(key, "train"), steps)
         policy = partial(agent.act, params)
         returns, _ = episode_returns(stream(key, "judge"), setup.task, policy, episodes)
         return params, returns
 
     begun = time.monotonic()
-    program = spread(jax.vmap(one), devices_for(count), (True,)).lower(keys).compile()
+    spread_out = cast(jax.stages.Wrapped, spread(jax.vmap(one), devices_for(count), (True,)))
+    program = spread_out.lower(keys).compile()
     compiled = time.monotonic()
     params, returns = jax.block_until_ready(program(keys))
     seconds = f"compiled in {compiled - begun:.1f} s"
@@ -107,28 +108,27 @@ def train(
 
 def compare(setup: Setup, arguments: argparse.Namespace) -> pd.DataFrame:
     """Curves of the same agents in both: the columns of curves.parquet, and `environment`."""
-    settings = typed(
-        {
-            "draws": arguments.agents,
-            "steps": arguments.steps,
-            "episodes": arguments.episodes,
-            "evaluations": arguments.evaluations,
-            "hyperparameters": "default",
-            "stop": "never",
-            "solved": None,
-        }
+    how = settings.Study(
+        draws=arguments.agents,
+        steps=arguments.steps,
+        episodes=arguments.episodes,
+        evaluations=arguments.evaluations,
+        hyperparameters="default",
+        repeats=1,
+        stop="never",
+        solved=None,
     )
     tables = []
     places: dict[str, Env] = {"synthetic environment": setup.env, "real task": setup.task}
     for name, env in places.items():
         title = f"{setup.section.name} in the {name}"
-        table, _ = study(setup.section, env, setup.task, settings, arguments.seed, title)
+        table, _ = study(setup.section, env, setup.task, how, arguments.seed, title)
         tables.append(table.assign(environment=name))
     return pd.concat(tables, ignore_index=True)
 
 
 def load(arguments: argparse.Namespace) -> Setup:
-    """What the command line names. Raises ValueError where there is no such thing."""
+    """Load what the command line names. Raises ValueError where there is no such thing."""
     card = zoo.card(arguments.env, arguments.variant, arguments.version)
     name, task = arguments.agent, card["task"]["name"]
     check_known(name, groups("agent"), "agent", "--agent", "conf/agent")
@@ -136,7 +136,8 @@ def load(arguments: argparse.Namespace) -> Setup:
     section = definition("task", task)
     check_pair(name, section, "--agent")
     env = zoo.load(arguments.env, arguments.variant, arguments.version)
-    return Setup(env, tasks.load(typed(section)), typed(definition("agent", name)), card)
+    agent = settings.Agent.read(definition("agent", name))
+    return Setup(env, tasks.load(settings.Task.read(section)), agent, card)
 
 
 def directory(arguments: argparse.Namespace) -> Path:

@@ -4,14 +4,15 @@ import argparse
 import importlib
 import importlib.metadata
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from tabulate import tabulate
 
 from synthgym import zoo
-from synthgym.jobs.display import say
+from synthgym.core.checking import check_known
+from synthgym.core.display import say
 from synthgym.zoo import guard
 
 Card = dict[str, Any]
@@ -64,7 +65,6 @@ def pull_(arguments: argparse.Namespace) -> None:
 def collect_(arguments: argparse.Namespace) -> None:
     """Make the zoo of a scale from its results."""
     from synthgym.plan.plan import Plan
-    from synthgym.plan.schema import check_known
     from synthgym.verbs.collect import collect
 
     plan = Plan.load()
@@ -111,13 +111,13 @@ def _facts(card: Card) -> Iterator[tuple[str, str]]:
 
 
 def _row(card: Card, agent: str) -> list[str]:
-    here = card["transfer"][agent]
-    mark = " †" if here["unseen"] else ""
-    there = (card["all_seeds"].get(agent), card["real"].get(agent))
-    return [f"{agent}{mark}", *(_interval(n) for n in (here, *there)), f"{here['steps']:,}"]
+    transfer = card["transfer"][agent]
+    mark = " †" if transfer["unseen"] else ""
+    numbers = (transfer, card["all_seeds"].get(agent), card["real"].get(agent))
+    return [f"{agent}{mark}", *map(_interval, numbers), f"{transfer['steps']:,}"]
 
 
-def _interval(numbers: Any) -> str:
+def _interval(numbers: Mapping[str, Any] | None) -> str:
     if not numbers:
         return "-"
     low, high = numbers["low"], numbers["high"]

@@ -34,7 +34,7 @@ def load(
 
 
 def card(name: str, variant: str | None = None, version: str | None = None) -> dict[str, Any]:
-    """What is known of an environment: task, cost, agents seen, measured transfer, limits, ...
+    """The card of an environment: task, cost, agents seen, measured transfer, limits, ...
 
     Arguments and errors as those of `load`.
     """

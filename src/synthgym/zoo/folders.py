@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from synthgym.plan.schema import check_known
+from synthgym.core.checking import check_known
 from synthgym.zoo.bounded import read_json
 
 HERE = Path(__file__).parent / "environments"  # in an installed wheel
@@ -88,7 +88,7 @@ def _entry(content: dict[str, Any], name: str, where: str) -> dict[str, Any]:
     return entry
 
 
-def _listed(entry: Any) -> bool:
+def _listed(entry: object) -> bool:
     if not isinstance(entry, dict):
         return False
     known, default = entry.get("variants"), entry.get("default")

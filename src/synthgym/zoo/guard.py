@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 
 from synthgym.core import checkpoint
-from synthgym.core.io import write_json
-from synthgym.core.settings import typed
-from synthgym.jobs.provenance import sha256
-from synthgym.plan.schema import Synth, Task, check, short
+from synthgym.core.checking import check, short
+from synthgym.core.io import sha256, write_json
+from synthgym.core.settings import Synth, Task
 from synthgym.synth import env as synth
 from synthgym.synth.env import SyntheticEnv
 from synthgym.zoo.bounded import LARGEST, LARGEST_TEXT, content, parsed, read_json
@@ -71,7 +70,7 @@ def described(config: Mapping[str, Any], where: str) -> SyntheticEnv:
             raise ValueError(f"{where}: config.synth.horizon must be at most {LONGEST:,} steps.")
         if len(config["synth"]["hidden"]) > MOST_LAYERS:
             raise ValueError(f"{where}: config.synth.hidden has more than {MOST_LAYERS} layers.")
-        return synth.make(typed(config["synth"]), typed(config["task"]))
+        return synth.make(Synth.read(config["synth"]), Task.read(config["task"]))
     except RecursionError:
         raise ValueError(f"{where} is nested too deeply to be read.") from None
     except OverflowError:
@@ -79,7 +78,7 @@ def described(config: Mapping[str, Any], where: str) -> SyntheticEnv:
 
 
 def shapes(env: SyntheticEnv) -> dict[str, tuple[int, ...]]:
-    """Of every array that an environment has: "reward/Dense_0/kernel" -> (inputs, units), ..."""
+    """Shapes of an environment's arrays: "reward/Dense_0/kernel" -> (inputs, units), ..."""
     expected: dict[str, tuple[int, ...]] = {}
     for head, (inputs, outputs) in synth.heads(env).items():
         if head == "initial_state" and env.initial_states:

@@ -9,14 +9,14 @@ word here, and the few words that make an array or a dictionary are known.
 import math
 import pickletools
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, ItemsView, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from synthgym.plan.schema import short
+from synthgym.core.checking import short
 from synthgym.zoo.bounded import content
 
 LARGEST = 16 * 2**20  # bytes of a pickle; the largest that was published has 98 thousand
@@ -32,7 +32,7 @@ HEADS: Mapping[str, str] = MappingProxyType(  # synthetic-gymnax's name of a net
 
 
 class Named(NamedTuple):
-    """What a pickle would import: only its name is ever used."""
+    """The name of what a pickle would import; only the name is ever used."""
 
     module: str
     name: str
@@ -97,7 +97,7 @@ class _Machine:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
 
-    def run(self, blob: bytes) -> Any:
+    def run(self, blob: bytes) -> object:
         for opcode, argument, _ in pickletools.genops(blob):
             if opcode.name == "STOP":
                 (result,) = self.stack
@@ -116,11 +116,11 @@ class _Machine:
         module, name = argument.split(" ")
         self.stack.append(Named(module, name))
 
-    def named(self, _: Any) -> None:
+    def named(self, _: object) -> None:
         name, module = self.stack.pop(), self.stack.pop()
         self.stack.append(Named(str(module), str(name)))
 
-    def remember(self, _: Any) -> None:
+    def remember(self, _: object) -> None:
         self.memo[len(self.memo)] = self.stack[-1]
 
     def remember_as(self, number: int) -> None:
@@ -129,10 +129,10 @@ class _Machine:
     def recall(self, number: int) -> None:
         self.stack.append(self.memo[number])
 
-    def dictionary(self, _: Any) -> None:
+    def dictionary(self, _: object) -> None:
         self.stack.append({})
 
-    def mark(self, _: Any) -> None:
+    def mark(self, _: object) -> None:
         self.stack.append(Mark)
 
     def since_mark(self) -> list[Any]:
@@ -141,31 +141,31 @@ class _Machine:
         del self.stack[place:]
         return items
 
-    def tuple_since_mark(self, _: Any) -> None:
+    def tuple_since_mark(self, _: object) -> None:
         self.stack.append(tuple(self.since_mark()))
 
-    def set_item(self, _: Any) -> None:
+    def set_item(self, _: object) -> None:
         value, key = self.stack.pop(), self.stack.pop()
         _settable(self.stack[-1])[_text(key)] = value
 
-    def set_items(self, _: Any) -> None:
+    def set_items(self, _: object) -> None:
         items = self.since_mark()
         for key, value in zip(items[::2], items[1::2], strict=True):
             _settable(self.stack[-1])[_text(key)] = value
 
-    def make(self, _: Any) -> None:
+    def make(self, _: object) -> None:
         arguments, what = self.stack.pop(), self.stack.pop()
         if what not in MAKERS:
             raise ValueError(f"it wants {short(what)}, which makes no array or dictionary")
         self.stack.append(MAKERS[what](*arguments))
 
-    def fill(self, _: Any) -> None:
+    def fill(self, _: object) -> None:
         state = self.stack.pop()
         _fill(self.stack[-1], state)
 
 
-def _tuple_of(count: int) -> Callable[[_Machine, Any], None]:
-    def instruction(machine: _Machine, _: Any) -> None:
+def _tuple_of(count: int) -> Callable[[_Machine, object], None]:
+    def instruction(machine: _Machine, _: object) -> None:
         if len(machine.stack) < count:
             raise ValueError("a tuple has too few items")
         items = machine.stack[-count:]
@@ -175,7 +175,7 @@ def _tuple_of(count: int) -> Callable[[_Machine, Any], None]:
     return instruction
 
 
-def _fill(what: Any, state: Any) -> None:
+def _fill(what: object, state: Sequence[Any]) -> None:
     """Set a type's order of bytes, or an array: (version, shape, type, Fortran's order, bytes)."""
     if isinstance(what, Numbers):
         what.code = f"{state[1]}{what.code}"
@@ -190,44 +190,44 @@ def _fill(what: Any, state: Any) -> None:
     what.array = np.frombuffer(blob, "<f4").reshape(shape, order="F" if fortran else "C")
 
 
-def _box(*_: Any) -> Box:
+def _box(*_: object) -> Box:
     return Box()
 
 
-def _numbers(code: Any, *_: Any) -> Numbers:
+def _numbers(code: object, *_: object) -> Numbers:
     return Numbers(_text(code))
 
 
-def _jax_array(_make: Any, _arguments: Any, state: Any, *_: Any) -> Box:
+def _jax_array(_make: object, _arguments: object, state: Sequence[Any], *_: object) -> Box:
     box = Box()
     _fill(box, state)
     return box
 
 
-def _frozen(value: Any = None) -> dict[str, Any]:
+def _frozen(value: object = None) -> dict[str, Any]:
     return _settable({} if value is None else value)
 
 
-def _settable(value: Any) -> dict[str, Any]:
+def _settable(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError("it sets items of what is no dictionary")
     return value
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("it has a name that is no text")
     return value
 
 
-def _items(value: Any, where: str) -> Any:
+def _items(value: object, where: str) -> ItemsView[str, Any]:
     if not isinstance(value, dict):
         raise ValueError(f"{where} is no dictionary.")
     return value.items()
 
 
 IGNORED = ("PROTO", "FRAME")
-CONSTANTS: Mapping[str, Any] = MappingProxyType(
+CONSTANTS: Mapping[str, object] = MappingProxyType(
     {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 )
 LITERALS = (

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from synthgym.plan.schema import check_known
+from synthgym.core.checking import check_known
+from synthgym.core.extras import installation
 from synthgym.zoo import folders, guard
 from synthgym.zoo.bounded import LARGEST, LARGEST_TEXT
 from synthgym.zoo.folders import CARD, ENVIRONMENT, INDEX
@@ -54,7 +55,7 @@ def _source(repository: str, revision: str) -> _Source:
     try:
         from dvc.api import DVCFileSystem
     except ModuleNotFoundError as error:
-        sentence = "`zoo pull` needs DVC, which is not here: pip install 'synthgym[workflow]'."
+        sentence = f"`zoo pull` needs DVC, which is not here: {installation('workflow')}."
         raise ModuleNotFoundError(f"{sentence} ({error})", name=error.name) from error
     return _Source(f"{repository} at {revision}", DVCFileSystem(repository, rev=revision))
 
@@ -77,9 +78,9 @@ def _fetch(source: _Source, name: str, folder: Path, limit: int) -> None:
 
 
 def _why(error: BaseException) -> str:
-    """What DVC says, and what it was caused by, which its own words often leave out."""
+    """The words of DVC's error, and of its cause, which DVC often leaves out."""
     first = last = error
     while last.__cause__ is not None:
         last = last.__cause__
-    said = dict.fromkeys([str(first), str(last)])
-    return " ".join(": ".join(said).split()).rstrip(".")
+    words = dict.fromkeys([str(first), str(last)])
+    return " ".join(": ".join(words).split()).rstrip(".")

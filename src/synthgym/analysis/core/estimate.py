@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from synthgym.analysis.core.statistics import LEVEL, bounds
+from synthgym.analysis.core.statistics import LEVEL
 
 Numbers = dict[str, Any]
 Format = str | Callable[[float], str]
@@ -25,17 +25,7 @@ def estimate(value: float, samples: np.ndarray) -> Numbers:
     tail = (1 - LEVEL) / 2
     # An order statistic, not between two of them: one of them may be NEVER.
     low, high = np.quantile(samples, [tail, 1 - tail], method="nearest")
-    return finite({"value": value, "low": low, "high": high})
-
-
-def interpolated(value: float, samples: np.ndarray) -> Numbers:
-    """A value with the percentile interval of resamples that are all finite."""
-    low, high = bounds(samples)
-    return {"value": float(value), "low": float(low), "high": float(high)}
-
-
-def finite(numbers: Mapping[str, float]) -> Numbers:
-    """None in place of NEVER."""
+    numbers = {"value": value, "low": low, "high": high}
     return {name: float(x) if np.isfinite(x) else None for name, x in numbers.items()}
 
 
@@ -52,9 +42,11 @@ def number(value: float | None, how: Format = RETURN, empty: str = "never") -> s
 
 
 def written(e: Mapping[str, Any] | None, how: Format = RETURN, point: str = "value") -> str:
-    """`value [low, high]`; empty where there is no estimate."""
+    """`value [low, high]`; empty where there is no estimate, `never` where it is nothing else."""
     if e is None:
         return ""
+    if e[point] is None and e["low"] is None:
+        return number(None)
     return f"{number(e[point], how)} [{number(e['low'], how)}, {number(e['high'], how)}]"
 
 

@@ -16,6 +16,7 @@ from scipy import stats
 LEVEL = 0.95
 RESAMPLES = 10_000  # of runs within their environments
 NESTED = 2_000  # of environments, and of runs in each
+CURVES = 1_000  # where there is an interval at each point of a curve
 SEED = 2021  # each estimate starts the same stream: none depends on what was computed before it
 CHUNK = 1_000_000  # values resampled at once; bounds the memory (8 bytes each, a few copies)
 
@@ -114,7 +115,7 @@ def difference(
     level: float = LEVEL,
     resamples: int = NESTED,
 ) -> Difference:
-    """Of two groups, each a vector of runs per environment seed.
+    """Difference of two groups, each a vector of runs per environment seed.
 
     The percentile interval resamples seeds, and within each the runs: so it says what other
     environments, made in the same way, would give. With one seed in a group it cannot.

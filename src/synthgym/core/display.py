@@ -2,10 +2,17 @@
 
 import sys
 import time
-from typing import Any, Self
+from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 
 def duration(seconds: float) -> str:
@@ -30,7 +37,7 @@ class Work:
         self.title, self.total, self.unit, self.every = title, total, unit, every
         self._already = self.count = already  # units done
         self._bar: Progress | None = None
-        self._task: Any = None
+        self._task = TaskID(0)
         self._begun = self._told = time.monotonic()
 
     def __enter__(self) -> Self:

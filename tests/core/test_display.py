@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from synthgym.jobs import display
-from synthgym.jobs.display import Work, duration
+from synthgym.core import display
+from synthgym.core.display import Work, duration
 
 
 class Clock:
