@@ -186,8 +186,9 @@ def plan(edits: Edits | None = None, *kinds: str) -> ScalePlan:
     parts = edited(PARTS, edits or {})
     roots = {path.split(".")[0] for path in edits or {}}
     chosen = [name for name in parts if name != "smoke" and name in {*kinds, *roots}]
-    given = parts["smoke"].pop("experiments", {})
-    parts["smoke"]["experiments"] = {**dict.fromkeys(chosen), **given}
+    given = parts["smoke"].get("experiments", {})
+    if isinstance(given, dict):
+        parts["smoke"]["experiments"] = {**dict.fromkeys(chosen), **given}
     built = Plan({"scale": "smoke", "scales": {"smoke": parts["smoke"]}})
     built.composer = COMPOSER
     with files({name: parts[name] for name in parts if name != "smoke"}):

@@ -20,7 +20,7 @@ def test_nonsense_is_refused_in_a_sentence_that_names_the_place(row: dict[str, A
     first = next(iter(edits))
     where = f"scales.{first}" if first.startswith("smoke.") else f"experiment {first}"
     where, says = row.get("at", where), row["says"]
-    separator = "" if says.startswith(".") else ": "
+    separator = "" if says.startswith((".", "[")) else ": "
     assert refusal(edits).startswith(f"{where}{separator}{says}")
 
 

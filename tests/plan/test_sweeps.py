@@ -1,11 +1,6 @@
-"""Sweeps: what searches and studies of transforms are given; which settings a space has."""
-
-from typing import Any
-
-import pytest
+"""Sweeps: what searches and studies of transforms are given, and what reports know of them."""
 
 from plans import PARTS, plan
-from synthgym.plan.sweeps import contains, nested, setting
 
 FOUND = "results/smoke/search/cartpole/found"
 
@@ -62,22 +57,3 @@ def test_a_study_of_transforms_is_given_what_it_varies_beside_what_is_fixed() ->
     report = planned.jobs["results/smoke/transform_report"].config([])["transform_tasks"]
     about = report["empty_room"]
     assert (about["id"], about["agent"], about["generations"]) == ("EmptyRoom22", "q_learning", 7)
-
-
-@pytest.mark.parametrize(
-    ("how", "inside", "outside"),
-    [
-        ({"choice": [[32], [64, 64]]}, [64, 64], [64]),
-        ({"uniform": [0.0, 1.0]}, 1.0, 1.1),
-        ({"log_uniform": [0.01, 1.0]}, 0.01, 0.001),
-        ({"one_minus_log_uniform": [0.001, 0.1]}, 0.95, 0.5),
-    ],
-)
-def test_a_space_has_what_can_be_drawn_from_it(how: Any, inside: Any, outside: Any) -> None:
-    assert contains(how, inside)
-    assert not contains(how, outside)
-
-
-def test_a_setting_is_read_where_it_is_written() -> None:
-    assert nested("agents.ddqn.static.hidden", 3) == {"agents": {"ddqn": {"static": {"hidden": 3}}}}
-    assert setting(nested("meta.sigma", 0.5), "meta.sigma") == 0.5

@@ -23,25 +23,32 @@ def planned_claims(
 ) -> list[Values]:
     """Return the claims as a budget can judge them: with its arms and trials only.
 
-    `others`: what claims may also name. A claim of which nothing is left is left out.
+    `others`: what claims may also name. A claim of which nothing is left, or nothing of one of its
+    parts, is left out.
     """
-    found = []
-    for claim in claims.values():
-        kept = dict(claim)
-        for side in SIDES:
-            if side in claim:
-                every = arms if claim[side] == ["all"] else claim[side]
-                kept[side] = [name for name in every if name in (*arms, *others)]
-        for kind in TRIALS:
-            if kind in claim:
-                kept[kind] = [name for name in claim[kind] if name in trials]
-        if all(kept[part] for part in (*SIDES, *TRIALS) if part in kept):
-            found.append(kept)
-    return found
+    kept = (_kept(claim, arms, others, trials) for claim in claims.values())
+    return [claim for claim in kept if claim is not None]
+
+
+def _kept(
+    claim: Values, arms: list[str], others: Collection[str], trials: Collection[str]
+) -> Values | None:
+    kept = dict(claim)
+    for side in SIDES:
+        if side in claim:
+            every = arms if claim[side] == ["all"] else claim[side]
+            kept[side] = [name for name in every if name in (*arms, *others)]
+    for kind in TRIALS:
+        if kind in claim:
+            kept[kind] = [name for name in claim[kind] if name in trials]
+    if "parts" in claim:
+        kept["parts"] = [_kept(part, arms, others, trials) for part in claim["parts"]]
+    emptied = [part for part in (*SIDES, *TRIALS) if part in kept and not kept[part]]
+    return None if emptied or None in kept.get("parts", []) else kept
 
 
 def check_claim(
-    claim: Values, place: str, names: Collection[str], trials: Collection[str], whole: bool = True
+    claim: Any, place: str, names: Collection[str], trials: Collection[str], whole: bool = True
 ) -> None:
     """Refuse a claim that makes no sense, by a ConfigError.
 
@@ -58,6 +65,7 @@ def check_claim(
         for trial in claim.get(kind, []):
             check_known(trial, trials, "trial", f"{place}.{kind}", "the experiment")
     for number, part in enumerate(parts):
+        check(part, Claim, f"{place}.parts[{number}]")
         shared = {name: value for name, value in claim.items() if name != "parts"}
         check_claim({**shared, **part}, f"{place}.parts[{number}]", names, trials)
     if not parts and whole:

@@ -246,7 +246,7 @@ def tuning(tune: Values, config: Values) -> Values:
     return {**config, "search": search, "baseline": {**study, "steps": tune["budget"]["max"]}}
 
 
-def check_tuning(tune: Values, agents: Iterable[str], place: str) -> None:
+def check_tuning(tune: Any, agents: Iterable[str], place: str) -> None:
     """Refuse a search for settings that not all these agents have."""
     complete = ("space", "configurations", "budget", "draws", "evaluations", "seed")
     check(tune, Tuning, place, complete=complete)

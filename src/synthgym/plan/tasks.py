@@ -313,7 +313,7 @@ class TaskExperiment:
         if clients is not None:
             self._check_clients(clients, f"{scale}.clients.{self.name}")
 
-    def _check_clients(self, clients: Values, place: str) -> None:
+    def _check_clients(self, clients: Any, place: str) -> None:
         check(clients, ClientsOf, place, complete=("agents", "environments"))
         for kind in ("agents", "environments"):
             check_unique(clients[kind], f"{place}.{kind}")
@@ -339,7 +339,7 @@ def _distil(distil: Values, task: Values, agents: Values) -> Values:
 class Experts:
     """Agents trained in a task itself, with the settings tuned for it."""
 
-    def __init__(self, scale: "ScalePlan", task: str, values: Values):
+    def __init__(self, scale: "ScalePlan", task: str, values: Any):
         self.scale, self.task, self.values = scale, task, values
         self.where = f"scales.{scale.name}.experts.{task}"
 
