@@ -4,7 +4,7 @@ configfile: "params.yaml"
 report: "workflow/report/workflow.rst"
 
 
-# The method, step by step. A line per stage, whose row is in src/synthgym/stages.py; the jobs are in the plan.
+# The method, step by step. A line per stage, whose row is in src/synthgym/stages.yaml; the jobs are in the plan.
 include: "workflow/rules/common.smk"
 include: "workflow/rules/search.smk"
 include: "workflow/rules/make.smk"

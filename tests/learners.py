@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float, Int, PyTree
 
-from synthgym.agents.base import begin, build, collect
+from synthgym.agents.base import begin, collect
 from synthgym.core import settings
 from synthgym.core.types import (
     Action,
@@ -88,7 +88,9 @@ def seen_with_one(observation: Float[Array, "*b o"]) -> Float[Array, "*b i"]:
 
 def make(agent: settings.Agent, spec: EnvSpec) -> Learner:
     """The agent of such settings."""
-    return build(Learner, agent, spec)
+    num_envs = agent.static["num_envs"]
+    assert isinstance(num_envs, int)
+    return Learner(spec, num_envs, agent.name)
 
 
 def section(name: str, extra: str) -> settings.Agent:

@@ -156,8 +156,8 @@ def test_the_stage_of_the_tutorial_runs_as_written(clone: Clone) -> None:
     (clone.path / "src/synthgym/evaluation/size.py").write_text(
         code("python", "def run", "size.json")
     )
-    row = code("python", '"size": Stage(').replace("\n", "\n    ").rstrip()
-    clone.edit("src/synthgym/stages.py", r"^(LOOKS = \{.*\n)", rf"\1    {row}\n")
+    row = code("yaml", "size:").replace("\n", "\n  ").rstrip()
+    clone.edit("src/synthgym/stages.yaml", r"^(look:.*\n)", rf"\1  {row}\n")
     text = (ROOT / "docs" / "tutorial.md").read_text()
     (job,) = re.findall(r"`(yield self.job\(\"size\".*)`", text)
     beside = r"^( +)for agent in self\.agents:\n +which = "

@@ -163,5 +163,7 @@ def test_without_pygame_everything_but_pictures_works(monkeypatch: pytest.Monkey
         importlib.util, "find_spec", lambda name: without.get(name, name) and find(name)
     )
     assert gymnasium.make(CARTPOLE).unwrapped.metadata["render_modes"] == []
-    with pytest.raises(ValueError, match=r"needs pygame, .*pip install 'synthgym\[watch\]'"):
+    with pytest.raises(
+        ValueError, match=r"needs pygame, .*pip install .*gymnasium\[classic-control\]"
+    ):
         gymnasium.make(CARTPOLE, render_mode="rgb_array")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from synthgym.core.io import read_json, write_json
+from synthgym.core.settings import plain
 from synthgym.jobs import provenance
 from synthgym.jobs.planned import Job
 from synthgym.jobs.provenance import Provenance, State, difference, digest, pick
@@ -64,7 +65,7 @@ def compute(plan: dict[str, Any], *outs: str, text: str = "") -> list[str]:
     def run(config: Any, inputs: Any, out: Path, checkpoint: Path) -> list[str]:
         done.append(str(out))
         read = [path.read_text() for paths in inputs.values() for path in paths]
-        (out / "env").write_text(text or json.dumps([config, read]))
+        (out / "env").write_text(text or json.dumps([plain(config), read]))
         return ["env"]
 
     for out in outs:

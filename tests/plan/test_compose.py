@@ -1,104 +1,224 @@
-"""What Hydra composed before is remembered, as long as nothing that it came from is another."""
+"""Composing: as Hydra would do all at once; what it composed is remembered while it holds."""
 
 import json
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.config_store import ConfigStore
 
+from plans import ROOT
+from synthgym.core.settings import Config, merged
 from synthgym.plan import compose
-from synthgym.plan.compose import Compositions
+from synthgym.plan.compose import Composer, command_line, conform
+from synthgym.plan.layers import Layers, plain, tidy_agents
+from synthgym.plan.plan import Plan
+from synthgym.plan.schema import CONF, definition
 
-CHOICES = ["task=cartpole", "meta=snes", "synth=bandit", "+agent@agents.dqn=dqn"]
-AGENT = "+agent@agents.ppo=ppo"
-VALUES: dict[str, Any] = {"meta": {"sigma": 0.5}, "agents": {"ppo": {"static": {"num_envs": 3}}}}
-ABSENT = {"distil", "objective"}
+LAYERS: Layers = [
+    ("here", {"synth": {"name": "bandit"}, "meta": {"sigma": 0.5, "agents": ["ppo"]}})
+]
+ABSENT = {"distil"}
+
+
+def composed(composer: Composer, *overrides: str) -> Any:
+    return composer.compose("here", "cartpole", LAYERS, ["dqn"], overrides, ABSENT)
+
+
+def at_once(
+    task: str, layers: Layers, agents: Sequence[str], overrides: Sequence[str], absent: Any
+) -> dict[str, Any]:
+    """Let Hydra compose a whole job: the values of a plan are a group, over all choices."""
+    values: dict[str, Any] = {}
+    for _, layer in (*layers, ("command line", command_line(overrides))):
+        values = merged(values, layer)
+    choices, every = [f"task={task}"], [*agents, *values.get("agents", {})]
+    if "meta" not in absent:
+        strategy = values.get("meta", {}).get("name", "snes")
+        every += values.get("meta", {}).get("agents", definition("meta", strategy)["agents"])
+        choices.append(f"meta={strategy}")
+    if "synth" not in absent:
+        choices.append(f"synth={values['synth']['name']}")
+    choices += [f"+agent@agents.{name}={name}" for name in dict.fromkeys(every)]
+    store = ConfigStore.instance()
+    store.store(name="schema", node=Config)
+    store.store(group="plan", name="chosen", node=values, package="_global_")
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        whole = hydra_compose("config", overrides=[*choices, "+plan=chosen"])
+    config = plain(whole, {*absent, *({"objective"} - values.keys())})
+    tidy_agents(config["agents"])
+    return config
+
+
+class Recorder(Composer):
+    """Says what it was asked for last, and what it gave."""
+
+    asked: Any = None
+    given: Any = None
+
+    def compose(
+        self,
+        place: str,
+        task: str,
+        layers: Layers,
+        agents: Sequence[str] = (),
+        overrides: Sequence[str] = (),
+        absent: Collection[str] = (),
+    ) -> dict[str, Any]:
+        self.asked = (task, layers, agents, overrides, absent)
+        self.given = super().compose(place, task, layers, agents, overrides, absent)
+        return self.given
+
+
+@pytest.fixture(scope="module")
+def recorded() -> Plan:
+    """The plan of the repository, composed by a Recorder."""
+    plan = Plan.load(ROOT / "params.yaml")
+    plan.composer = Recorder(Path("nowhere"))
+    return plan
+
+
+@pytest.mark.parametrize(
+    ("scale", "out", "overrides"),
+    [
+        ("standard", "tasks/hopper/distilled/seed1/distil", []),
+        ("standard", "tasks/pendulum/evolved/seed0/metatrain", ["meta.sigma=1", "synth=mdp"]),
+        ("paper", "tasks/halfcheetah/real/td3", ["agents.td3.hyperparameters.gamma=1"]),
+        ("standard", "experts/cliff/q_learning", []),
+        ("standard", "comparisons/inner_loop/fixed/transfer/dqn_outside", []),
+        ("standard", "comparisons/curriculum_hopper/adaptive/seed1/metatrain", []),
+        ("paper", "mdps/cartpole_v0/tuned/seed3/metatrain", []),
+        ("standard", "rewards/mountain_car_continuous/real/icm/unseen", []),
+        ("paper", "rewards/halfcheetah/additive_weighted_info/seed0/metatrain", []),
+        ("paper", "search/cartpole_v0/se", []),
+        ("standard", "transforms/empty_room", []),
+        ("standard", "objectives/lpo_bandit/seed2", []),
+    ],
+)
+def test_values_merged_over_choices_are_what_hydra_composes_at_once(
+    recorded: Plan, scale: str, out: str, overrides: list[str]
+) -> None:
+    job = recorded.jobs(scale)[f"results/{scale}/{out}"]
+    recorded[scale].composed = {}
+    job.config(overrides)
+    recorder: Any = recorded.composer
+    whole = at_once(*recorder.asked)
+    # As text: 1 is not 1.0 there. The order of agents means something, that of sections nothing.
+    assert json.dumps(recorder.given, sort_keys=True) == json.dumps(whole, sort_keys=True)
+    assert list(recorder.given["agents"]) == list(whole["agents"])
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"meta": {"sigma": 1, "population": 4}}, {"meta": {"sigma": 1.0, "population": 4}}),
+        ({"meta": {"learning_rate": None}}, {"meta": {"learning_rate": None}}),
+        ({"noise": {"intensities": [0, 1]}}, {"noise": {"intensities": [0.0, 1.0]}}),
+        ({"meta": {"curriculum": {"begin": 0}}}, {"meta": {"curriculum": {"begin": 0.0}}}),
+        ({"meta": {"mirrored": True, "steps": {"ppo": 3}}},) * 2,
+    ],
+)
+def test_numbers_are_floats_where_a_setting_is_one(values: Any, expected: Any) -> None:
+    assert json.dumps(conform(values, Config)) == json.dumps(expected)
+
+
+def test_hyperparameters_have_the_type_of_their_default() -> None:
+    config = composed(Composer(Path("nowhere")), "agents.ppo.hyperparameters.gamma=1")
+    assert isinstance(config["agents"]["ppo"]["hyperparameters"]["gamma"], float)
+
+
+# what is remembered
 
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Path:
-    """A file with one compose."""
+    """A file with the choices of one composition."""
     path = tmp_path / "compositions.json"
-    made = Compositions(path)
-    made.compose([*CHOICES, AGENT], VALUES, ABSENT)
-    made.save()
+    composer = Composer(path)
+    composed(composer)
+    composer.save()
     return path
 
 
 @pytest.fixture
-def hydra(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What was composed anew."""
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The choices that Hydra composes anew."""
     calls: list[Any] = []
     original = compose._composed
 
-    def counted(*arguments: Any) -> Any:
-        calls.append(arguments)
-        return original(*arguments)
+    def counted(overrides: Sequence[str]) -> Any:
+        calls.append(overrides)
+        return original(overrides)
 
     monkeypatch.setattr(compose, "_composed", counted)
     return calls
 
 
-def test_the_same_comes_from_the_file_in_the_same_order(kept: Path, hydra: list[Any]) -> None:
-    fresh = Compositions(Path("nowhere")).compose([*CHOICES, AGENT], VALUES, ABSENT)
-    assert len(hydra) == 1
-    remembered = Compositions(kept).compose([*CHOICES, AGENT], VALUES, ABSENT)
-    assert len(hydra) == 1
+def test_the_same_comes_from_the_file_in_the_same_order(kept: Path, asked: list[Any]) -> None:
+    fresh = composed(Composer(Path("nowhere")))
+    assert len(asked) == 5  # task, strategy, synthetic environment, two agents
+    remembered = composed(Composer(kept))
+    assert len(asked) == 5
     assert json.dumps(remembered) == json.dumps(fresh)
     assert list(remembered["agents"]) == ["dqn", "ppo"]
-    assert not ABSENT & remembered.keys()
+    assert remembered["meta"]["sigma"] == 0.5
+    assert not {"distil", "objective"} & remembered.keys()
 
 
-def test_other_values_or_choices_are_composed(kept: Path, hydra: list[Any]) -> None:
-    known = Compositions(kept)
-    other = known.compose([*CHOICES, AGENT], {**VALUES, "meta": {"sigma": 0.25}}, ABSENT)
-    assert other["meta"]["sigma"] == 0.25
-    assert list(known.compose(CHOICES, {}, ABSENT)["agents"]) == ["dqn"]
-    assert "objective" in known.compose(CHOICES, {}, {"distil"})
-    assert len(hydra) == 3
+def test_other_values_take_no_time_and_other_choices_some(kept: Path, asked: list[Any]) -> None:
+    composer = Composer(kept)
+    assert composed(composer, "meta.sigma=0.25")["meta"]["sigma"] == 0.25
+    assert asked == []
+    assert composed(composer, "synth=mdp")["synth"]["name"] == "mdp"
+    assert len(asked) == 1
 
 
 def test_nothing_is_remembered_of_other_files_in_conf(
-    kept: Path, hydra: list[Any], monkeypatch: pytest.MonkeyPatch
+    kept: Path, asked: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compose, "_ground", lambda: "an edited conf/")
-    Compositions(kept).compose([*CHOICES, AGENT], VALUES, ABSENT)
-    assert len(hydra) == 1
+    composed(Composer(kept))
+    assert len(asked) == 5
 
 
-def test_the_ground_is_all_of_conf_and_the_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["settings.py", "snes.yaml"])
+def test_the_ground_is_all_of_conf_and_the_schema(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = compose._ground()
     original = Path.read_text
-    for name in ("schema.py", "snes.yaml"):
 
-        def edited(path: Path, *a: Any, name: str = name, **k: Any) -> str:
-            return original(path, *a, **k) + ("#" if path.name == name else "")
+    def edited(path: Path, *arguments: Any, **others: Any) -> str:
+        return original(path, *arguments, **others) + ("#" if path.name == name else "")
 
-        compose._ground.cache_clear()
-        with monkeypatch.context() as patch:
-            patch.setattr(Path, "read_text", edited)
-            assert compose._ground() != before
+    compose._ground.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_text", edited)
+        assert compose._ground() != before
     compose._ground.cache_clear()
 
 
 def test_what_a_reader_does_to_it_is_not_remembered(kept: Path) -> None:
-    known = Compositions(kept)
-    known.compose([*CHOICES, AGENT], VALUES, ABSENT)["meta"]["sigma"] = 7
-    assert known.compose([*CHOICES, AGENT], VALUES, ABSENT)["meta"]["sigma"] == 0.5
+    composer = Composer(kept)
+    composed(composer)["synth"]["hidden"].append(7)
+    assert 7 not in composed(composer)["synth"]["hidden"]
 
 
-@pytest.mark.parametrize("content", ["", '{"a": {"meta"', "[1, 2]"])
-def test_a_file_that_is_broken_is_as_none(kept: Path, hydra: list[Any], content: str) -> None:
+@pytest.mark.parametrize("content", ["", '{"ground": {"meta"', "[1, 2]"])
+def test_a_file_that_is_broken_is_as_none(kept: Path, asked: list[Any], content: str) -> None:
     kept.write_text(content)
-    known = Compositions(kept)
-    assert known.compose([*CHOICES, AGENT], VALUES, ABSENT)["meta"]["sigma"] == 0.5
-    assert len(hydra) == 1
-    known.save()
-    assert len(json.loads(kept.read_text())) == 1
+    composer = Composer(kept)
+    assert composed(composer)["meta"]["sigma"] == 0.5
+    assert len(asked) == 5
+    composer.save()
+    assert len(json.loads(kept.read_text())["choices"]) == 5
 
 
 def test_without_the_directory_of_the_workflow_nothing_is_left(tmp_path: Path) -> None:
-    made = Compositions(tmp_path / "work/compositions.json")
-    made.compose(CHOICES, {}, ABSENT)
-    made.save()
+    composer = Composer(tmp_path / "work/compositions.json")
+    composed(composer)
+    composer.save()
     assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,5 @@
 """A search tries what is planned, goes on where it was killed, and promotes what is good."""
 
-import json
 import os
 import signal
 import subprocess
@@ -18,7 +17,7 @@ import learners
 from probes import section, task_section
 from synthgym.core import checkpoint
 from synthgym.core.io import read_json, write_json
-from synthgym.core.settings import Config
+from synthgym.core.settings import Config, plain
 from synthgym.meta import evolve
 from synthgym.meta.search import Search, Trials
 from synthgym.search import comparison, hyperparameters, rungs
@@ -235,7 +234,7 @@ def worker(directory: Path) -> "subprocess.Popen[bytes]":
 
 def test_workers_of_which_one_is_killed_try_each_configuration_once(tmp_path: Path) -> None:
     job = config(workers=2, configurations=8)
-    write_json(tmp_path / "search.json", json.loads(json.dumps(job)))
+    write_json(tmp_path / "search.json", plain(job))
     killed, other = worker(tmp_path), worker(tmp_path)
     journal = tmp_path / "journal.log"
     while not journal.exists() or not Journal(journal, SPACE, 0).tried():

@@ -108,4 +108,4 @@ def test_without_dvc_it_says_what_to_install(
     absent: Any = None
     monkeypatch.setitem(sys.modules, "dvc.api", absent)
     assert pull(repository, "v9") == 2
-    assert "pip install 'synthgym[workflow]'" in capsys.readouterr().err
+    assert "pip install 'dvc[" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The plan of a scale, and `stage`: the rules of a row of the table in src/synthgym/stages.py."""
+"""The plan of a scale, and `stage`: the rules of a row of the table in src/synthgym/stages.yaml."""
 
 import atexit
 import importlib.util

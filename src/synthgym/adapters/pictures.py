@@ -12,6 +12,8 @@ from types import MappingProxyType
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from synthgym.core.extras import installation
+
 State = Float[np.ndarray, " s"]
 
 # Gymnasium's ID -> the state that its drawing wants, of an observation.
@@ -36,7 +38,7 @@ def missing(task_id: str) -> str | None:
         return f"Gymnasium has no picture of {task_id} that its observation determines."
     for module in ("gymnasium", "pygame"):
         if importlib.util.find_spec(module) is None:
-            return f"a picture needs {module}, which is not here: pip install 'synthgym[watch]'."
+            return f"a picture needs {module}, which is not here: {installation('watch')}."
     return None
 
 

@@ -114,9 +114,13 @@ def measures(search: Numbers) -> dict[str, Measure]:
     return {"best_less_default": lambda claim: [Evidence(gain, note="return")]}
 
 
-def _same(value: Any, other: Any) -> bool:
+def _same(value: object, other: object) -> bool:
     """Equality up to rounding: of gamma, 1 less it is what was searched for."""
-    return math.isclose(value, other) if isinstance(value, float) else bool(value == other)
+    return (
+        math.isclose(value, other)
+        if isinstance(value, float) and isinstance(other, float)
+        else bool(value == other)
+    )
 
 
 def _by_seed(comparison: pd.DataFrame, name: str) -> list[np.ndarray]:
@@ -209,7 +213,7 @@ def _rungs(search: Numbers) -> str:
     )
 
 
-def _word(value: Any) -> str:
+def _word(value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, float):

@@ -143,7 +143,7 @@ def _best_steps(steps: Sequence[Numbers], claim: Claim) -> tuple[float | None, f
     return at.get(True), at.get(False)
 
 
-def difference(runs: pd.DataFrame, column: str, one: Any, other: Any) -> Numbers:
+def difference(runs: pd.DataFrame, column: str, one: object, other: object) -> Numbers:
     """Mean score with one transform (or step size) less that with another; resamples seeds."""
     scores = runs.pivot_table(index="seed", columns=column, values="score")
     return _mean((scores[one] - scores[other]).to_numpy())

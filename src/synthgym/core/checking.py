@@ -64,7 +64,7 @@ def check_unique(values: list[Any], place: str) -> None:
         raise ConfigError(f"{place}: must have one entry or more, each once, not {short(values)}.")
 
 
-def check_agent(value: Any, name: str, place: str) -> None:
+def check_agent(value: dict[str, Any], name: str, place: str) -> None:
     """Refuse settings that are not in conf/agent/<name>.yaml, or of another type than there."""
     _check_section(value, Agent, place, ())
     default, file = definition("agent", name), f"conf/agent/{name}.yaml"

@@ -16,6 +16,7 @@ import pandas as pd
 
 from synthgym.adapters.gymnasium_env import GymnasiumEnv
 from synthgym.core.display import Work
+from synthgym.core.extras import installation
 from synthgym.core.io import write_table
 from synthgym.core.job import Inputs
 from synthgym.core.rng import root, stream
@@ -67,7 +68,7 @@ def stable_baselines3() -> ModuleType:
         import torch
     except ModuleNotFoundError:
         what = "agents of Stable-Baselines3 need it, and it is not here"
-        raise ModuleNotFoundError(f"{what}: pip install 'synthgym[sb3]'.") from None
+        raise ModuleNotFoundError(f"{what}: {installation('sb3')}.") from None
     torch.set_num_threads(1)  # networks as small as these gain nothing from more
     return stable_baselines3
 

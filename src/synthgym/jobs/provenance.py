@@ -232,12 +232,12 @@ def commit() -> str | None:
     return done.stdout.strip() or None
 
 
-def digest(value: Any) -> str:
+def digest(value: object) -> str:
     """16 hex digits of a value that JSON can hold."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(value: object, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """(dotted name, value) of everything in a nested mapping that is no mapping itself."""
     if isinstance(value, Mapping):
         for key, item in value.items():

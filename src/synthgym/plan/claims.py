@@ -41,7 +41,7 @@ def planned_claims(
 
 
 def check_claim(
-    claim: Any, place: str, names: Collection[str], trials: Collection[str], whole: bool = True
+    claim: Values, place: str, names: Collection[str], trials: Collection[str], whole: bool = True
 ) -> None:
     """Refuse a claim that makes no sense, by a ConfigError.
 

@@ -335,7 +335,7 @@ class Experiment:
             check_known(environment, known, "environment", f"{where}.environments", self.task)
             self._check_reward(environment, f"{where}.environments")
 
-    def _check_arm(self, arm: str, differences: Any) -> None:
+    def _check_arm(self, arm: str, differences: Values | None) -> None:
         place = f"{self.where}.arms.{arm}"
         check_identifier(arm, place)
         if arm in self.values.get("environments", []):
@@ -405,7 +405,7 @@ class Experiment:
                 self.composed(None, trial, way)
 
 
-def check_sections(values: Any, place: str) -> None:
+def check_sections(values: Values, place: str) -> None:
     """Refuse differences that are no sections of the configuration, or not as these should be."""
     check(values, dict[str, Any], place)
     check_environment({k: v for k, v in values.items() if k not in BESIDE}, place, rewards=True)

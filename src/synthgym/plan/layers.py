@@ -46,7 +46,7 @@ def expanded(layer: Values) -> Values:
 PLANNED = ("seeds", "seeds_per_job", "search")
 
 
-def settings_of(values: Any) -> Any:
+def settings_of(values: Values) -> Values:
     """An environment of a plan without what is no setting of a job."""
     if not isinstance(values, Mapping):
         return values

@@ -1,7 +1,7 @@
 """What do reports know of a plan, and which files do they read?"""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from synthgym.jobs.planned import Job, experiments
 from synthgym.plan.experiments import Experiment, Objectives
@@ -166,8 +166,10 @@ def _page(scale: "ScalePlan", planned: Jobs) -> Job:
     return Job("page", f"results/{scale.name}/page", labels, _config(scale, "page"), needs)
 
 
-def _config(scale: "ScalePlan", report: str, task: str | None = None) -> Callable[[Any], Values]:
-    def config(overrides: Any) -> Values:
+def _config(
+    scale: "ScalePlan", report: str, task: str | None = None
+) -> Callable[[Sequence[str]], Values]:
+    def config(overrides: Sequence[str]) -> Values:
         if task is not None:
             return {"scale": scale.name, "task": scale.tasks[task].config()["task"]}
         return {**knowledge(scale), "claims": _claims(scale, report)}

@@ -1,6 +1,6 @@
 """One scale of params.yaml: its tasks, experiments and sweeps, and with them all of its jobs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -62,7 +62,7 @@ class ScalePlan:
         layers: Layers,
         agents: Sequence[str] = (),
         overrides: Sequence[str] = (),
-        absent: Any = (),
+        absent: Collection[str] = (),
     ) -> Values:
         """Return all sections for a task: what `Composer.compose` does."""
         return self.composer.compose(place, task, layers, agents, overrides, absent)
@@ -233,7 +233,7 @@ class ScalePlan:
                     known[name].check_use(environment, meta, place)
 
 
-def budgeted(name: str, given: Any, scale: str, where: str) -> Values:
+def budgeted(name: str, given: object, scale: str, where: str) -> Values:
     """Return an experiment of conf/experiment/ with a budget, and with what a scale says of it."""
     given = {} if given is None else given
     if not isinstance(given, dict):

@@ -257,7 +257,9 @@ class Params:
     accept_code: bool = setting("adopt the present code in the manifests, compute nothing for it")
 
 
-def check_experiment(values: Any, kind: Any, place: str, complete: Sequence[str]) -> None:
+def check_experiment(
+    values: dict[str, Any], kind: type, place: str, complete: Sequence[str]
+) -> None:
     """Refuse an experiment that is not as the schema of its kind says."""
     shared = [field.name for field in dataclasses.fields(Common)]
     own = {name: value for name, value in values.items() if name not in (*shared, "_every")}

@@ -246,7 +246,7 @@ def tuning(tune: Values, config: Values) -> Values:
     return {**config, "search": search, "baseline": {**study, "steps": tune["budget"]["max"]}}
 
 
-def check_tuning(tune: Any, agents: Iterable[str], place: str) -> None:
+def check_tuning(tune: Values, agents: Iterable[str], place: str) -> None:
     """Refuse a search for settings that not all these agents have."""
     complete = ("space", "configurations", "budget", "draws", "evaluations", "seed")
     check(tune, Tuning, place, complete=complete)
@@ -263,7 +263,7 @@ def check_tuning(tune: Any, agents: Iterable[str], place: str) -> None:
             check_known(name, known, "hyperparameter", where, f"conf/agent/{agent}.yaml")
 
 
-def _check_space(setting: str, how: Any, place: str, config: Values) -> None:
+def _check_space(setting: str, how: object, place: str, config: Values) -> None:
     """Refuse a setting that may not be searched for, or values that it may not have."""
     section, *path = setting.split(".")
     static = path in (["mirrored"], ["transform"], ["fitness"])
@@ -288,7 +288,7 @@ def _check_space(setting: str, how: Any, place: str, config: Values) -> None:
         check(nested(setting, value), Config, place.removesuffix(setting).removesuffix("."))
 
 
-def possible(how: Any, place: str, static: bool) -> list[Any]:
+def possible(how: object, place: str, static: bool) -> list[Any]:
     """Return all choices of a space, or its bounds; `static`: it must be choices."""
     if not isinstance(how, dict) or len(how) != 1 or next(iter(how)) not in SPACES:
         raise ConfigError(f"{place}: must be one of {listed(SPACES)}, not {short(how)}.")

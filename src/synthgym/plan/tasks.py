@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 class TaskExperiment:
     """What a scale plans for one of its tasks."""
 
-    def __init__(self, scale: "ScalePlan", name: str, values: Any):
+    def __init__(self, scale: "ScalePlan", name: str, values: object):
         self.scale, self.name = scale, name
         self.where = f"scales.{scale.name}.tasks.{name}"
         values = {} if values is None else values
@@ -313,7 +313,7 @@ class TaskExperiment:
         if clients is not None:
             self._check_clients(clients, f"{scale}.clients.{self.name}")
 
-    def _check_clients(self, clients: Any, place: str) -> None:
+    def _check_clients(self, clients: Values, place: str) -> None:
         check(clients, ClientsOf, place, complete=("agents", "environments"))
         for kind in ("agents", "environments"):
             check_unique(clients[kind], f"{place}.{kind}")
@@ -339,7 +339,7 @@ def _distil(distil: Values, task: Values, agents: Values) -> Values:
 class Experts:
     """Agents trained in a task itself, with the settings tuned for it."""
 
-    def __init__(self, scale: "ScalePlan", task: str, values: Any):
+    def __init__(self, scale: "ScalePlan", task: str, values: Values):
         self.scale, self.task, self.values = scale, task, values
         self.where = f"scales.{scale.name}.experts.{task}"
 

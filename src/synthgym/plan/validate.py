@@ -209,7 +209,7 @@ def kind_of_observation(task: Values) -> str:
     return "one_hot" if task["num_states"] else "vector"
 
 
-def _modules(config: Any) -> Iterator[str]:
+def _modules(config: object) -> Iterator[str]:
     if isinstance(config, dict):
         for name, value in config.items():
             if name == "module":

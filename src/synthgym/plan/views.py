@@ -1,6 +1,6 @@
 """What does a job see of a composed configuration? Only what it depends on."""
 
-from typing import Any
+from collections.abc import Iterable
 
 from synthgym.plan.layers import Values
 from synthgym.plan.schema import OF_PLANS, definition
@@ -39,7 +39,7 @@ def with_level(study: Values, task: Values) -> Values:
     return study
 
 
-def of_agents(config: Values, agents: Any) -> Values:
+def of_agents(config: Values, agents: Iterable[str]) -> Values:
     """Return a configuration that has no other agents than these."""
     return {**config, "agents": {name: config["agents"][name] for name in agents}}
 

@@ -14,12 +14,13 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
+from synthgym.core.extras import installation
+
 try:
     import optuna
 except ModuleNotFoundError:
-    raise ModuleNotFoundError(
-        "A search for settings needs Optuna: pip install 'synthgym[hpo]'."
-    ) from None
+    needed = "A search for settings needs Optuna, which is not here"
+    raise ModuleNotFoundError(f"{needed}: {installation('hpo')}.") from None
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,

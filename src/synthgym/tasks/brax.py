@@ -14,6 +14,7 @@ from flax import struct
 from jaxtyping import Array, Float, Int, PyTree
 
 from synthgym.core import settings
+from synthgym.core.extras import installation
 from synthgym.core.types import Action, EnvSpec, Observation, PRNGKey, Step
 from synthgym.tasks.base import check, spec_of
 
@@ -82,7 +83,7 @@ def make(task: settings.Task) -> BraxTask:
     try:
         known = _library()._envs
     except ModuleNotFoundError as error:
-        sentence = f"{file} needs Brax, which is not here: pip install 'synthgym[brax]'."
+        sentence = f"{file} needs Brax, which is not here: {installation('brax')}."
         raise ModuleNotFoundError(f"{sentence} ({error})", name=error.name) from error
     backend = str(task.options.get("backend"))
     for kind, value, values in (("environment", task.id, known), ("backend", backend, BACKENDS)):

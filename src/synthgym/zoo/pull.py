@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from synthgym.core.checking import check_known
+from synthgym.core.extras import installation
 from synthgym.zoo import folders, guard
 from synthgym.zoo.bounded import LARGEST, LARGEST_TEXT
 from synthgym.zoo.folders import CARD, ENVIRONMENT, INDEX
@@ -54,7 +55,7 @@ def _source(repository: str, revision: str) -> _Source:
     try:
         from dvc.api import DVCFileSystem
     except ModuleNotFoundError as error:
-        sentence = "`zoo pull` needs DVC, which is not here: pip install 'synthgym[workflow]'."
+        sentence = f"`zoo pull` needs DVC, which is not here: {installation('workflow')}."
         raise ModuleNotFoundError(f"{sentence} ({error})", name=error.name) from error
     return _Source(f"{repository} at {revision}", DVCFileSystem(repository, rev=revision))
 

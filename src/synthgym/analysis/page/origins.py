@@ -143,7 +143,7 @@ def _sections(config: Manifest) -> Iterator[Section]:
             )
 
 
-def _section(name: str, value: Any) -> Section:
+def _section(name: str, value: object) -> Section:
     text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False)
     return Section(digest([name, value]), name, text)
 
