@@ -221,20 +221,18 @@ def test_what_differs_in_more_than_its_code_is_never_adopted(
     assert Path(DOWN, "manifest.json").read_bytes() == before
 
 
-def test_results_of_stages_and_modules_of_other_names_can_be_adopted(
+def test_a_report_of_other_code_is_made_anew(
     plan: dict[str, Any], stages: dict[str, Stage]
 ) -> None:
-    stages["study"] = stages.pop("transfer")
-    plan["task"]["name"] = "synthgym.tasks.classic"
-    jobs = {"results/a": Job("study", "results/a", {}, lambda overrides: plan)}
-    execute(Provenance(jobs).state("results/a").spec, lambda *_: [], say=lambda _: None)
-    manifest = read_json("results/a/manifest.json")
-    manifest |= {"stage": "mdp_study", "code": "old"}
-    manifest["config"]["task"]["name"] = "synthbench.tasks.classic"
-    write_json("results/a/manifest.json", manifest)
-    assert not Provenance(jobs).state("results/a").verified
-    assert Provenance(jobs, accept_code=True).state("results/a").verified
-    assert Provenance(jobs).state("results/a").verified
+    stages["page"] = row("synthgym.third", (), report=True)
+    Path("caption.rst").write_text("What is shown.")
+    compute(plan, UP, DOWN)
+    execute(state(plan, PAGE, more=SHOWN).spec, lambda *_: [], say=lambda _: None)
+    manifest = read_json(f"{PAGE}/manifest.json")
+    write_json(f"{PAGE}/manifest.json", {**manifest, "code": "old"})
+    accepting = present(plan, more=SHOWN, accept_code=True)
+    assert (accepting.state(PAGE).why or "").startswith("code: old ->")
+    assert accepting.adopted == []
 
 
 def test_forced_jobs_run_although_nothing_changed(plan: dict[str, Any]) -> None:
