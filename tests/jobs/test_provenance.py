@@ -19,12 +19,17 @@ UP, DOWN, PAGE = (f"results/cartpole/{name}" for name in ("metatrain", "transfer
 Needs = Mapping[str, list[str]]
 
 
+def row(module: str, uses: tuple[str, ...], report: bool = False) -> Stage:
+    """A row of the table, with what a manifest depends on."""
+    return Stage(module, uses, places=(), outputs=(), help="", example="", report=report)
+
+
 @pytest.fixture
 def stages(monkeypatch: pytest.MonkeyPatch) -> dict[str, Stage]:
     """Rows of a table of stages; a test may add some."""
     stages = {
-        "metatrain": Stage("synthgym.first", ("meta",)),
-        "transfer": Stage("synthgym.second", ("transfer", "task.name")),
+        "metatrain": row("synthgym.first", ("meta",)),
+        "transfer": row("synthgym.second", ("transfer", "task.name")),
     }
     monkeypatch.setattr(provenance, "STAGES", stages)
     monkeypatch.setattr("synthgym.jobs.run.STAGES", stages)
@@ -145,7 +150,7 @@ def test_what_shows_seconds_is_made_again_with_what_it_shows(
     plan: dict[str, Any], stages: dict[str, Stage]
 ) -> None:
     compute(plan, UP, DOWN)
-    stages["transfer"] = Stage("synthgym.second", ("transfer", "task.name"), report=True)
+    stages["transfer"] = row("synthgym.second", ("transfer", "task.name"), report=True)
     assert why(plan, DOWN) is None
     for path in Path(UP).iterdir():
         path.unlink()
@@ -216,20 +221,18 @@ def test_what_differs_in_more_than_its_code_is_never_adopted(
     assert Path(DOWN, "manifest.json").read_bytes() == before
 
 
-def test_results_of_stages_and_modules_of_other_names_can_be_adopted(
+def test_a_report_of_other_code_is_made_anew(
     plan: dict[str, Any], stages: dict[str, Stage]
 ) -> None:
-    stages["study"] = stages.pop("transfer")
-    plan["task"]["name"] = "synthgym.tasks.classic"
-    jobs = {"results/a": Job("study", "results/a", {}, lambda overrides: plan)}
-    execute(Provenance(jobs).state("results/a").spec, lambda *_: [], say=lambda _: None)
-    manifest = read_json("results/a/manifest.json")
-    manifest |= {"stage": "mdp_study", "code": "old"}
-    manifest["config"]["task"]["name"] = "synthbench.tasks.classic"
-    write_json("results/a/manifest.json", manifest)
-    assert not Provenance(jobs).state("results/a").verified
-    assert Provenance(jobs, accept_code=True).state("results/a").verified
-    assert Provenance(jobs).state("results/a").verified
+    stages["page"] = row("synthgym.third", (), report=True)
+    Path("caption.rst").write_text("What is shown.")
+    compute(plan, UP, DOWN)
+    execute(state(plan, PAGE, more=SHOWN).spec, lambda *_: [], say=lambda _: None)
+    manifest = read_json(f"{PAGE}/manifest.json")
+    write_json(f"{PAGE}/manifest.json", {**manifest, "code": "old"})
+    accepting = present(plan, more=SHOWN, accept_code=True)
+    assert (accepting.state(PAGE).why or "").startswith("code: old ->")
+    assert accepting.adopted == []
 
 
 def test_forced_jobs_run_although_nothing_changed(plan: dict[str, Any]) -> None:
@@ -256,7 +259,7 @@ SHOWN = {
 def test_a_file_that_no_job_makes_and_a_manifest_are_compared_as_they_lie(
     plan: dict[str, Any], stages: dict[str, Stage], changed: str
 ) -> None:
-    stages["page"] = Stage("synthgym.third", (), report=True)
+    stages["page"] = row("synthgym.third", (), report=True)
     Path("caption.rst").write_text("What is shown.")
     compute(plan, UP, DOWN)
     execute(state(plan, PAGE, more=SHOWN).spec, lambda *_: [], say=lambda _: None)
@@ -271,7 +274,7 @@ def test_a_file_that_no_job_makes_and_a_manifest_are_compared_as_they_lie(
 def test_a_report_of_manifests_is_made_again_when_code_is_adopted_in_them(
     plan: dict[str, Any], stages: dict[str, Stage], edited: str, writes: bool
 ) -> None:
-    stages["page"] = Stage("synthgym.third", (), report=True)
+    stages["page"] = row("synthgym.third", (), report=True)
     Path("caption.rst").write_text("What is shown.")
     execute(state(plan, PAGE, more=SHOWN).spec, lambda *_: [], say=lambda _: None)
     accepting = present(plan, SHOWN, accept_code=True, writes=lambda: writes)
@@ -282,7 +285,7 @@ def test_a_report_of_manifests_is_made_again_when_code_is_adopted_in_them(
 def test_a_report_does_without_what_is_left_out(
     plan: dict[str, Any], stages: dict[str, Stage]
 ) -> None:
-    stages["page"] = Stage("synthgym.third", (), report=True)
+    stages["page"] = row("synthgym.third", (), report=True)
     without = state(plan, PAGE, more=SHOWN, left_out=lambda out: out == DOWN)
     manifests = [f"{UP}/manifest.json"]
     assert without.files == {"caption": ["caption.rst"], "env": [], "manifests": manifests}

@@ -12,8 +12,8 @@ from synthgym.core.settings import merged
 CONF = Path(__file__).parents[1] / "conf"
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML as Hydra reads it: 1e-3 is a number, too."""
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """YAML as Hydra reads it: 1e-3 is a number, too. Ten times as fast where LibYAML is."""
 
 
 _Loader.add_implicit_resolver(

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import subprocess
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -25,13 +26,6 @@ from synthgym.stages import STAGES
 
 MANIFEST = "manifest.json"
 OWN = ("stage", "config", "code")  # what decides, besides the content of the inputs
-FORMERLY = "synthbench"  # the name of this package in manifests of before
-RENAMED = {  # stages in manifests of before -> those that do the same now
-    "reward_study": "study",
-    "mdp_study": "study",
-    "comparison_study": "study",
-    "experts": "expert_report",
-}
 
 
 @dataclass
@@ -105,7 +99,7 @@ class Provenance:
             state.why = "forced"
         elif state.manifest:
             state.why = self._why(state.manifest, own, job.out, inputs, ups)
-            if state.why and self.accept_code:
+            if state.why and self.accept_code and not stage.report:  # reports are made in seconds
                 self._adopt(state, own, inputs, ups)
         return state
 
@@ -118,11 +112,9 @@ class Provenance:
     ) -> None:
         """Take the present code for that of a result, if nothing but the code is another one."""
         out, old = state.spec["out"], state.manifest or {}
-        stage = RENAMED.get(old["stage"], old["stage"])
-        config = _by_present_names(old["config"])
         # Of results that are not here nobody knows whether only their code is another one.
         here = {place: up.key for place, up in ups.items() if up.manifest}
-        new = {**old, "stage": stage, "config": config, "code": own["code"], "upstream": here}
+        new = {**old, "code": own["code"], "upstream": here}
         if self._why(new, own, out, inputs, ups):
             return
         today = dt.datetime.now(dt.UTC).date().isoformat()
@@ -171,15 +163,6 @@ class Provenance:
             if adopted or self.checksum(path) not in (old["inputs"][path], None):
                 return f"{path} has other content"
         return None
-
-
-def _by_present_names(value: Any) -> Any:
-    """A configuration in which modules have the names that they have now."""
-    if isinstance(value, Mapping):
-        return {key: _by_present_names(item) for key, item in value.items()}
-    if isinstance(value, str) and value.startswith(f"{FORMERLY}."):
-        return PACKAGE + value.removeprefix(FORMERLY)
-    return value
 
 
 def _upstream(directory: str, up: State, old: dict[str, Any]) -> str | None:
@@ -252,10 +235,14 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
         return ""
     before, after = dict(leaves(old)), dict(leaves(new))
     return ", ".join(
-        f"{name}: {before.get(name, '-')} -> {after.get(name, '-')}"
+        f"{name}: {_brief(before.get(name, '-'))} -> {_brief(after.get(name, '-'))}"
         for name in sorted(before | after)
         if before.get(name, "-") != after.get(name, "-")
     )
+
+
+def _brief(value: object) -> str:
+    return textwrap.shorten(str(value), 80, placeholder=" ...")
 
 
 class Checksums:

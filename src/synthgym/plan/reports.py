@@ -161,6 +161,7 @@ def _page(scale: "ScalePlan", planned: Jobs) -> Job:
         "manifests": [f"{out}/manifest.json" for out in sorted(planned)],
         "captions": [f"workflow/report/{name}.rst" for name in CAPTIONS],
         "design": [f"{DESIGN}.{kind}" for kind in ("html", "css", "js")],
+        "stages": ["src/synthgym/stages.yaml"],  # titles of figures, what each job is called
     }
     labels = {"scale": scale.name}
     return Job("page", f"results/{scale.name}/page", labels, _config(scale, "page"), needs)
