@@ -195,9 +195,10 @@ def _one_step(made: Mapping[str, Numbers], claim: Claim) -> Iterator[Evidence]:
 
 def markdown(numbers: Numbers, comparisons: Comparisons) -> str:
     """The tables, readable on their own."""
+    scale = numbers["about"]["scale"]
     parts = [
         "# Comparisons",
-        f"Scale `{numbers['about']['scale']}`: interquartile mean of the return on the real task [{LEVEL:.0%} "
+        f"Scale `{scale}`: interquartile mean of the return on the real task [{LEVEL:.0%} "
         "interval] of agents that were trained in environments made in different ways, or in the "
         "task (`real`). Intervals resample environments, and agents within each; with one "
         "environment, or in the task, agents only. From the few environments that there are they "
@@ -242,11 +243,8 @@ def _returns_table(found: Mapping[str, Numbers], section: Section) -> str:
 
 
 def _making_table(made: Mapping[str, Numbers], section: Section) -> str:
-    note, of_mdps = (
-        "Making one environment, means.",
-        any("one_step_last" in n for n in made.values()),
-    )
-    if of_mdps:
+    note = "Making one environment, means."
+    if of_mdps := any("one_step_last" in n for n in made.values()):
         note += (
             " one step: share of the training episodes, in the first and in the last "
             f"{LATE:.0%} of the generations."
