@@ -15,16 +15,9 @@ import numpy as np
 import pandas as pd
 
 from synthgym.analysis import runs
-from synthgym.analysis.core import report
+from synthgym.analysis.core import report, statistics
 from synthgym.analysis.core.estimate import COUNT, Numbers, written
-from synthgym.analysis.core.statistics import (
-    NESTED,
-    SEED,
-    bounds,
-    difference,
-    estimate,
-    interquartile_mean,
-)
+from synthgym.analysis.core.statistics import NESTED, difference, interquartile_mean
 from synthgym.analysis.core.tables import read, table
 from synthgym.analysis.core.verdict import Claim, Evidence, judge, span_of
 from synthgym.analysis.figures import objectives as figures
@@ -46,35 +39,27 @@ def run(
     `progress`, `evaluations` and `drift` of the meta-training; `environment`: what its making took.
     """
     scale, plan = config["scale"], config["objectives"]
-    curves, environment = read(inputs["curves"]), read(inputs.get("environment", ()))
-    progress, evaluations, drift = (
-        read(inputs[name], "objective", meta_seed="seed")
-        for name in ("progress", "evaluations", "drift")
-    )
+    environment = read(inputs.get("environment", ()))
     made = int(environment["real_steps"].sum()) if len(environment) else 0
-    numbers = summarise(scale, plan, curves, progress, evaluations, made)
-    given = {"curves": curves, "drift": drift, "plan": plan, "scale": scale}
-    return report.publish(
-        "objective_report", out, numbers, markdown(numbers, plan), figures, **given
-    )
+    tables = {
+        name: read(inputs[name], "objective", meta_seed="seed")
+        for name in ("curves", "progress", "evaluations", "drift")
+    }
+    numbers = summarise(scale, plan, tables, made)
+    given = {**tables, "plan": plan, "scale": scale}
+    text = markdown(numbers, plan)
+    return report.publish("objective_report", out, numbers, text, figures, **given)
 
 
-def summarise(
-    scale: str,
-    plan: Plan,
-    curves: pd.DataFrame,
-    progress: pd.DataFrame,
-    evaluations: pd.DataFrame,
-    made: int,
-) -> Numbers:
+def summarise(scale: str, plan: Plan, tables: Mapping[str, pd.DataFrame], made: int) -> Numbers:
     """Returns per task and objective, what each meta-training took until PPO was matched, claims.
 
     made: steps in the task that went into the synthetic environment, before any objective.
     """
     learned, meta_training = plan["learned"], ["objective", "meta_seed"]
-    seen = dict(iter(evaluations.groupby(meta_training)))
+    curves, seen = tables["curves"], dict(iter(tables["evaluations"].groupby(meta_training)))
     searches: dict[str, list[Search]] = {name: [] for name in learned}
-    for (name, seed), log in progress.groupby(meta_training):
+    for (name, seed), log in tables["progress"].groupby(meta_training):
         if name in searches:
             searches[name].append(Search.of(log, seen[name, seed]))
     real = [name for name, o in learned.items() if o["train"] == o["fitness"] == "real"][:1]
@@ -180,7 +165,7 @@ def ratio(searches: Sequence[Search], others: Sequence[Search], made: int) -> Nu
     within each the agents that were evaluated; from few seeds it is too narrow. None where the
     others took no step.
     """
-    generator = np.random.default_rng(SEED)
+    generator = np.random.default_rng(statistics.SEED)
 
     def resampled(group: Sequence[Search]) -> float:
         chosen = [group[i] for i in generator.integers(len(group), size=len(group))]
@@ -197,7 +182,7 @@ def ratio(searches: Sequence[Search], others: Sequence[Search], made: int) -> Nu
         return {"ratio": None, "low": None, "high": None, "with_environment": whole}
     # A resample in which nothing was needed counts one step: the ratio is large, not infinite.
     estimates = [resampled(searches) / max(1.0, resampled(others)) for _ in range(NESTED)]
-    low, high = map(float, bounds(np.array(estimates)))
+    low, high = map(float, statistics.bounds(np.array(estimates)))
     return {"ratio": above / below, "low": low, "high": high, "with_environment": whole}
 
 
@@ -206,7 +191,7 @@ def _judged(curves: pd.DataFrame) -> Numbers:
     ends = curves.loc[curves.groupby(["objective", "meta_seed", "draw"])["step"].idxmax()]
     cells, by_seed = {}, {}
     for (name,), rows in runs.by(ends, "objective"):
-        cells[name] = asdict(estimate(rows["return_"], rows["meta_seed"]))
+        cells[name] = asdict(statistics.estimate(rows["return_"], rows["meta_seed"]))
         cells[name] |= {"steps": int(rows["step"].median()), "less_ppo": None}
         by_seed[name] = [seed.to_numpy() for _, seed in rows.groupby("meta_seed")["return_"]]
     for name in cells.keys() - {"ppo"}:

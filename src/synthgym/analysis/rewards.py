@@ -121,12 +121,10 @@ def tuned(tasks: Tasks, best: Iterable[Path], tried: Iterable[Path]) -> Numbers:
         whole = trials[trials["budget"] == planned["steps"]].set_index("configuration")["value"]
         settings = read_json(best_path)["agents"][planned["agent"]]["hyperparameters"]
         found.setdefault(task, {})[name] = {
-            "agent": planned["agent"],
+            **{key: planned[key] for key in ("agent", "default", "steps")},
             "found": settings,
-            "default": planned["default"],
             "value": float(whole.max()),
             "configurations": int(trials["configuration"].nunique()),
-            "steps": planned["steps"],
             "real_steps": int(trials["real_steps"].sum()),
         }
     return found

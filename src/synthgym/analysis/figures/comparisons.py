@@ -37,18 +37,15 @@ def comparison(
             table[table["comparison"] == name] if len(table) else table
             for table in (evaluations, progress)
         ]
-        figures[name] = _one(section, numbers["comparisons"][name], *course, scale)
+        figures[name] = _one(section, numbers["comparisons"][name], course, scale)
     return figures
 
 
-def _one(
-    section: Section,
-    numbers: Numbers,
-    evaluations: pd.DataFrame,
-    progress: pd.DataFrame,
-    scale: str,
-) -> Figure:
-    """Panels of returns by trial; under them, if environments are made, how good they became."""
+def _one(section: Section, numbers: Numbers, course: list[pd.DataFrame], scale: str) -> Figure:
+    """Panels of returns by trial; under them, if environments are made, how good they became.
+
+    course: evaluations and progress of the comparison.
+    """
     trials, look = list(section["trials"]), style.looks(section["arms"])
     lengths = [arm for arm, n in numbers["making"].items() if "one_step_last" in n]
     rows = -(-len(trials) // min(COLUMNS, len(trials)))
@@ -68,13 +65,13 @@ def _one(
     note = f"Above: interquartile mean of agents, {INTERVAL}, which resamples environments."
     if section["made"]:
         lower = parts[1].subplots(1, 1 + bool(lengths), squeeze=False)[0]
-        _progress(lower[0], section, evaluations, progress, look)
+        _progress(lower[0], section, course, look)
         note += (
             " Below: interquartile mean of fresh agents in the search means of all seeds, over the "
             "steps in the real task that the search took."
         )
         if lengths:
-            _lengths(lower[1], lengths, progress, look)
+            _lengths(lower[1], lengths, course[1], look)
             note += " Right: share of episodes with one step in the training of candidates."
     entries = common.keys({arm: look[arm] for arm in section["made"]}, lw=1.4)
     entries |= common.solved_entry(section["task"])
@@ -83,13 +80,10 @@ def _one(
 
 
 def _progress(
-    axes: Axes,
-    section: Section,
-    evaluations: pd.DataFrame,
-    progress: pd.DataFrame,
-    look: Mapping[str, Look],
+    axes: Axes, section: Section, course: list[pd.DataFrame], look: Mapping[str, Look]
 ) -> None:
     """Return in the search means over the real steps until then."""
+    evaluations, progress = course
     for arm in section["made"]:
         made = progress[progress["arm"] == arm]
         costs = made.pivot_table("real_steps", "generation", "seed", "sum")

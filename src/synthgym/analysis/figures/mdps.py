@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from synthgym.analysis import published, style
+from synthgym.analysis.core.estimate import written
 from synthgym.analysis.core.statistics import fraction_interval
 from synthgym.analysis.core.tables import REAL
 from synthgym.analysis.figures import common
@@ -57,10 +58,9 @@ def mdp_feasibility(evaluations: pd.DataFrame, tasks: Tasks, scale: str) -> Figu
         for axes in (left, right):
             axes.set_xlim(0, last * 1.03)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        right.set_ylim(-0.03, 1.03)
-        left.set_title(f"{section['id']}: return in the search mean")
-        right.set_title(f"{section['id']}: share of searches that solved it")
-        left.set_ylabel("return per episode")
+        title = f"{section['id']}: return in the search mean"
+        left.set(title=title, ylabel="return per episode")
+        right.set(title=f"{section['id']}: share of searches that solved it", ylim=(-0.03, 1.03))
     for axes in panels[-1]:
         axes.set_xlabel("generation")
     entries = {
@@ -110,8 +110,7 @@ def mdp_returns(episodes: pd.DataFrame, numbers: Numbers, tasks: Tasks, scale: s
                     shares = np.histogram(some, bins)[0] / len(some)
                     density.stairs(shares, bins, color=colour_of[arm], lw=1.3)
             common.level(density, section, "x")
-            density.set_title(f"{section['id']}, {agent}")
-            density.set_xlabel("test return per episode")
+            density.set(title=f"{section['id']}, {agent}", xlabel="test return per episode")
             arms = [arm for arm in _places(section) if arm in table]
             for axes, unit in ((steps, "steps"), (count, "episodes")):
                 _bars(axes, {arm: table[arm]["all"][unit] for arm in arms}, colour_of)
@@ -121,8 +120,8 @@ def mdp_returns(episodes: pd.DataFrame, numbers: Numbers, tasks: Tasks, scale: s
         for axes, label in zip(rows[:, 0], ("share", "steps", "episodes"), strict=True):
             axes.set_ylabel(label)
     places = [arm for section in tasks.values() for arm in _places(section)]
-    entries = {common.place_name(arm): Patch(color=colour_of[arm]) for arm in places}
-    entries |= keys({"published": PUBLISHED, "solved": SOLVED})
+    patches = {common.place_name(arm): Patch(color=colour_of[arm]) for arm in places}
+    entries = {**patches, **keys({"published": PUBLISHED, "solved": SOLVED})}
     note = (
         "All test episodes of finished agents with random settings. Bars: mean length of a "
         "training, in the task until it is solved or time is up, in MDPs as planned, with "
@@ -155,17 +154,15 @@ def mdp_histograms(values: pd.DataFrame, numbers: Numbers, tasks: Tasks, scale: 
         for axes, quantity in zip(column, quantities, strict=False):
             histograms(axes, chosen[chosen["quantity"] == quantity])
             distance = numbers["tasks"][task]["distances"][arm][quantity]
-            words = f"{distance['training']:.2f}"
-            words += f", {distance['answer']:.2f}" if "answer" in distance else ""
+            words = ", ".join(f"{distance[x]:.2f}" for x in ("training", "answer") if x in distance)
             head = f"{section['id']}, {arm}\n" if quantity == quantities[0] else ""
             axes.set_title(f"{head}{fill(quantity, 30)}: {words}", fontsize=7)
     note = (
         "Share of samples per bin, logarithmic. Numbers: Wasserstein distance from the real test, "
         "over its standard deviation, of synthetic training and of the synthetic answer."
     )
-    return common.finish(
-        figure, ABOUT, scale, "what agents see and get", common.source_entries(), note
-    )
+    entries = common.source_entries()
+    return common.finish(figure, ABOUT, scale, "what agents see and get", entries, note)
 
 
 def mdp_ranking(means: pd.DataFrame, numbers: Numbers, tasks: Tasks, scale: str) -> Figure:
@@ -179,17 +176,16 @@ def mdp_ranking(means: pd.DataFrame, numbers: Numbers, tasks: Tasks, scale: str)
         real = of_task[of_task["arm"] == REAL].set_index("setting")["return_"]
         lines = []
         for arm in section["evolved"]:
-            returns = of_task[of_task["arm"] == arm].pivot(
-                index="setting", columns="environment_seed", values="return_"
-            )
+            rows = of_task[of_task["arm"] == arm]
+            returns = rows.pivot(index="setting", columns="environment_seed", values="return_")
+            in_task = real[returns.index]
             for seed in returns:
-                axes.plot(real[returns.index], returns[seed], ".", color=colour_of[arm], alpha=0.25)
-            axes.plot(real[returns.index], returns.mean(axis=1), "o", color=colour_of[arm], ms=5)
-            if arm in numbers["tasks"][task]["ranking"]:
-                e = numbers["tasks"][task]["ranking"][arm]["spearman"]
-                lines.append(f"{arm}: {e['value']:.2f} [{e['low']:.2f}, {e['high']:.2f}]")
-        axes.set_title(f"{section['id']}, Spearman\n" + "\n".join(lines))
-        axes.set_xlabel("return after training in the task")
+                axes.plot(in_task, returns[seed], ".", color=colour_of[arm], alpha=0.25)
+            axes.plot(in_task, returns.mean(axis=1), "o", color=colour_of[arm], ms=5)
+            if found := numbers["tasks"][task]["ranking"].get(arm):
+                lines.append(f"{arm}: {written(found['spearman'], '.2f')}")
+        title = f"{section['id']}, Spearman\n" + "\n".join(lines)
+        axes.set(title=title, xlabel="return after training in the task")
     panels[0].set_ylabel("return after training in an MDP")
     points = {"marker": "o", "ls": ""}
     entries = {arm: {"color": colour_of[arm], **points} for _, arm in _evolved(ranked)}
@@ -219,8 +215,7 @@ def mdp_noise(noise: pd.DataFrame, tasks: Tasks, scale: str) -> Figure:
         axes.set_xscale("symlog", linthresh=0.1)
         axes.set_xticks([0, 0.1, 1, 10], ["0", "0.1", "1", "10"])
         axes.set_xlim(left=-0.02)
-        axes.set_title(f"{section['id']}, {arm}")
-        axes.set_xlabel("intensity of noise")
+        axes.set(title=f"{section['id']}, {arm}", xlabel="intensity of noise")
     panels[0].set_ylabel("return on the real task")
     note = (
         "Intensity: standard deviation of Gaussian noise on one quantity, over its own in "

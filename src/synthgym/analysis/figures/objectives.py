@@ -66,13 +66,11 @@ def drifts(drift: pd.DataFrame, plan: Plan, scale: str) -> Figure:
     figure = style.blank(4.6)
     maps, cuts = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 1.15))[:, 0]
     most = float(np.quantile(pd.concat([tables[name] for name in GIVEN])["value"], 0.99))
-    for axes, (name, rows) in zip(
-        maps.subplots(1, len(tables), sharey=True, squeeze=False)[0], tables.items(), strict=True
-    ):
-        grid_ = rows.pivot(index="advantage", columns="ratio", values="value")
-        mesh = axes.pcolormesh(
-            grid_.columns, grid_.index, grid_.to_numpy(), cmap=style.SEQUENTIAL, vmin=0.0, vmax=most
-        )
+    colours = {"cmap": style.SEQUENTIAL, "vmin": 0.0, "vmax": most}
+    panels = maps.subplots(1, len(tables), sharey=True, squeeze=False)[0]
+    for axes, (name, rows) in zip(panels, tables.items(), strict=True):
+        grid = rows.pivot(index="advantage", columns="ratio", values="value")
+        mesh = axes.pcolormesh(grid.columns, grid.index, grid.to_numpy(), **colours)
         axes.set_title(called(name), color=look[name]["color"])
         axes.set_xlabel("ratio")
     maps.axes[0].set_ylabel("advantage")
@@ -81,8 +79,7 @@ def drifts(drift: pd.DataFrame, plan: Plan, scale: str) -> Figure:
         for name, rows in tables.items():
             at = rows[np.isclose(rows["advantage"], sign)].sort_values("ratio")
             axes.plot(at["ratio"], at["ratio"] * sign - at["value"], **look[name])
-        axes.set_title(f"objective at advantage {sign:+g}")
-        axes.set_xlabel("ratio")
+        axes.set(title=f"objective at advantage {sign:+g}", xlabel="ratio")
     common.below(cuts, keys(_named(look)), columns=6)
     style.heading(figure, "Drift functions", scale)
     return figure
