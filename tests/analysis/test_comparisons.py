@@ -140,7 +140,7 @@ def test_an_agent_that_diverged_is_as_bad_as_the_worst() -> None:
     rows = curves({0: [5.0, 3.0, float("nan")]}).assign(arm="a", trial="b")
     cells, diverged = comparisons.cells_of(rows[rows["step"] == 300])
     np.testing.assert_array_equal(cells["a", "b"], [[5.0, 3.0, 3.0]])
-    assert diverged == {("a", "b"): 1}
+    assert diverged == 1
 
 
 def test_environments_are_drawn_once_for_all_trials_of_an_arm() -> None:

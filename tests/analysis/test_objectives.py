@@ -111,6 +111,11 @@ def everywhere(table: Callable[[str], pd.DataFrame]) -> pd.DataFrame:
     )
 
 
+def tables(bandit: float = 500.0) -> dict[str, pd.DataFrame]:
+    searches = {"progress": everywhere(progress), "evaluations": everywhere(evaluations)}
+    return {"curves": curves(bandit), **searches}
+
+
 def write(out: Path) -> dict[str, list[Path]]:
     results = out / "results/quick"
     paths = {"curves": [results / "objectives/ppo/judged/cartpole/curves.parquet"]}
@@ -120,8 +125,8 @@ def write(out: Path) -> dict[str, list[Path]]:
         for seed in (0, 1):
             place = results / f"objectives/{name}/seed{seed}"
             place.mkdir(parents=True)
-            tables = {"progress": progress(name), "evaluations": evaluations(name)}
-            for kind, table in (tables | {"drift": surface()}).items():
+            made = {"progress": progress(name), "evaluations": evaluations(name)}
+            for kind, table in (made | {"drift": surface()}).items():
                 paths.setdefault(kind, []).append(place / f"{kind}.parquet")
                 table.to_parquet(place / f"{kind}.parquet")
     place = results / "tasks/cartpole/distilled/seed0/distil"
@@ -206,8 +211,7 @@ def test_a_claim_asks_for_both(bandit: float, per_generation: int, verdict: str)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(PER_GENERATION, "lpo_bandit", per_generation)
         patch.setattr(objectives, "NESTED", 50)
-        made = (everywhere(progress), everywhere(evaluations))
-        numbers = objectives.summarise("quick", PLAN, curves(bandit), *made, MADE)
+        numbers = objectives.summarise("quick", PLAN, tables(bandit), MADE)
     (claim,) = numbers["claims"]
     assert claim["verdict"] == verdict
     assert "times fewer steps" in claim["here"]
@@ -217,8 +221,7 @@ def test_fewer_steps_are_undecided_where_a_search_never_matches_ppo() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(MATCHED, "lpo_bandit", None)
         patch.setattr(objectives, "NESTED", 50)
-        made = (everywhere(progress), everywhere(evaluations))
-        (claim,) = objectives.summarise("quick", PLAN, curves(), *made, MADE)["claims"]
+        (claim,) = objectives.summarise("quick", PLAN, tables(), MADE)["claims"]
     assert claim["verdict"] == "undecided"
     assert claim["here"].endswith("not all searches match PPO")
 

@@ -271,8 +271,8 @@ def test_the_lowest_panel_of_a_task_says_how_many_steps() -> None:
         for task, experiment in [("cliff", "fixed"), ("cliff", "unseen"), ("halfcheetah", "fixed")]
     ]
     other = CLIFF | {"id": "halfcheetah", "agents": {"fixed": "td3"}}
-    tasks, levels = {"cliff": CLIFF, "halfcheetah": other}, {"cliff": -12.5, "halfcheetah": None}
-    figure = figures.reward_curves(pd.concat(plain), levels, tasks, "quick")
+    tasks = {"cliff": CLIFF, "halfcheetah": other}
+    figure = figures.reward_curves(pd.concat(plain), tasks, "quick")
     labels = [axes.get_xlabel() for axes in figure.axes[:4]]
     assert labels == ["", "steps (thousands)", "steps (thousands)", ""]
 

@@ -7,29 +7,22 @@ stand in the plan.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from synthgym.analysis.core.estimate import (
-    GAIN,
-    SHARE,
-    Numbers,
-    counted,
-    estimate,
-    rounded,
-    written,
-)
-from synthgym.analysis.core.report import claims, document, write
+from synthgym.analysis.core import report
+from synthgym.analysis.core.estimate import GAIN, SHARE, Numbers, counted, estimate, written
 from synthgym.analysis.core.statistics import LEVEL, NESTED, SEED, interquartile_mean
-from synthgym.analysis.core.tables import REAL, read, table
+from synthgym.analysis.core.tables import REAL, read_all, table
 from synthgym.analysis.core.verdict import Claim, Evidence, judge, span_of
 from synthgym.analysis.figures import comparisons as figures
-from synthgym.analysis.figures.common import draw
 
-Comparisons = Mapping[str, Mapping[str, Any]]
+Section = Mapping[str, Any]
+Comparisons = Mapping[str, Section]
 Cell = tuple[str, str]  # arm, trial
 Cells = Mapping[Cell, Sequence[np.ndarray]]  # of finished agents a vector per environment
 COSTS = ("real_steps", "synthetic_steps", "updates", "seconds")
@@ -46,23 +39,15 @@ def run(
     """
     scale, comparisons = config["scale"], config["comparisons"]
 
-    def both(*kinds: str) -> pd.DataFrame:
-        paths = [path for kind in kinds for path in inputs.get(kind, ())]
-        return placed(read(paths, "family", "experiment", "arm", "seed", "trial"), comparisons)
+    def rows_of(*kinds: str) -> pd.DataFrame:
+        labels = ("family", "experiment", "arm", "seed", "trial")
+        return placed(read_all(inputs, kinds, *labels), comparisons)
 
-    curves, evaluations = both("curves", "real_curves"), both("evaluations")
-    progress = both("progress", "plan_progress")
-    numbers = summarise(scale, comparisons, curves, progress)
-    drawn = draw(
-        "comparison_report",
-        vars(figures),
-        comparisons=comparisons,
-        numbers=numbers,
-        evaluations=evaluations,
-        progress=progress,
-        scale=scale,
-    )
-    return write(out, numbers, markdown(numbers, comparisons), drawn)
+    evaluations, progress = rows_of("evaluations"), rows_of("progress", "plan_progress")
+    numbers = summarise(scale, comparisons, rows_of("curves", "real_curves"), progress)
+    given = {"evaluations": evaluations, "progress": progress, "comparisons": comparisons}
+    text = markdown(numbers, comparisons)
+    return report.publish("comparison_report", out, numbers, text, figures, **given, scale=scale)
 
 
 def placed(rows: pd.DataFrame, comparisons: Comparisons) -> pd.DataFrame:
@@ -76,59 +61,47 @@ def placed(rows: pd.DataFrame, comparisons: Comparisons) -> pd.DataFrame:
     parts = []
     for name, section in comparisons.items():
         of_plan = rows["arm"].isin(set(section["arms"]) - set(section["made"])) & ~own
-        named = (own & (rows["experiment"] == name)) | (
-            of_plan & (rows["experiment"] == section["task"]["name"])
-        )
-        parts.append(rows[named].assign(comparison=name))
+        of_task = rows["experiment"] == section["task"]["name"]
+        chosen = (own & (rows["experiment"] == name)) | (of_plan & of_task)
+        parts.append(rows[chosen].assign(comparison=name))
     return pd.concat(parts, ignore_index=True)
 
 
 def summarise(
-    scale: str,
-    comparisons: Comparisons,
-    curves: pd.DataFrame,
-    progress: pd.DataFrame,
+    scale: str, comparisons: Comparisons, curves: pd.DataFrame, progress: pd.DataFrame
 ) -> Numbers:
     """Returns of arms in trials, and costs of arms, by comparison; and the claims."""
-    about = {"scale": scale, "level": LEVEL}
-    summary: Numbers = {"about": about, "comparisons": {}, "claims": []}
+    found: Numbers = {"comparisons": {}, "claims": []}
     for name, section in comparisons.items():
         cells, diverged = cells_of(curves[curves["comparison"] == name])
-        costs = progress[progress["comparison"] == name] if len(progress) else progress
-        made = making(costs, section)
-        summary["comparisons"][name] = {
-            "returns": returns(cells, section),
-            "diverged": sum(diverged.values()),
-            "making": made,
-        }
+        made = making(
+            progress[progress["comparison"] == name] if len(progress) else progress, section
+        )
+        numbers = {"returns": returns(cells, section), "diverged": diverged, "making": made}
+        found["comparisons"][name] = numbers
         measures = {
             "return": partial(_difference, cells, section),
             "one_step_episodes": partial(_one_step, made),
         }
-        summary["claims"] += judge(section["claims"], measures, comparison=f"`{name}`")
-    return rounded(summary)
+        found["claims"] += judge(section["claims"], measures, comparison=f"`{name}`")
+    return report.summary(scale, found)
 
 
-def cells_of(curves: pd.DataFrame) -> tuple[dict[Cell, list[np.ndarray]], dict[Cell, int]]:
+def cells_of(curves: pd.DataFrame) -> tuple[dict[Cell, list[np.ndarray]], int]:
     """Returns of finished agents, by arm and trial a vector per environment; how many diverged.
 
     An agent that diverged, so that its return is no number, is as bad as the worst of all.
     """
+    agent = ["arm", "trial", "environment_seed", "draw"]
+    ends = curves.loc[curves.groupby(agent)["step"].idxmax()]
+    returns_ = ends["return_"].fillna(curves["return_"].min())
     cells: dict[Cell, list[np.ndarray]] = {}
-    diverged: dict[Cell, int] = {}
-    worst = curves["return_"].min()
-    for (arm, trial), rows in curves.groupby(["arm", "trial"], sort=False):
-        ends = rows.loc[rows.groupby(["environment_seed", "draw"])["step"].idxmax()]
-        cell = (str(arm), str(trial))
-        diverged[cell] = int(ends["return_"].isna().sum())
-        cells[cell] = [
-            of["return_"].fillna(worst).to_numpy(float)
-            for _, of in ends.groupby("environment_seed")
-        ]
-    return cells, diverged
+    for (arm, trial, _), values in returns_.groupby([ends[name] for name in agent[:3]]):
+        cells.setdefault((str(arm), str(trial)), []).append(values.to_numpy(float))
+    return cells, int(ends["return_"].isna().sum())
 
 
-def returns(cells: Cells, section: Mapping[str, Any]) -> Numbers:
+def returns(cells: Cells, section: Section) -> Numbers:
     """{trial: {arm: interquartile mean with interval, numbers of environments and agents}}."""
     return {
         trial: {
@@ -167,7 +140,7 @@ def resampled(cells: Cells) -> dict[Cell, np.ndarray]:
     return found
 
 
-def making(progress: pd.DataFrame, section: Mapping[str, Any]) -> dict[str, Numbers]:
+def making(progress: pd.DataFrame, section: Section) -> dict[str, Numbers]:
     """{arm: costs, means over its environments; share of training episodes with one step}."""
     arms: dict[str, Numbers] = {}
     for arm in section["arms"]:
@@ -181,25 +154,24 @@ def making(progress: pd.DataFrame, section: Mapping[str, Any]) -> dict[str, Numb
         if EPISODES in rows and rows[EPISODES].notna().any():
             last = rows["generation"].max()
             few = max(1, int(LATE * last))
-            for when, chosen in (
-                ("first", rows["generation"] <= few),
-                ("last", rows["generation"] > last - few),
-            ):
+            early, late = rows["generation"] <= few, rows["generation"] > last - few
+            for when, chosen in (("first", early), ("last", late)):
                 sums = rows[chosen].groupby("seed")[[EPISODES, ONE_STEP, "synthetic_steps"]].sum()
-                arms[arm][f"one_step_{when}"] = (sums[ONE_STEP] / sums[EPISODES]).tolist()
-                steps = sums["synthetic_steps"] / sums[EPISODES]
-                arms[arm][f"length_{when}"] = steps.tolist()
+                per_episode = sums.div(sums[EPISODES], axis=0)
+                arms[arm][f"one_step_{when}"] = per_episode[ONE_STEP].tolist()
+                arms[arm][f"length_{when}"] = per_episode["synthetic_steps"].tolist()
     return arms
 
 
-def _difference(cells: Cells, section: Mapping[str, Any], claim: Claim) -> Iterator[Evidence]:
+def _difference(cells: Cells, section: Section, claim: Claim) -> Iterator[Evidence]:
     """The difference of two means over cells, in return."""
     trials = claim.get("trials") or list(section["trials"])
-    ours = _chosen(cells, claim["of"], trials)
-    others = _chosen(cells, claim["over"], claim.get("over_trials") or trials)
+    other_trials = claim.get("over_trials") or trials
+    ours = [cell for cell in product(claim["of"], trials) if cell in cells]
+    others = [cell for cell in product(claim["over"], other_trials) if cell in cells]
     if not ours or not others:
         return
-    samples = resampled({cell: cells[cell] for cell in dict.fromkeys((*ours, *others))})
+    samples = resampled({cell: cells[cell] for cell in (*ours, *others)})
     points = {cell: interquartile_mean(np.concatenate(cells[cell])) for cell in samples}
     difference = estimate(
         float(np.mean([points[c] for c in ours]) - np.mean([points[c] for c in others])),
@@ -221,24 +193,19 @@ def _one_step(made: Mapping[str, Numbers], claim: Claim) -> Iterator[Evidence]:
             yield Evidence(share, SHARE, note=f"from {len(shares)} environments")
 
 
-def _chosen(cells: Iterable[Cell], arms: Iterable[str], trials: Iterable[str]) -> list[Cell]:
-    known = set(cells)
-    return [(arm, trial) for arm in arms for trial in trials if (arm, trial) in known]
-
-
 def markdown(numbers: Numbers, comparisons: Comparisons) -> str:
     """The tables, readable on their own."""
-    about = numbers["about"]
+    scale = numbers["about"]["scale"]
     parts = [
         "# Comparisons",
-        f"Scale `{about['scale']}`: interquartile mean of the return on the real task [{LEVEL:.0%} "
+        f"Scale `{scale}`: interquartile mean of the return on the real task [{LEVEL:.0%} "
         "interval] of agents that were trained in environments made in different ways, or in the "
         "task (`real`). Intervals resample environments, and agents within each; with one "
         "environment, or in the task, agents only. From the few environments that there are they "
         "are too narrow. Claims are on differences in return. Of Liesen et al. 2024, who did the "
         "same experiments, no numbers are known but for the share of episodes with one step (more "
         "than 80 % in MDPs); settings are ours.",
-        claims(numbers["claims"]),
+        report.claims(numbers["claims"]),
     ]
     for name, section in comparisons.items():
         found, solved = numbers["comparisons"][name], section["task"]["solved"]
@@ -252,54 +219,53 @@ def markdown(numbers: Numbers, comparisons: Comparisons) -> str:
             else "",
             _making_table(found["making"], section),
         ]
-    return document(*parts)
+    return report.document(*parts)
 
 
-def _returns_table(found: Mapping[str, Numbers], section: Mapping[str, Any]) -> str:
+def _returns_table(found: Mapping[str, Numbers], section: Section) -> str:
     rows = []
     for arm in (REAL, *section["arms"]):
         row = {"trained in": "the task" if arm == REAL else f"`{arm}`"}
-        for trial, arms in found.items():
-            agent = section["trials"][trial]["agent"]
-            unseen = arm != REAL and agent not in section["agents"][arm]
-            row[f"{trial} ({agent})"] = (
-                f"{written(arms[arm])}{' †' if unseen else ''}, {arms[arm]['steps']:,} steps"
-                if arm in arms
+        cells = {trial: arms[arm] for trial, arms in found.items() if arm in arms}
+        for trial, of in section["trials"].items():
+            unseen = arm != REAL and of["agent"] not in section["agents"][arm]
+            row[f"{trial} ({of['agent']})"] = (
+                f"{written(cells[trial])}{' †' if unseen else ''}, {cells[trial]['steps']:,} steps"
+                if trial in cells
                 else ""
             )
-        counts = [arms[arm] for arms in found.values() if arm in arms]
-        row["environments, agents"] = " or ".join(
-            dict.fromkeys(f"{n['environments']}, {n['agents']}" for n in counts)
-        )
-        rows.append(row)
+        counts = [f"{n['environments']}, {n['agents']}" for n in cells.values()]
+        rows.append(row | {"environments, agents": " or ".join(dict.fromkeys(counts))})
     text = table(rows)
     if "†" not in text:
         return text
     return f"{text}\n\n† this algorithm took no part in the making of these environments."
 
 
-def _making_table(made: Mapping[str, Numbers], section: Mapping[str, Any]) -> str:
-    rows = []
-    of_mdps = any("one_step_last" in n for n in made.values())
-    for arm, n in made.items():
-        row = {
+def _making_table(made: Mapping[str, Numbers], section: Section) -> str:
+    note = "Making one environment, means."
+    if of_mdps := any("one_step_last" in n for n in made.values()):
+        note += (
+            " one step: share of the training episodes, in the first and in the last "
+            f"{LATE:.0%} of the generations."
+        )
+    rows = [
+        {
             "arm": f"`{arm}`",
             "made with": ", ".join(section["agents"][arm]) or "a teacher",
             "environments": n["environments"],
             "generations": f"{n['generations']:g}",
             **counted(n, *COSTS),
+            **({"one step": _one_step_text(n)} if of_mdps else {}),
         }
-        if of_mdps:
-            row["one step"] = ""
-        if "one_step_last" in n:
-            first, last = (np.mean(n[f"one_step_{when}"]) for when in ("first", "last"))
-            length = np.mean(n["length_last"])
-            row["one step"] = f"{first:.0%}, then {last:.0%} (mean length {length:.1f} steps)"
-        rows.append(row)
-    note = "Making one environment, means."
-    if of_mdps:
-        note += (
-            " one step: share of the training episodes, in the first and in the last "
-            f"{LATE:.0%} of the generations."
-        )
+        for arm, n in made.items()
+    ]
     return f"{note}\n\n{table(rows)}"
+
+
+def _one_step_text(n: Numbers) -> str:
+    if "one_step_last" not in n:
+        return ""
+    names = ("one_step_first", "one_step_last", "length_last")
+    first, last, length = (np.mean(n[name]) for name in names)
+    return f"{first:.0%}, then {last:.0%} (mean length {length:.1f} steps)"

@@ -16,30 +16,20 @@ import pandas as pd
 from scipy import stats
 
 from synthgym.analysis import published
-from synthgym.analysis.core.estimate import (
-    COUNT,
-    GAIN,
-    SHARE,
-    Numbers,
-    counted,
-    estimate,
-    number,
-    rounded,
-    written,
-)
-from synthgym.analysis.core.report import claims, document, write
-from synthgym.analysis.core.statistics import LEVEL, NESTED, SEED, fraction_interval, nested
-from synthgym.analysis.core.tables import REAL, read, table
-from synthgym.analysis.core.verdict import Claim, Evidence, judge, span_of
+from synthgym.analysis.core import report, statistics
+from synthgym.analysis.core.estimate import COUNT, SHARE, Numbers, counted, estimate, written
+from synthgym.analysis.core.tables import REAL, read_all, table
+from synthgym.analysis.core.verdict import Claim, Evidence, judge, of_arms, span_of
 from synthgym.analysis.figures import mdps as figures
-from synthgym.analysis.figures.common import draw
 
-Tasks = Mapping[str, Mapping[str, Any]]
+Section = Mapping[str, Any]
+Tasks = Mapping[str, Section]
 RANKING = "ranking"  # the trial in which settings are ranked
 ALL, SOLVED = "all", "solved"  # MDPs of an arm: every one, or those in which the search got there
 FIXED, VARIED = "fixed", "varied"  # arms, as of the claims that were published
 COSTS = ("real_steps", "synthetic_steps", "updates", "seconds")
 BEARABLE = 0.9  # of what is earned beyond random actions without noise, that is left with it
+MEASURED = {"return": "return_", "steps": "step", "episodes": "episode"}  # columns of curves
 
 
 def run(
@@ -50,32 +40,23 @@ def run(
     config: `scale` and `mdp_tasks` ({task config name: its section, and what is planned}).
     """
     scale, tasks = config["scale"], config["mdp_tasks"]
-
-    def both(*kinds: str) -> pd.DataFrame:
-        paths = [path for kind in kinds for path in inputs.get(kind, ())]
-        return read(paths, "arm", "seed", "trial", task="experiment")
-
-    tables = {name: both(name) for name in ("evaluations", "values", "noise")}
-    tables |= {name: both(name, f"real_{name}") for name in ("curves", "episodes")}
-    tables["progress"] = both("progress", "model_progress")
+    kinds = {name: [name] for name in ("evaluations", "values", "noise")}
+    kinds |= {name: [name, f"real_{name}"] for name in ("curves", "episodes")}
+    kinds["progress"] = ["progress", "model_progress"]
+    tables = {
+        name: read_all(inputs, files, "arm", "seed", "trial", task="experiment")
+        for name, files in kinds.items()
+    }
     numbers = summarise(scale, tasks, tables)
-    drawn = draw(
-        "mdp_report",
-        vars(figures),
-        **tables,
-        means=rankings(tables["curves"]),
-        numbers=numbers,
-        tasks=tasks,
-        scale=scale,
-    )
-    return write(out, numbers, markdown(numbers, tasks), drawn)
+    given = {**tables, "means": rankings(tables["curves"]), "tasks": tasks, "scale": scale}
+    return report.publish("mdp_report", out, numbers, markdown(numbers, tasks), figures, **given)
 
 
 @dataclass(frozen=True)
 class Study:
     """Finished agents of one trial, by the arm in whose MDPs they were trained, or REAL."""
 
-    ends: pd.DataFrame
+    ends: pd.DataFrame  # sorted by MDP
     solved: Mapping[str, list[int]]  # arm -> the MDPs in which the search got there
 
     @classmethod
@@ -89,29 +70,29 @@ class Study:
             pd.concat(ends), {arm: n["solved_seeds"] for arm, n in making.items() if "solved" in n}
         )
 
-    def groups(self, arm: str, column: str, which: str = ALL) -> list[np.ndarray]:
-        """Values of a column, by MDP; none where there is no such MDP."""
+    def agents(self, arm: str, which: str = ALL) -> pd.DataFrame:
         rows = self.ends[self.ends["arm"] == arm]
         if which == SOLVED and arm in self.solved:
             rows = rows[rows["environment_seed"].isin(self.solved[arm])]
-        return [of_one[column].to_numpy(float) for _, of_one in rows.groupby("environment_seed")]
+        return rows
 
     def mean(self, arm: str, column: str, which: str = ALL) -> tuple[float, np.ndarray] | None:
         """The mean; and that of resamples of MDPs, and of agents within each."""
-        if not (values := self.groups(arm, column, which)):
+        rows = self.agents(arm, which)
+        if rows.empty:
             return None
-        every = np.concatenate(values)
-        return float(every.mean()), every[nested([len(of_one) for of_one in values])].mean(1)
+        values = rows[column].to_numpy(float)
+        chosen = statistics.nested(rows.groupby("environment_seed").size().tolist())
+        return float(values.mean()), values[chosen].mean(1)
 
     def judged(self, arm: str, which: str) -> Numbers | None:
         """Mean return, training steps and episodes, with intervals."""
-        values = self.groups(arm, "return_", which)
-        if not values or (which == SOLVED and arm not in self.solved):
+        rows = self.agents(arm, which)
+        if rows.empty or (which == SOLVED and arm not in self.solved):
             return None
-        columns = {"return": "return_", "steps": "step", "episodes": "episode"}
-        means = {name: self.mean(arm, column, which) for name, column in columns.items()}
+        means = {name: self.mean(arm, column, which) for name, column in MEASURED.items()}
         numbers = {name: estimate(*mean) for name, mean in means.items() if mean}
-        return {**numbers, "mdps": len(values), "agents": sum(map(len, values))}
+        return {**numbers, "mdps": rows["environment_seed"].nunique(), "agents": len(rows)}
 
     def steps_saved(self, arm: str, which: str) -> Numbers | None:
         """The share of the training steps in the task that is not needed in MDPs of an arm."""
@@ -129,104 +110,95 @@ class Study:
 
 def summarise(scale: str, tasks: Tasks, tables: Mapping[str, pd.DataFrame]) -> Numbers:
     """{tasks: {task: making, trials, differences, ranking, noise, distances}}; and the claims."""
-    summary: Numbers = {"about": {"scale": scale, "level": LEVEL}, "tasks": {}, "claims": []}
+    found: Numbers = {"tasks": {}, "claims": []}
     for task, section in tasks.items():
         of_task = {name: rows[rows["task"] == task] for name, rows in tables.items()}
         making = made(section, of_task["evaluations"], of_task["progress"])
-        numbers: Numbers = {"making": making, "trials": {}, "steps_saved": {}, "varied_fixed": {}}
+        by_trial = dict(iter(of_task["curves"].groupby("trial")))
         studies = {
-            str(trial): Study.of(rows, making)
-            for trial, rows in of_task["curves"].groupby("trial", sort=False)
-            if trial != RANKING
+            trial: Study.of(by_trial[trial], making)
+            for trial in section["agents"]
+            if trial in by_trial and trial != RANKING
         }
-        for trial in section["agents"]:
-            if study := studies.get(trial):
-                arms = study.ends["arm"].unique()
-                found = {str(arm): _each(partial(study.judged, arm)) for arm in arms}
-                numbers["trials"][trial] = found
-                saved = {arm: _each(partial(study.steps_saved, arm)) for arm in section["evolved"]}
-                numbers["steps_saved"][trial] = {arm: e for arm, e in saved.items() if e}
-                less = _each(partial(study.return_less, VARIED, FIXED))
-                numbers["varied_fixed"][trial] = less
-        numbers["ranking"] = ranking(rankings(of_task["curves"]), section)
-        numbers["noise"] = noise(of_task["noise"], section)
-        numbers["distances"] = distances(of_task["values"])
-        summary["tasks"][task] = numbers
-        summary["claims"] += claimed(task, section, numbers, studies)
-    return rounded(summary)
+        numbers = {
+            "making": making,
+            "trials": {},
+            "steps_saved": {},
+            "varied_fixed": {},
+            "ranking": ranking(rankings(of_task["curves"]), section),
+            "noise": noise(of_task["noise"], section),
+            "distances": distances(of_task["values"]),
+        }
+        for trial, study in studies.items():
+            arms = study.ends["arm"].unique()
+            numbers["trials"][trial] = {arm: _each(study.judged, arm) for arm in arms}
+            saved = {arm: _each(study.steps_saved, arm) for arm in section["evolved"]}
+            numbers["steps_saved"][trial] = {arm: shares for arm, shares in saved.items() if shares}
+            numbers["varied_fixed"][trial] = _each(study.return_less, VARIED, FIXED)
+        found["tasks"][task] = numbers
+        found["claims"] += claimed(task, section, numbers, studies)
+    return report.summary(scale, found)
+
+
+def _each(find: Callable[..., Numbers | None], *arms: str) -> dict[str, Numbers]:
+    """{all, solved: what is found of these MDPs}, where there are any."""
+    return {which: numbers for which in (ALL, SOLVED) if (numbers := find(*arms, which))}
 
 
 def claimed(
-    task: str, section: Mapping[str, Any], numbers: Numbers, studies: Mapping[str, Study]
+    task: str, section: Section, numbers: Numbers, studies: Mapping[str, Study]
 ) -> list[Numbers]:
     """The claims on a task. Those on some MDPs of an arm say `which`: all, or solved."""
+    solved = {arm: n | {"share": _share_solved(n)} for arm, n in numbers["making"].items()}
     measures = {
-        "share_solved": partial(_solved, numbers["making"]),
+        "share_solved": partial(of_arms, solved, "share", SHARE, "of {mdps} searches"),
+        "rank_correlation": partial(of_arms, numbers["ranking"], "spearman", "+.2f", "(Spearman)"),
         "steps_saved": partial(_saved, numbers["steps_saved"]),
         "return": partial(_returns, studies, span_of(section)),
-        "rank_correlation": partial(_ranks, numbers["ranking"]),
     }
     return judge(section.get("claims", ()), measures, task=task)
 
 
-def _solved(making: Numbers, claim: Claim) -> Iterator[Evidence]:
-    for arm, n in making.items():
-        if arm in claim["of"] and "solved" in n:
-            yield Evidence(_share_solved(n), SHARE, arm, note=f"of {n['mdps']} searches")
-
-
-def _share_solved(n: Numbers) -> Numbers:
-    return {"value": n["solved"], "low": n["solved_low"], "high": n["solved_high"]}
-
-
 def _saved(saved: Numbers, claim: Claim) -> Iterator[Evidence]:
     for trial, arm in product(claim["trials"], claim["of"]):
-        if e := saved.get(trial, {}).get(arm, {}).get(claim.get("which", ALL)):
-            yield Evidence(e, SHARE, arm, note="fewer steps")
+        if share := saved.get(trial, {}).get(arm, {}).get(claim.get("which", ALL)):
+            yield Evidence(share, SHARE, arm, note="fewer steps")
 
 
 def _returns(studies: Mapping[str, Study], span: float | None, claim: Claim) -> Iterator[Evidence]:
     for trial, arm, other in product(claim["trials"], claim["of"], claim["over"]):
         study, which = studies.get(trial), claim.get("which", ALL)
-        if study and (e := study.return_less(arm, other, which)):
-            yield Evidence(e, GAIN, f"{arm} less {other}", unit=span, note="return")
+        if study and (less := study.return_less(arm, other, which)):
+            yield Evidence(less, name=f"{arm} less {other}", unit=span, note="return")
 
 
-def _ranks(ranking_: Numbers, claim: Claim) -> Iterator[Evidence]:
-    for arm, n in ranking_.items():
-        if arm in claim["of"]:
-            yield Evidence(n["spearman"], "+.2f", arm, note="(Spearman)")
+def _share_solved(n: Numbers) -> Numbers | None:
+    if "solved" not in n:
+        return None
+    return {"value": n["solved"], "low": n["solved_low"], "high": n["solved_high"]}
 
 
-def made(
-    section: Mapping[str, Any], evaluations: pd.DataFrame, progress: pd.DataFrame
-) -> dict[str, Numbers]:
+def made(section: Section, evaluations: pd.DataFrame, progress: pd.DataFrame) -> dict[str, Numbers]:
     """Searches that solved the task, and when, by arm; and costs, means over MDPs."""
     arms: dict[str, Numbers] = {}
     for arm in (*section["evolved"], *section["fitted"]):
-        costs = progress[progress["arm"] == arm].groupby("seed")
-        sums = costs[[*COSTS]].sum()
-        arms[arm] = {"mdps": len(sums), **sums.mean().to_dict()}
-        if arm in section["evolved"]:
-            rows = evaluations[evaluations["arm"] == arm]
-            means = rows.groupby(["seed", "generation"], as_index=False)["return_"].mean()
-            ends = means.groupby("seed").last()
-            solved = ends.index[ends["return_"] >= section["solved"]].tolist()
-            low, high = fraction_interval(len(solved), len(ends))
-            arms[arm] |= {
-                "solved": len(solved) / len(ends),
-                "solved_low": low,
-                "solved_high": high,
-                "solved_seeds": solved,
-                "generations": means.groupby("seed")["generation"].max().tolist(),
-                "last_return": ends["return_"].tolist(),
-            }
+        costs = progress[progress["arm"] == arm].groupby("seed")[[*COSTS]].sum()
+        arms[arm] = {"mdps": len(costs), **costs.mean().to_dict()}
+    for arm in section["evolved"]:
+        rows = evaluations[evaluations["arm"] == arm].groupby(["seed", "generation"])
+        by_seed = rows["return_"].mean().reset_index("generation").groupby("seed")
+        ends = by_seed["return_"].last()
+        solved = ends.index[ends >= section["solved"]].tolist()
+        share = statistics.fraction(len(solved), len(ends))
+        arms[arm] |= {
+            "solved": share["value"],
+            "solved_low": share["low"],
+            "solved_high": share["high"],
+            "solved_seeds": solved,
+            "generations": by_seed["generation"].max().tolist(),
+            "last_return": ends.tolist(),
+        }
     return arms
-
-
-def _each(find: Callable[[str], Numbers | None]) -> dict[str, Numbers]:
-    """{all, solved: what is found of these MDPs}, where there are any."""
-    return {which: numbers for which in (ALL, SOLVED) if (numbers := find(which))}
 
 
 def rankings(curves: pd.DataFrame) -> pd.DataFrame:
@@ -241,61 +213,56 @@ def rankings(curves: pd.DataFrame) -> pd.DataFrame:
     drawn = ends.filter(regex="^hp_").dropna(axis=1, how="all").round(9)
     settings = drawn.apply(tuple, axis=1)
     ends = ends.assign(setting=settings.map({s: i for i, s in enumerate(dict.fromkeys(settings))}))
-    means: pd.DataFrame = ends.groupby([*keys, "setting"], as_index=False).agg(
-        return_=("return_", "mean"), step=("step", "sum")
-    )
-    return means
+    groups = ends.groupby([*keys, "setting"])
+    return groups.agg(return_=("return_", "mean"), step=("step", "sum")).reset_index()
 
 
-def ranking(means: pd.DataFrame, section: Mapping[str, Any]) -> dict[str, Numbers]:
+def ranking(means: pd.DataFrame, section: Section) -> dict[str, Numbers]:
     """{arm: how well the order of settings agrees with that in the task}.
 
     spearman, kendall: mean over MDPs, each with the settings' means there; resampling MDPs, and
     settings alike for all. regret: what is lost, in the task, by the setting that is best in the
     MDP. steps: that all agents with one MDP took, real_steps those in the task.
     """
-    if means.empty:
-        return {}
-    real = means[means["arm"] == REAL].set_index("setting")["return_"].sort_index()
-    real_steps = int(means.loc[means["arm"] == REAL, "step"].sum())
+    by_arm = dict(iter(means.groupby("arm")))
     cells: dict[str, Numbers] = {}
     for arm in section["evolved"]:
-        rows_of_arm = means[means["arm"] == arm]
-        if rows_of_arm.empty:
+        if arm not in by_arm:
             continue
-        returns = rows_of_arm.pivot(index="environment_seed", columns="setting", values="return_")
-        returns = returns[real.index].to_numpy()
-        generator = np.random.default_rng(SEED)
+        table = by_arm[arm].pivot(index="environment_seed", columns="setting", values="return_")
+        returns = table.to_numpy()
+        real = by_arm[REAL].set_index("setting")["return_"][table.columns].to_numpy()
         mdps, settings = returns.shape
+        generator = np.random.default_rng(statistics.SEED)
         samples = []
-        for _ in range(NESTED):
+        for _ in range(statistics.NESTED):
             rows = generator.integers(mdps, size=mdps)
             columns = generator.integers(settings, size=settings)
-            samples.append(_spearman(returns[rows][:, columns], real.to_numpy()[columns]))
-        value, lost = _spearman(returns, real.to_numpy()), real.max() - real.to_numpy()
+            samples.append(_spearman(returns[rows][:, columns], real[columns]))
+        lost = real.max() - real
         cells[arm] = {
             "settings": settings,
             "mdps": mdps,
-            "spearman": estimate(value, np.array(samples)),
+            "spearman": estimate(_spearman(returns, real), np.array(samples)),
             "kendall": float(np.nanmean([stats.kendalltau(row, real)[0] for row in returns])),
             "regret": float(lost[returns.argmax(1)].mean()),
             "regret_of_chance": float(lost.mean()),
-            "steps": int(rows_of_arm["step"].sum() / mdps),
-            "real_steps": real_steps,
+            "steps": int(by_arm[arm]["step"].sum() / mdps),
+            "real_steps": int(by_arm[REAL]["step"].sum()),
         }
     return cells
 
 
 def _spearman(returns: np.ndarray, real: np.ndarray) -> float:
     """Mean over rows; one whose values are all the same agrees by no means."""
-    ranks = [stats.rankdata(real), *(stats.rankdata(row) for row in returns)]
-    if np.ptp(ranks[0]) == 0:
+    if np.ptp(real) == 0:
         return 0.0
-    each = [np.corrcoef(ranks[0], row)[0, 1] if np.ptp(row) > 0 else 0.0 for row in ranks[1:]]
+    in_task, ranks = stats.rankdata(real), stats.rankdata(returns, axis=1)
+    each = [np.corrcoef(in_task, row)[0, 1] if np.ptp(row) > 0 else 0.0 for row in ranks]
     return float(np.mean(each))
 
 
-def noise(rows: pd.DataFrame, section: Mapping[str, Any]) -> dict[str, dict[str, Numbers]]:
+def noise(rows: pd.DataFrame, section: Section) -> dict[str, dict[str, Numbers]]:
     """{arm: {quantity: mean return by intensity, and the largest one that is bearable}}."""
     random = section["reference"]["random"]
     cells: dict[str, dict[str, Numbers]] = {}
@@ -342,16 +309,22 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
         "mean return of 10 training episodes solves it; in an MDP as is said there. `solved`: only "
         "MDPs whose search solved the task, as all published ones are. Published: Ferreira et al. "
         "2022, with larger networks and longer trainings.",
-        claims(numbers["claims"]),
+        report.claims(numbers["claims"]),
     ]
     for task, of_task in numbers["tasks"].items():
         section = tasks[task]
         parts += [f"## {section['id']}, making", _making_table(of_task["making"], task)]
         for trial, cells in of_task["trials"].items():
             agent = section["agents"][trial]
-            parts.append(f"## {section['id']}, {agent}, {trial}")
-            parts.append(_training(section["training"][trial]))
-            parts.append(_trial_table(cells, of_task, task, agent, trial, section))
+            less = of_task["varied_fixed"][trial].get(ALL)
+            parts += [
+                f"## {section['id']}, {agent}, {trial}",
+                _training(section["training"][trial]),
+                f"Return in `{VARIED}` less that in `{FIXED}`, all MDPs: {written(less)}."
+                if less
+                else "",
+                _trial_table(cells, of_task["steps_saved"][trial], task, agent, section),
+            ]
         if of_task["ranking"]:
             parts += [
                 f"## {section['id']}, {RANKING} of settings",
@@ -374,7 +347,7 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
             "over the deviation in the task.",
             _by_quantity(of_task["distances"], _distance_columns),
         ]
-    return document(*parts)
+    return report.document(*parts)
 
 
 def _training(plan: Mapping[str, Any]) -> str:
@@ -388,16 +361,18 @@ def _training(plan: Mapping[str, Any]) -> str:
 
 
 def _making_table(making: Mapping[str, Numbers], task: str) -> str:
-    rows = []
-    for arm, n in making.items():
-        row = {"arm": f"`{arm}`", "MDPs": n["mdps"], "solved": "", "generations": ""}
-        if "solved" in n:
-            row["solved"] = written(_share_solved(n), SHARE)
-            row["generations"] = " ".join(str(g) for g in sorted(n["generations"]))
-        rows.append(row | counted(n, *COSTS))
-    solved_by = published.about("mdps", "solved_by", task)
+    rows = [
+        {
+            "arm": f"`{arm}`",
+            "MDPs": n["mdps"],
+            "solved": written(_share_solved(n), SHARE),
+            "generations": " ".join(map(str, sorted(n.get("generations", ())))),
+            **counted(n, *COSTS),
+        }
+        for arm, n in making.items()
+    ]
     note = "Costs of one MDP: means."
-    if solved_by:
+    if solved_by := published.about("mdps", "solved_by", task):
         counts = ", ".join(f"{n} by generation {g}" for g, n in solved_by.items())
         searches = published.values("mdps")["searches"]
         note += f" Published: of {searches} searches with tuned settings {counts}."
@@ -405,37 +380,27 @@ def _making_table(making: Mapping[str, Numbers], task: str) -> str:
 
 
 def _trial_table(
-    cells: Mapping[str, Mapping[str, Numbers]],
-    of_task: Numbers,
-    task: str,
-    agent: str,
-    trial: str,
-    section: Mapping[str, Any],
+    cells: Numbers, steps_saved: Numbers, task: str, agent: str, section: Section
 ) -> str:
     rows = []
     for arm in (REAL, *section["evolved"], *section["fitted"]):
+        place = "fitted" if arm in section["fitted"] else arm
+        reported = published.of_agents(task, agent, place)
         for which, n in cells.get(arm, {}).items():
-            place = "fitted" if arm in section["fitted"] else arm
-            reported = published.of_agents(task, agent, place)
-            saved = of_task["steps_saved"][trial].get(arm, {}).get(which)
             rows.append(
                 {
                     "trained in": "the task" if arm == REAL else f"`{arm}`",
                     "MDPs": "" if arm == REAL else f"{n['mdps']} ({which})",
                     "agents": n["agents"],
                     "return": written(n["return"]),
-                    "published": number(reported["return"], empty=""),
+                    "published": written(reported["return"]),
                     "training steps": written(n["steps"], COUNT),
-                    "published ": number(reported["steps"], COUNT, empty=""),
-                    "fewer than in the task": written(saved, SHARE),
+                    "published ": written(reported["steps"], COUNT),
+                    "fewer than in the task": written(steps_saved.get(arm, {}).get(which), SHARE),
                     "episodes": written(n["episodes"], COUNT),
                 }
             )
-    text = table(rows)
-    if difference := of_task["varied_fixed"][trial].get(ALL):
-        value = written(difference)
-        text = f"Return in `{VARIED}` less that in `{FIXED}`, all MDPs: {value}.\n\n{text}"
-    return text
+    return table(rows)
 
 
 def _ranking_table(cells: Mapping[str, Numbers], making: Mapping[str, Numbers]) -> str:
@@ -459,13 +424,12 @@ def _ranking_table(cells: Mapping[str, Numbers], making: Mapping[str, Numbers]) 
 def _by_quantity(
     cells: Mapping[str, Mapping[str, Numbers]], columns: Callable[[Numbers], dict[str, str]]
 ) -> str:
-    return table(
-        [
-            {"arm": f"`{arm}`", "quantity": quantity, **columns(n)}
-            for arm, quantities in cells.items()
-            for quantity, n in quantities.items()
-        ]
-    )
+    rows = [
+        {"arm": f"`{arm}`", "quantity": quantity, **columns(n)}
+        for arm, quantities in cells.items()
+        for quantity, n in quantities.items()
+    ]
+    return table(rows)
 
 
 def _noise_columns(n: Numbers) -> dict[str, str]:
@@ -474,5 +438,7 @@ def _noise_columns(n: Numbers) -> dict[str, str]:
 
 
 def _distance_columns(n: Numbers) -> dict[str, str]:
-    columns = {"in training": "training", "answer": "answer"}
-    return {name: number(n.get(key), ".2f", empty="") for name, key in columns.items()}
+    return {
+        "in training": written(n.get("training"), ".2f"),
+        "answer": written(n.get("answer"), ".2f"),
+    }

@@ -5,8 +5,9 @@ magnitude fewer steps in the task.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,30 +15,18 @@ import numpy as np
 import pandas as pd
 
 from synthgym.analysis import runs
-from synthgym.analysis.core.estimate import (
-    COUNT,
-    Numbers,
-    rounded,
-    written,
-)
-from synthgym.analysis.core.report import claims, document, write
-from synthgym.analysis.core.statistics import (
-    LEVEL,
-    NESTED,
-    SEED,
-    bounds,
-    difference,
-    estimate,
-    interquartile_mean,
-)
+from synthgym.analysis.core import report, statistics
+from synthgym.analysis.core.estimate import COUNT, Numbers, written
+from synthgym.analysis.core.statistics import NESTED, difference, interquartile_mean
 from synthgym.analysis.core.tables import read, table
 from synthgym.analysis.core.verdict import Claim, Evidence, judge, span_of
 from synthgym.analysis.figures import objectives as figures
-from synthgym.analysis.figures.common import draw
-from synthgym.analysis.figures.objectives import GIVEN
+from synthgym.analysis.figures.objectives import GIVEN, called
 
 Plan = Mapping[str, Any]
 COSTS = ("real_steps", "synthetic_steps", "seconds")
+EVERY = slice(None)
+PLACES = {"real": "task", "synthetic": "synthetic environment"}
 
 
 def run(
@@ -50,60 +39,55 @@ def run(
     `progress`, `evaluations` and `drift` of the meta-training; `environment`: what its making took.
     """
     scale, plan = config["scale"], config["objectives"]
-    curves, environment = read(inputs["curves"]), read(inputs.get("environment", ()))
-    progress, evaluations, drift = (
-        read(inputs[name], "objective", meta_seed="seed")
-        for name in ("progress", "evaluations", "drift")
-    )
+    environment = read(inputs.get("environment", ()))
     made = int(environment["real_steps"].sum()) if len(environment) else 0
-    numbers = summarise(scale, plan, curves, progress, evaluations, made)
-    drawn = draw(
-        "objective_report", vars(figures), curves=curves, drift=drift, plan=plan, scale=scale
-    )
-    return write(out, numbers, markdown(numbers, plan), drawn)
+    tables = {
+        name: read(inputs[name], "objective", meta_seed="seed")
+        for name in ("curves", "progress", "evaluations", "drift")
+    }
+    numbers = summarise(scale, plan, tables, made)
+    given = {**tables, "plan": plan, "scale": scale}
+    text = markdown(numbers, plan)
+    return report.publish("objective_report", out, numbers, text, figures, **given)
 
 
-def summarise(
-    scale: str,
-    plan: Plan,
-    curves: pd.DataFrame,
-    progress: pd.DataFrame,
-    evaluations: pd.DataFrame,
-    made: int,
-) -> Numbers:
+def summarise(scale: str, plan: Plan, tables: Mapping[str, pd.DataFrame], made: int) -> Numbers:
     """Returns per task and objective, what each meta-training took until PPO was matched, claims.
 
     made: steps in the task that went into the synthetic environment, before any objective.
     """
-    searches = {
-        name: [
-            _search(progress, evaluations, name, int(seed))
-            for seed in np.unique(progress.loc[progress["objective"] == name, "meta_seed"])
-        ]
-        for name in plan["learned"]
-    }
+    learned, meta_training = plan["learned"], ["objective", "meta_seed"]
+    curves, seen = tables["curves"], dict(iter(tables["evaluations"].groupby(meta_training)))
+    searches: dict[str, list[Search]] = {name: [] for name in learned}
+    for (name, seed), log in tables["progress"].groupby(meta_training):
+        if name in searches:
+            searches[name].append(Search.of(log, seen[name, seed]))
+    real = [name for name, o in learned.items() if o["train"] == o["fitness"] == "real"][:1]
     numbers: Numbers = {
-        "about": {"scale": scale, "level": LEVEL, "resamples": NESTED},
         "judged": {task: _judged(curves[curves["task"] == task]) for task in plan["tasks"]},
         "until_matched": {name: until_matched(group) for name, group in searches.items()},
         "environment_real_steps": made,
-        "ratios": _ratios(plan, searches, made),
+        # of objectives meta-trained with a synthetic environment, against the real one
+        "ratios": {
+            name: ratio(searches[task], searches[name], made)
+            for task, name in product(real, learned)
+            if name != task
+        },
     }
     measures = {
         "return": partial(_less_ppo, plan, numbers["judged"]),
         "steps_ratio": partial(_fewer_steps, numbers["until_matched"], numbers["ratios"]),
     }
-    return rounded(numbers | {"claims": judge(plan.get("claims", ()), measures)})
+    numbers["claims"] = judge(plan.get("claims", ()), measures)
+    return report.summary(scale, numbers, resamples=NESTED)
 
 
 def _less_ppo(plan: Plan, judged: Numbers, claim: Claim) -> Iterator[Evidence]:
     """The return of agents that learn by an objective less that of PPO's, task by task."""
-    for task in claim["trials"]:
-        for name in claim["of"]:
-            if e := judged.get(task, {}).get(name, {}).get("less_ppo"):
-                section = plan["tasks"][task]
-                e = {"value": e["difference"], "low": e["low"], "high": e["high"]}
-                yield Evidence(e, name=section["id"], unit=span_of(section), note="return")
+    for task, name in product(claim["trials"], claim["of"]):
+        if less := judged.get(task, {}).get(name, {}).get("less_ppo"):
+            section, e = plan["tasks"][task], _pointed(less, "difference")
+            yield Evidence(e, name=section["id"], unit=span_of(section), note="return")
 
 
 def _fewer_steps(until: Numbers, ratios: Numbers, claim: Claim) -> Iterator[Evidence]:
@@ -112,23 +96,39 @@ def _fewer_steps(until: Numbers, ratios: Numbers, claim: Claim) -> Iterator[Evid
     Where it is not matched in all searches nothing is known but that the ratio is no larger.
     """
     for name in claim["of"]:
-        e = ratios.get(name, {"ratio": None})
-        if e["ratio"] is not None:
-            matched = all(generation is not None for generation in until[name]["generation"])
-            low = e["low"] if matched else 0.0
-            note = "times fewer steps" + ("" if matched else ", not all searches match PPO")
-            yield Evidence({"value": e["ratio"], "low": low, "high": e["high"]}, COUNT, note=note)
+        if name in ratios and ratios[name]["ratio"] is not None:
+            e, note = _pointed(ratios[name], "ratio"), "times fewer steps"
+            if None in until[name]["generation"]:
+                e, note = e | {"low": 0.0}, f"{note}, not all searches match PPO"
+            yield Evidence(e, COUNT, note=note)
 
 
+def _pointed(e: Numbers, point: str) -> Numbers:
+    return {"value": e[point], "low": e["low"], "high": e["high"]}
+
+
+@dataclass(frozen=True)
 class Search:
     """One meta-training: what it had taken at each evaluation, and how agents then did."""
 
-    def __init__(self, costs: pd.DataFrame, returns: np.ndarray, ppo: np.ndarray):
-        self.costs = costs  # index: generation of the evaluation; columns COSTS
-        self.returns = returns  # [evaluation, draw], of LPO
-        self.ppo = ppo  # [draw]
+    costs: pd.DataFrame  # index: generation of the evaluation; columns COSTS
+    returns: np.ndarray  # [evaluation, draw], of LPO
+    ppo: np.ndarray  # [draw]
 
-    def first(self, draws: np.ndarray | slice = slice(None)) -> int | None:
+    @classmethod
+    def of(cls, log: pd.DataFrame, seen: pd.DataFrame) -> "Search":
+        """log, seen: progress and evaluations of one meta-training."""
+        agents = seen.sort_values("draw").groupby(seen["agent"] == "ppo")
+        ppo, learned = agents.get_group(True), agents.get_group(False)
+        returns = learned.pivot(index="generation", columns="draw", values="return_")
+        # An evaluation measures, and is no part of the search: its seconds are left out.
+        others = log[~log["generation"].isin(returns.index)]
+        seconds = float((others if len(others) else log)["seconds"].median())
+        taken = log.assign(seconds=seconds).set_index("generation")[[*COSTS]].sort_index().cumsum()
+        costs = taken.reindex(returns.index).fillna(0.0)  # nothing before the first generation
+        return cls(costs, returns.to_numpy(), ppo["return_"].to_numpy())
+
+    def first(self, draws: np.ndarray | slice = EVERY) -> int | None:
         """The first evaluation after the beginning in which agents earn no less than PPO's, by
         the interquartile mean; None if there is none.
         """
@@ -138,10 +138,9 @@ class Search:
 
     def gap(self, evaluation: int) -> Numbers:
         """Difference of the interquartile mean of agents in an evaluation from that of PPO's."""
-        runs = ([self.returns[evaluation]], [self.ppo])
-        return asdict(difference(*runs, resamples=NESTED))
+        return asdict(difference([self.returns[evaluation]], [self.ppo], resamples=NESTED))
 
-    def taken(self, column: str, draws: np.ndarray | slice = slice(None)) -> float:
+    def taken(self, column: str, draws: np.ndarray | slice = EVERY) -> float:
         """Costs until PPO is matched; of the whole search where it is not."""
         first = self.first(draws)
         return float(self.costs[column].to_numpy()[-1 if first is None else first])
@@ -149,12 +148,9 @@ class Search:
 
 def until_matched(searches: Sequence[Search]) -> Numbers:
     """What the searches of one objective took until it matched PPO, a number per seed."""
-    firsts = [search.first() for search in searches]
+    firsts = [(search.costs.index, search.first()) for search in searches]
     return {
-        "generation": [
-            None if first is None else int(search.costs.index[first])
-            for first, search in zip(firsts, searches, strict=True)
-        ],
+        "generation": [None if first is None else int(index[first]) for index, first in firsts],
         **{column: [search.taken(column) for search in searches] for column in COSTS},
         "generations": [int(search.costs.index[-1]) for search in searches],
         "gap_at_start": [search.gap(0) for search in searches],
@@ -169,7 +165,7 @@ def ratio(searches: Sequence[Search], others: Sequence[Search], made: int) -> Nu
     within each the agents that were evaluated; from few seeds it is too narrow. None where the
     others took no step.
     """
-    generator = np.random.default_rng(SEED)
+    generator = np.random.default_rng(statistics.SEED)
 
     def resampled(group: Sequence[Search]) -> float:
         chosen = [group[i] for i in generator.integers(len(group), size=len(group))]
@@ -186,65 +182,22 @@ def ratio(searches: Sequence[Search], others: Sequence[Search], made: int) -> Nu
         return {"ratio": None, "low": None, "high": None, "with_environment": whole}
     # A resample in which nothing was needed counts one step: the ratio is large, not infinite.
     estimates = [resampled(searches) / max(1.0, resampled(others)) for _ in range(NESTED)]
-    low, high = map(float, bounds(np.array(estimates)))
+    low, high = map(float, statistics.bounds(np.array(estimates)))
     return {"ratio": above / below, "low": low, "high": high, "with_environment": whole}
 
 
 def _judged(curves: pd.DataFrame) -> Numbers:
     """{objective: numbers} on one task, those of others than PPO with what they are less PPO."""
-    run_ = ["objective", "meta_seed", "draw"]
-    ends = curves.loc[curves.groupby(run_)["step"].idxmax()]
-    by_seed = {
-        name: [seed["return_"].to_numpy() for _, seed in rows.groupby("meta_seed")]
-        for (name,), rows in runs.by(ends, "objective")
-    }
-    return {
-        name: asdict(estimate(rows["return_"], rows["meta_seed"]))
-        | {
-            "steps": int(rows["step"].median()),
-            "less_ppo": None
-            if name == "ppo"
-            else asdict(difference(by_seed[name], by_seed["ppo"], resamples=NESTED)),
-        }
-        for (name,), rows in runs.by(ends, "objective")
-    }
-
-
-def _ratios(plan: Plan, searches: Mapping[str, Sequence[Search]], made: int) -> Numbers:
-    """Ratios of the objectives meta-trained with a synthetic environment, against the real one."""
-    real = _way(plan, "real", "real")
-    if not real:
-        return {}
-    return {
-        name: ratio(searches[real], searches[name], made)
-        for name in plan["learned"]
-        if name != real
-    }
-
-
-def _search(progress: pd.DataFrame, evaluations: pd.DataFrame, name: str, seed: int) -> Search:
-    log = _of(progress, name, seed).sort_values("generation")
-    seen = _of(evaluations, name, seed)
-    ppo = seen[seen["agent"] == "ppo"].sort_values("draw")["return_"].to_numpy()
-    table = seen[seen["agent"] != "ppo"].pivot(index="generation", columns="draw", values="return_")
-    # An evaluation measures, and is no part of the search: its seconds are left out.
-    others = log[~log["generation"].isin(table.index)]
-    seconds = float((others if len(others) else log)["seconds"].median())
-    log = log.assign(seconds=seconds).set_index("generation")[[*COSTS]].cumsum()
-    costs = log.reindex(table.index).fillna(0.0)  # nothing before the first generation
-    return Search(costs, table.to_numpy(), ppo)
-
-
-def _of(table: pd.DataFrame, name: str, seed: int) -> pd.DataFrame:
-    return table[(table["objective"] == name) & (table["meta_seed"] == seed)]
-
-
-def _way(plan: Plan, train: str, fitness: str) -> str | None:
-    """The objective whose agents learn and are tested there; None where there is none."""
-    for name, o in plan["learned"].items():
-        if (o["train"], o["fitness"]) == (train, fitness):
-            return str(name)
-    return None
+    ends = curves.loc[curves.groupby(["objective", "meta_seed", "draw"])["step"].idxmax()]
+    cells, by_seed = {}, {}
+    for (name,), rows in runs.by(ends, "objective"):
+        cells[name] = asdict(statistics.estimate(rows["return_"], rows["meta_seed"]))
+        cells[name] |= {"steps": int(rows["step"].median()), "less_ppo": None}
+        by_seed[name] = [seed.to_numpy() for _, seed in rows.groupby("meta_seed")["return_"]]
+    for name in cells.keys() - {"ppo"}:
+        less = difference(by_seed[name], by_seed["ppo"], resamples=NESTED)
+        cells[name]["less_ppo"] = asdict(less)
+    return cells
 
 
 def markdown(numbers: Numbers, plan: Plan) -> str:
@@ -252,15 +205,15 @@ def markdown(numbers: Numbers, plan: Plan) -> str:
     about, task = numbers["about"], plan["tasks"][plan["task"]]["id"]
     level = f"{about['level']:.0%} interval"
     ways = "; ".join(
-        f"*{name.replace('_', ' ')}*: agents learn in the {_words(o['train'])} and are tested in "
-        f"the {_words(o['fitness'])}"
+        f"*{called(name)}*: agents learn in the {PLACES[o['train']]} and are tested in the "
+        f"{PLACES[o['fitness']]}"
         for name, o in plan["learned"].items()
     )
     parts = [
         "# Meta-trained objectives",
         f"Scale `{about['scale']}`. PPO's clipping, DPO's closed form, and learned drift "
         f"functions, meta-trained in {task}: {ways}. {_stand_in(numbers, plan)}",
-        claims(numbers["claims"]),
+        report.claims(numbers["claims"]),
         "## Return on tasks of meta-training and others",
         "Per episode, of agents trained in the real task with the settings tuned for PPO there: "
         f"interquartile mean [{level}] over n agents, resampled within each meta-training. Less "
@@ -278,25 +231,24 @@ def markdown(numbers: Numbers, plan: Plan) -> str:
         "environment took.",
         _costs(numbers),
     ]
-    return document(*parts)
+    return report.document(*parts)
 
 
 def _generalisation(numbers: Numbers, plan: Plan) -> str:
-    order = [*GIVEN, *plan["learned"]]
-    tasks = [plan["task"], *(task for task in plan["tasks"] if task != plan["task"])]
-    rows = [
-        {
-            "task": plan["tasks"][task]["id"],
-            "objective": name.replace("_", " "),
-            "return": written(cell, point="iqm"),
-            "less PPO": written(cell["less_ppo"], point="difference"),
-            "n": cell["n"],
-            "steps": f"{cell['steps']:,}",
-        }
-        for task in tasks
-        for name in order
-        for cell in [numbers["judged"][task][name]]
-    ]
+    tasks = dict.fromkeys([plan["task"], *plan["tasks"]])
+    rows = []
+    for task, name in product(tasks, (*GIVEN, *plan["learned"])):
+        cell = numbers["judged"][task][name]
+        rows.append(
+            {
+                "task": plan["tasks"][task]["id"],
+                "objective": called(name),
+                "return": written(cell, point="iqm"),
+                "less PPO": written(cell["less_ppo"], point="difference"),
+                "n": cell["n"],
+                "steps": f"{cell['steps']:,}",
+            }
+        )
     return table(rows)
 
 
@@ -306,17 +258,16 @@ def _costs(numbers: Numbers) -> str:
         times = numbers["ratios"].get(name)
         whole = times["with_environment"] if times else None
         for seed, generation in enumerate(cell["generation"]):
+            never = f"not in {cell['generations'][seed]}"
             rows.append(
                 {
-                    "objective": name.replace("_", " "),
+                    "objective": called(name),
                     "search": seed + 1,
-                    "generation": "not in " + str(cell["generations"][seed])
-                    if generation is None
-                    else generation,
-                    **{column.replace("_", " "): f"{cell[column][seed]:,.0f}" for column in COSTS},
+                    "generation": never if generation is None else generation,
+                    **{called(column): f"{cell[column][seed]:,.0f}" for column in COSTS},
                     "less PPO before": written(cell["gap_at_start"][seed], point="difference"),
                     "at the end": written(cell["gap_at_end"][seed], point="difference"),
-                    "ratio": _times(times) if times else "",
+                    "ratio": _times(times),
                     "with environment": f"{whole:,.2g}" if whole else "",
                 }
             )
@@ -330,11 +281,9 @@ def _stand_in(numbers: Numbers, plan: Plan) -> str:
     return f"That is `{plan['environment']}`, whose making took {made:,} steps in the task before."
 
 
-def _times(e: Numbers) -> str:
+def _times(e: Numbers | None) -> str:
+    if e is None:
+        return ""
     if e["ratio"] is None:
         return "no number of times (it took none)"
     return f"{written(e, COUNT, 'ratio')} times"
-
-
-def _words(place: str) -> str:
-    return {"real": "task", "synthetic": "synthetic environment"}[place]

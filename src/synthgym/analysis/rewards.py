@@ -4,35 +4,25 @@ As in Ferreira et al. 2022: agents in the real task with a learned reward, besid
 without one. Means over agents, as published; intervals resample networks, and agents within them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from synthgym.analysis import learning, published
-from synthgym.analysis.core.estimate import (
-    COUNT,
-    GAIN,
-    RETURN,
-    Numbers,
-    counted,
-    number,
-    rounded,
-    short,
-    written,
-)
-from synthgym.analysis.core.report import claims, document, write
-from synthgym.analysis.core.statistics import LEVEL
-from synthgym.analysis.core.tables import REAL, identity, read, table
+from synthgym.analysis.core import report
+from synthgym.analysis.core.estimate import COUNT, GAIN, RETURN, Numbers, counted, short, written
+from synthgym.analysis.core.tables import REAL, identity, read, read_all, table
 from synthgym.analysis.core.verdict import Claim, Evidence, judge
 from synthgym.analysis.figures import rewards as figures
-from synthgym.analysis.figures.common import draw
 from synthgym.analysis.learning import PLAIN, Line
 from synthgym.core.io import read_json, read_table
 
-Tasks = Mapping[str, Mapping[str, Any]]
+Section = Mapping[str, Any]
+Tasks = Mapping[str, Section]
 Experiments = Mapping[str, Mapping[str, Line]]  # trial -> kind of network, or baseline
 
 
@@ -46,28 +36,17 @@ def run(
     searches for settings of agents without a network, `best` and what was `tried`.
     """
     scale, tasks = config["scale"], config["reward_tasks"]
-    curves = in_steps(read_curves([*inputs["networks"], *inputs["without"]]), tasks)
+    curves = read_all(inputs, ("networks", "without"), "arm", "baseline", experiment="trial")
+    line = curves["arm"].where(curves["arm"] != REAL, curves["baseline"])
+    curves = in_steps(curves.assign(line=line), tasks)
     progress = read(inputs["progress"], "arm", "seed", task="experiment")
     each = {task: section["repeat_evolved"] for task, section in tasks.items()}
     progress["real_steps"] *= progress["task"].map(each)
     numbers = summarise(scale, tasks, curves, progress)
     numbers["tuned"] = tuned(tasks, inputs.get("best", ()), inputs.get("tried", ()))
-    drawn = draw(
-        "reward_report",
-        vars(figures),
-        curves=curves,
-        levels={task: published.level(task, section["solved"]) for task, section in tasks.items()},
-        maps=[read_table(path) for path in sorted(inputs["maps"])],
-        tasks=tasks,
-        scale=scale,
-    )
-    return write(out, numbers, markdown(numbers, tasks), drawn)
-
-
-def read_curves(paths: Iterable[Path]) -> pd.DataFrame:
-    """All learning curves: columns experiment and line (kind of network, or baseline), too."""
-    curves = read(paths, "arm", "baseline", experiment="trial")
-    return curves.assign(line=curves["arm"].where(curves["arm"] != REAL, curves["baseline"]))
+    text, maps = markdown(numbers, tasks), [read_table(path) for path in sorted(inputs["maps"])]
+    given = {"curves": curves, "maps": maps, "tasks": tasks, "scale": scale}
+    return report.publish("reward_report", out, numbers, text, figures, **given)
 
 
 def in_steps(curves: pd.DataFrame, tasks: Tasks) -> pd.DataFrame:
@@ -81,8 +60,7 @@ def in_steps(curves: pd.DataFrame, tasks: Tasks) -> pd.DataFrame:
 
 def summarise(scale: str, tasks: Tasks, curves: pd.DataFrame, progress: pd.DataFrame) -> Numbers:
     """{task: {experiment: {line: numbers}}}, what the networks cost, and a verdict per claim."""
-    about = {"scale": scale, "level": LEVEL}
-    summary: Numbers = {"about": about, "tasks": {}, "cost": {}, "claims": []}
+    numbers: Numbers = {"tasks": {}, "cost": {}, "claims": []}
     for task, section in tasks.items():
         rows, level = curves[curves["task"] == task], published.level(task, section["solved"])
         names = [*section["networks"], *section["baselines"]]
@@ -90,36 +68,30 @@ def summarise(scale: str, tasks: Tasks, curves: pd.DataFrame, progress: pd.DataF
             trial: learning.lines(rows[rows["experiment"] == trial], names)
             for trial in section["agents"]
         }
-        summary["tasks"][task] = {
+        numbers["tasks"][task] = {
             trial: learning.compared(lines, level, published.steps(task, trial))
             for trial, lines in found.items()
         }
         costs = progress[progress["task"] == task].groupby(["arm", "seed"])
         sums = costs[["seconds", "real_steps"]].sum().groupby("arm").mean()
-        summary["cost"][task] = sums.to_dict("index")
-        summary["claims"] += judged(task, section, found)
-    return rounded(summary)
+        numbers["cost"][task] = sums.to_dict("index")
+        measures = {
+            # at the first test at or after the claim's `step`, or at the end
+            "return": partial(
+                _returns, found, lambda claim, line, other: line.at(claim.get("step"), other)
+            ),
+            "area": partial(_returns, found, lambda _, line, other: line.area(other)),
+            "steps_to_level": partial(_steps, found, level),
+        }
+        numbers["claims"] += judge(section.get("claims", ()), measures, task=task)
+    return report.summary(scale, numbers)
 
 
-def judged(task: str, section: Mapping[str, Any], found: Experiments) -> list[Numbers]:
-    """The claims on a task: on returns, their mean over the training, or steps to its level."""
-    measures = {
-        "return": partial(_returns, found),
-        "area": partial(_areas, found),
-        "steps_to_level": partial(_steps, found, published.level(task, section["solved"])),
-    }
-    return judge(section.get("claims", ()), measures, task=task)
-
-
-def _returns(found: Experiments, claim: Claim) -> Iterator[Evidence]:
-    """Returns at the first test at or after the claim's `step`, or at the end."""
+def _returns(
+    found: Experiments, of: Callable[[Claim, Line, Line | None], Numbers], claim: Claim
+) -> Iterator[Evidence]:
     for name, line, other in _claimed(found, claim):
-        yield Evidence(line.at(claim.get("step"), other), GAIN if other else RETURN, name)
-
-
-def _areas(found: Experiments, claim: Claim) -> Iterator[Evidence]:
-    for name, line, other in _claimed(found, claim):
-        yield Evidence(line.area(other), GAIN if other else RETURN, name)
+        yield Evidence(of(claim, line, other), GAIN if other else RETURN, name)
 
 
 def _steps(found: Experiments, level: float | None, claim: Claim) -> Iterator[Evidence]:
@@ -130,13 +102,10 @@ def _steps(found: Experiments, level: float | None, claim: Claim) -> Iterator[Ev
 
 def _claimed(found: Experiments, claim: Claim) -> Iterator[tuple[str, Line, Line | None]]:
     """The lines that a claim is about, each with the one that it is compared with, if it is."""
-    for trial in claim["trials"]:
+    for trial, other, name in product(claim["trials"], claim.get("over", [None]), claim["of"]):
         lines = found.get(trial, {})
-        for other in claim.get("over", [None]):
-            if other is None or other in lines:
-                for name in claim["of"]:
-                    if name in lines:
-                        yield name, lines[name], lines.get(other)
+        if name in lines and (other is None or other in lines):
+            yield name, lines[name], lines.get(other)
 
 
 def tuned(tasks: Tasks, best: Iterable[Path], tried: Iterable[Path]) -> Numbers:
@@ -152,12 +121,10 @@ def tuned(tasks: Tasks, best: Iterable[Path], tried: Iterable[Path]) -> Numbers:
         whole = trials[trials["budget"] == planned["steps"]].set_index("configuration")["value"]
         settings = read_json(best_path)["agents"][planned["agent"]]["hyperparameters"]
         found.setdefault(task, {})[name] = {
-            "agent": planned["agent"],
+            **{key: planned[key] for key in ("agent", "default", "steps")},
             "found": settings,
-            "default": planned["default"],
             "value": float(whole.max()),
             "configurations": int(trials["configuration"].nunique()),
-            "steps": planned["steps"],
             "real_steps": int(trials["real_steps"].sum()),
         }
     return found
@@ -176,7 +143,7 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
         "a return: at the mean over agents, and of the median agent; never: not in this training. "
         "Best third: published networks are the best 10 (HalfCheetah: 5) of a number of searches "
         "that is not known, ours are all that were begun; these were chosen by the same agents.",
-        claims(numbers["claims"]),
+        report.claims(numbers["claims"]),
     ]
     for task, experiments in numbers["tasks"].items():
         section = tasks[task]
@@ -206,10 +173,10 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
                 "agents), with a random seed that is not judged; at first the plan's own settings.",
                 _searches(searches),
             ]
-    return document(*parts)
+    return report.document(*parts)
 
 
-def _lines_table(task: str, experiment: str, lines: Numbers, section: Mapping[str, Any]) -> str:
+def _lines_table(task: str, experiment: str, lines: Numbers, section: Section) -> str:
     level = published.level(task, section["solved"])
     rows = []
     for line, numbers in lines.items():
@@ -222,7 +189,8 @@ def _lines_table(task: str, experiment: str, lines: Numbers, section: Mapping[st
         row["mean over training"] = written(numbers["area"], short)
         row["at the end"] = written(numbers["final"], short)
         ends = numbers["by_network"] if numbers["networks"] else []
-        row["best third of networks"] = number(_best_third(ends), short) if ends else ""
+        best = ends[: max(1, len(ends) // 3)]
+        row["best third of networks"] = short(sum(best) / len(best)) if best else ""
         if level is not None:
             row[f"steps until {level:g}"] = written(numbers["mean_reaches"], short)
             row["median agent"] = written(numbers["median_reaches"], short)
@@ -233,26 +201,19 @@ def _lines_table(task: str, experiment: str, lines: Numbers, section: Mapping[st
 
 
 def _searches(searches: Numbers) -> str:
-    return table(
-        [
-            {
-                "baseline": name.partition("/")[0],
-                "agent": search["agent"],
-                "found (plan)": ", ".join(
-                    f"{key} {value:.3g} ({search['default'][key]:.3g})"
-                    for key, value in search["found"].items()
-                ),
-                "mean return": short(search["value"]),
-                "configurations": search["configurations"],
-                "steps": f"{search['steps']:,}",
-                "steps of all": f"{search['real_steps']:,}",
-            }
-            for name, search in searches.items()
-        ]
-    )
-
-
-def _best_third(ends: list[float]) -> float:
-    """Mean of the best third of networks, at least one."""
-    best = ends[: max(1, len(ends) // 3)]
-    return sum(best) / len(best)
+    rows = [
+        {
+            "baseline": name.partition("/")[0],
+            "agent": search["agent"],
+            "found (plan)": ", ".join(
+                f"{key} {value:.3g} ({search['default'][key]:.3g})"
+                for key, value in search["found"].items()
+            ),
+            "mean return": short(search["value"]),
+            "configurations": search["configurations"],
+            "steps": f"{search['steps']:,}",
+            "steps of all": f"{search['real_steps']:,}",
+        }
+        for name, search in searches.items()
+    ]
+    return table(rows)

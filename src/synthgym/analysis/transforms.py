@@ -5,7 +5,7 @@ score of a search is 1 where its environment solves the task before the first ge
 does not within all of them, and falls linearly in between.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,12 @@ import numpy as np
 import pandas as pd
 
 from synthgym.analysis import published
-from synthgym.analysis.core.estimate import Numbers, rounded, written
-from synthgym.analysis.core.report import claims, document, write
-from synthgym.analysis.core.statistics import LEVEL, SEED, bootstrap_interval, fraction
+from synthgym.analysis.core import report
+from synthgym.analysis.core.estimate import Numbers, written
+from synthgym.analysis.core.statistics import SEED, bootstrap_interval, fraction
 from synthgym.analysis.core.tables import read, table
 from synthgym.analysis.core.verdict import Claim, Evidence, judge
 from synthgym.analysis.figures import transforms as figures
-from synthgym.analysis.figures.common import draw
 from synthgym.analysis.figures.transforms import ORDER, called
 
 Tasks = Mapping[str, Mapping[str, Any]]
@@ -38,20 +37,22 @@ def run(
     """
     scale, tasks = config["scale"], config["transform_tasks"]
     numbers = summarise(scale, tasks, read(inputs["runs"], "task"))
-    drawn = draw("transform_report", vars(figures), numbers=numbers, tasks=tasks, scale=scale)
-    return write(out, numbers, markdown(numbers, tasks), drawn)
+    text, given = markdown(numbers, tasks), {"tasks": tasks, "scale": scale}
+    return report.publish("transform_report", out, numbers, text, figures, **given)
 
 
 def summarise(scale: str, tasks: Tasks, runs: pd.DataFrame) -> Numbers:
     """{task: {mirrored or not: {transform: numbers}}}, and what of the claims holds."""
-    about = {"scale": scale, "level": LEVEL}
-    summary: Numbers = {"about": about, "tasks": {}, "claims": []}
+    found: Numbers = {"tasks": {}, "claims": []}
     for task, section in tasks.items():
         searches = runs[runs["task"] == task]
         of_way = {way: searches[searches["mirrored"] == is_so] for is_so, way in MIRRORED.items()}
-        ways = {way: _cells(task, way, rows) for way, rows in of_way.items() if len(rows)}
+        reported = published.about("transforms", "tasks", task)
+        ways = {
+            way: _cells(rows, reported.get(way, {})) for way, rows in of_way.items() if len(rows)
+        }
         at_start = searches["solved"] & (searches["generations"] == 0)
-        summary["tasks"][task] = {
+        found["tasks"][task] = {
             "ways": ways,
             "solved_at_start": float(at_start.mean()),  # of the seeds, whatever the settings
             "seeds": searches["seed"].nunique(),
@@ -61,33 +62,25 @@ def summarise(scale: str, tasks: Tasks, runs: pd.DataFrame) -> Numbers:
             "score": partial(_lead, of_way, ways),
             "score_of_steps": partial(_lead_of_steps, of_way, ways),
         }
-        summary["claims"] += judge(section.get("claims", ()), measures, task=task)
-    return rounded(summary)
+        found["claims"] += judge(section.get("claims", ()), measures, task=task)
+    return report.summary(scale, found)
 
 
-def _cells(task: str, way: str, rows: pd.DataFrame) -> dict[str, Numbers]:
-    """{transform: numbers} with mirrored perturbations, or without."""
-    reported = published.about("transforms", "tasks", task).get(way, {})
-    present = set(rows["transform"])
-    return {
-        name: _cell(rows[rows["transform"] == name]) | {"published": reported.get(name)}
-        for name in ORDER
-        if name in present
-    }
-
-
-def _cell(rows: pd.DataFrame) -> Numbers:
-    """The numbers of one transform, mirrored or not: over all step sizes, and at each."""
-    by_step = {step: _at(at) for step, at in rows.groupby("step_size")}
-    best = max(by_step, key=lambda step: by_step[step]["score"]["value"])
-    # Searches of one seed begin with the same environment, so that only seeds are independent.
-    of_seeds = rows.groupby("seed")[["score", "solved"]].mean()
-    return {
-        **{name: _mean(of_seeds[name].to_numpy()) for name in of_seeds},
-        "n": len(rows),
-        "best": {"step_size": best, **by_step[best]},
-        "steps": [{"step_size": step, **numbers} for step, numbers in by_step.items()],
-    }
+def _cells(rows: pd.DataFrame, reported: Mapping[str, Numbers]) -> dict[str, Numbers]:
+    """{transform: numbers} over all step sizes, and at each; `reported`: those published."""
+    cells: dict[str, Numbers] = {}
+    for name, searches in rows.groupby(pd.Categorical(rows["transform"], ORDER), observed=True):
+        steps = [{"step_size": step, **_at(at)} for step, at in searches.groupby("step_size")]
+        # Searches of one seed begin with the same environment, so that only seeds are independent.
+        of_seeds = searches.groupby("seed")[["score", "solved"]].mean()
+        cells[str(name)] = {
+            **{column: _mean(of_seeds[column].to_numpy()) for column in of_seeds},
+            "n": len(searches),
+            "best": max(steps, key=_score),
+            "steps": steps,
+            "published": reported.get(str(name)),
+        }
+    return cells
 
 
 def _at(rows: pd.DataFrame) -> Numbers:
@@ -102,45 +95,41 @@ def _mean(values: np.ndarray) -> Numbers:
     return {"value": float(values.mean()), "low": low, "high": high}
 
 
+def _score(numbers: Numbers) -> float:
+    return float(numbers["score"]["value"])
+
+
 def _lead(of_way: Mapping[str, pd.DataFrame], ways: Numbers, claim: Claim) -> Iterator[Evidence]:
     """Mean score with a transform less that with the best of those that it is compared with."""
     for way, cells in ways.items():
-        rivals = {name: cells[name]["score"]["value"] for name in claim["over"] if name in cells}
+        rivals = [name for name in claim["over"] if name in cells]
         for name in claim["of"]:
             if name in cells and rivals:
-                rival = max(rivals, key=lambda other: rivals[other])
-                lead = difference(of_way[way], "transform", name, rival)
-                yield _evidence(lead, f"{way}, {called(name)} less {called(rival)}", of_way[way])
+                rival = max(rivals, key=lambda other: _score(cells[other]))
+                about = f"{way}, {called(name)} less {called(rival)}"
+                yield _evidence(of_way[way], "transform", name, rival, about)
 
 
 def _lead_of_steps(
     of_way: Mapping[str, pd.DataFrame], ways: Numbers, claim: Claim
 ) -> Iterator[Evidence]:
     """Mean score at the best of the claim's `steps`, from one to another, less at the best else."""
-    for way, cells in ways.items():
-        for name in claim["of"]:
-            inside, outside = _best_steps(cells[name]["steps"] if name in cells else [], claim)
-            if inside is not None and outside is not None:
-                rows = of_way[way][of_way[way]["transform"] == name]
-                lead = difference(rows, "step_size", inside, outside)
-                yield _evidence(lead, f"{way}, step {inside:g} less {outside:g}", rows)
-
-
-def _evidence(lead: Numbers, name: str, rows: pd.DataFrame) -> Evidence:
-    enough = rows["seed"].nunique() >= FEWEST
-    return Evidence(lead, "+.3f", name, note="in score", enough=enough)
-
-
-def _best_steps(steps: Sequence[Numbers], claim: Claim) -> tuple[float | None, float | None]:
-    """The step size with the highest score of those that were claimed, and of the others."""
     first, last = claim["steps"]
-    best: dict[bool, Numbers] = {}
-    for step in steps:
-        claimed = first <= step["step_size"] <= last
-        if claimed not in best or step["score"]["value"] > best[claimed]["score"]["value"]:
-            best[claimed] = step
-    at = {claimed: step["step_size"] for claimed, step in best.items()}
-    return at.get(True), at.get(False)
+    for way, cells in ways.items():
+        for name in (name for name in claim["of"] if name in cells):
+            steps = cells[name]["steps"]
+            claimed = [step for step in steps if first <= step["step_size"] <= last]
+            others = [step for step in steps if step not in claimed]
+            if claimed and others:
+                inside, outside = (max(some, key=_score)["step_size"] for some in (claimed, others))
+                rows = of_way[way][of_way[way]["transform"] == name]
+                about = f"{way}, step {inside:g} less {outside:g}"
+                yield _evidence(rows, "step_size", inside, outside, about)
+
+
+def _evidence(rows: pd.DataFrame, column: str, one: object, other: object, about: str) -> Evidence:
+    lead, enough = difference(rows, column, one, other), rows["seed"].nunique() >= FEWEST
+    return Evidence(lead, "+.3f", about, note="in score", enough=enough)
 
 
 def difference(runs: pd.DataFrame, column: str, one: object, other: object) -> Numbers:
@@ -164,7 +153,7 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
         "Other than there, the first states of episodes are learned too, and the setting that "
         "divides steps by the number of perturbations is left out. From fewer than "
         f"{FEWEST} seeds intervals are too narrow to decide a claim.",
-        claims(numbers["claims"]),
+        report.claims(numbers["claims"]),
     ]
     for task, section in tasks.items():
         of_task = numbers["tasks"][task]
@@ -177,7 +166,7 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
             "task, the same for all transforms.",
             _table(of_task["ways"]),
         ]
-    return document(*parts)
+    return report.document(*parts)
 
 
 def _table(ways: Numbers) -> str:
@@ -186,9 +175,9 @@ def _table(ways: Numbers) -> str:
             "perturbations": way,
             "transform": called(name),
             "mean score": written(cell["score"], ".3f"),
-            "published": f"{cell['published']['score']:.3f}" if cell["published"] else "",
+            "published": written((cell["published"] or {}).get("score"), ".3f"),
             "share solved": written(cell["solved"], ".2f"),
-            "published ": f"{cell['published']['solved']:.2f}" if cell["published"] else "",
+            "published ": written((cell["published"] or {}).get("solved"), ".2f"),
             "best step": f"{cell['best']['step_size']:g}",
             "score there": written(cell["best"]["score"], ".2f"),
             "solved there": written(cell["best"]["solved"], ".2f"),

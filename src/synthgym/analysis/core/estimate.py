@@ -41,10 +41,12 @@ def number(value: float | None, how: Format = RETURN, empty: str = "never") -> s
     return format(value, how) if isinstance(how, str) else how(value)
 
 
-def written(e: Mapping[str, Any] | None, how: Format = RETURN, point: str = "value") -> str:
-    """`value [low, high]`; empty where there is no estimate, `never` where it is nothing else."""
+def written(e: Mapping[str, Any] | float | None, how: Format = RETURN, point: str = "value") -> str:
+    """`value [low, high]`, or a number alone; empty where there is none, `never` where it is."""
     if e is None:
         return ""
+    if not isinstance(e, Mapping):
+        return number(e, how)
     if e[point] is None and e["low"] is None:
         return number(None)
     return f"{number(e[point], how)} [{number(e['low'], how)}, {number(e['high'], how)}]"

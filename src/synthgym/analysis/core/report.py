@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from synthgym.analysis import style
-from synthgym.analysis.core.estimate import Numbers
+from synthgym.analysis.core.estimate import Numbers, rounded
+from synthgym.analysis.core.statistics import LEVEL
 from synthgym.analysis.core.tables import table
 from synthgym.analysis.core.verdict import MARGIN
+from synthgym.analysis.figures.common import draw
 from synthgym.core.io import atomic, write_json
 
 
@@ -27,6 +30,18 @@ def write(
     for name, figure in figures.items():
         style.save(figure, out / f"{name}.png")
     return ["summary.json", table_name, *(f"{name}.png" for name in figures)]
+
+
+def summary(scale: str, numbers: Mapping[str, Any], **about: Any) -> Numbers:
+    """The numbers of a report, rounded, with what they are about."""
+    return rounded({"about": {"scale": scale, "level": LEVEL, **about}, **numbers})
+
+
+def publish(
+    stage: str, out: Path, numbers: Numbers, text: str, functions: ModuleType, **given: Any
+) -> list[str]:
+    """Draw the figures of a stage by the functions of a module, and write all into `out`."""
+    return write(out, numbers, text, draw(stage, vars(functions), numbers=numbers, **given))
 
 
 def document(*parts: str) -> str:

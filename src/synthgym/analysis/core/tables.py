@@ -1,6 +1,7 @@
 """Tables of many jobs in one, with columns that say which job a row is of; and tables as text."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,13 @@ def read(paths: Iterable[Path], *columns: str, **renamed: str) -> pd.DataFrame:
         }
         tables.append(rows.assign(**missing))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def read_all(
+    inputs: Mapping[str, Iterable[Path]], kinds: Iterable[str], *columns: str, **renamed: str
+) -> pd.DataFrame:
+    """All rows of several kinds of inputs, as `read` has them."""
+    return read(chain.from_iterable(inputs.get(kind, ()) for kind in kinds), *columns, **renamed)
 
 
 def read_runs(name: str, paths: Iterable[Path]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ on one of several numbers holds if it does for one, and does not hold if it does
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,6 +133,15 @@ def judge(claims: Iterable[Claim], measures: Mapping[str, Measure], **about: Any
             }
             rows.append({**about, **judged})
     return rows
+
+
+def of_arms(
+    cells: Mapping[str, Numbers], key: str, how: Format, note: str, claim: Claim
+) -> Iterator[Evidence]:
+    """An estimate of each arm that a claim is about, where there is one: a measure."""
+    for arm, numbers in cells.items():
+        if arm in claim["of"] and numbers.get(key):
+            yield Evidence(numbers[key], how, arm, note=note.format(**numbers))
 
 
 def _measure(claim: Claim, measures: Mapping[str, Measure]) -> Measure:

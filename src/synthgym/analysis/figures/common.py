@@ -86,6 +86,21 @@ def below(
     )
 
 
+def finish(
+    figure: Figure,
+    about: str,
+    scale: str,
+    what: str = "",
+    entries: Mapping[str, Any] | None = None,
+    note: str = "",
+    columns: int = 2,
+) -> Figure:
+    """The figure with its title, and with a note and a legend under all panels."""
+    below(figure, entries or {}, [note] if note else [], columns)
+    style.heading(figure, about, scale, what)
+    return figure
+
+
 def keys(looks: Mapping[str, Look], **more: Any) -> dict[str, Line2D]:
     """A legend's entry for each line."""
     return {name: Line2D([], [], **{**look, **more}) for name, look in looks.items()}

@@ -12,18 +12,8 @@ from matplotlib.ticker import EngFormatter
 from synthgym.analysis import style
 from synthgym.analysis.core.statistics import interquartile_mean
 from synthgym.analysis.core.tables import REAL
-from synthgym.analysis.figures.common import (
-    INTERVAL,
-    RETURN,
-    Look,
-    below,
-    forest,
-    keys,
-    level,
-    panels,
-    place_name,
-    solved_entry,
-)
+from synthgym.analysis.figures import common
+from synthgym.analysis.figures.common import INTERVAL, RETURN, Look
 
 Numbers = Mapping[str, Any]
 Section = Mapping[str, Any]
@@ -43,22 +33,19 @@ def comparison(
     """
     figures = {}
     for name, section in comparisons.items():
-        returns, costs = (
+        course = [
             table[table["comparison"] == name] if len(table) else table
             for table in (evaluations, progress)
-        )
-        figures[name] = _one(section, numbers["comparisons"][name], returns, costs, scale)
+        ]
+        figures[name] = _one(section, numbers["comparisons"][name], course, scale)
     return figures
 
 
-def _one(
-    section: Section,
-    numbers: Numbers,
-    evaluations: pd.DataFrame,
-    progress: pd.DataFrame,
-    scale: str,
-) -> Figure:
-    """Panels of returns by trial; under them, if environments are made, how good they became."""
+def _one(section: Section, numbers: Numbers, course: list[pd.DataFrame], scale: str) -> Figure:
+    """Panels of returns by trial; under them, if environments are made, how good they became.
+
+    course: evaluations and progress of the comparison.
+    """
     trials, look = list(section["trials"]), style.looks(section["arms"])
     lengths = [arm for arm, n in numbers["making"].items() if "one_step_last" in n]
     rows = -(-len(trials) // min(COLUMNS, len(trials)))
@@ -66,54 +53,48 @@ def _one(
     heights = [height * rows, *[1.9] * bool(section["made"])]
     figure = style.blank(1.3 + sum(heights) + 0.25 * (rows + bool(section["made"])))
     parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
-    above = panels(parts[0], len(trials), COLUMNS, RETURN, sharex=True, sharey=True)
+    above = common.panels(parts[0], len(trials), COLUMNS, RETURN, sharex=True, sharey=True)
     for axes, trial in zip(above, trials, strict=True):
         returns, agent = numbers["returns"][trial], section["trials"][trial]["agent"]
         colours = [style.REAL_COLOUR, *(look[arm]["color"] for arm in section["arms"])]
-        estimates = {place_name(arm): returns.get(arm) for arm in (REAL, *section["arms"])}
-        forest(axes, estimates, colours)
-        level(axes, section["task"], "x")
+        arms = (REAL, *section["arms"])
+        estimates = {common.place_name(arm): returns.get(arm) for arm in arms}
+        common.forest(axes, estimates, colours)
+        common.level(axes, section["task"], "x")
         axes.set_title(fill(trial if agent == trial else f"{trial} ({agent})", 50))
     note = f"Above: interquartile mean of agents, {INTERVAL}, which resamples environments."
     if section["made"]:
         lower = parts[1].subplots(1, 1 + bool(lengths), squeeze=False)[0]
-        _progress(lower[0], section, evaluations, progress, look)
+        _progress(lower[0], section, course, look)
         note += (
             " Below: interquartile mean of fresh agents in the search means of all seeds, over the "
             "steps in the real task that the search took."
         )
         if lengths:
-            _lengths(lower[1], lengths, progress, look)
+            _lengths(lower[1], lengths, course[1], look)
             note += " Right: share of episodes with one step in the training of candidates."
-    entries = keys({arm: look[arm] for arm in section["made"]}, lw=1.4)
-    below(figure, entries | solved_entry(section["task"]), [note])
-    style.heading(figure, f"{section['about']} ({section['task']['id']})", scale)
-    return figure
+    entries = common.keys({arm: look[arm] for arm in section["made"]}, lw=1.4)
+    entries |= common.solved_entry(section["task"])
+    about = f"{section['about']} ({section['task']['id']})"
+    return common.finish(figure, about, scale, entries=entries, note=note)
 
 
 def _progress(
-    axes: Axes,
-    section: Section,
-    evaluations: pd.DataFrame,
-    progress: pd.DataFrame,
-    look: Mapping[str, Look],
+    axes: Axes, section: Section, course: list[pd.DataFrame], look: Mapping[str, Look]
 ) -> None:
     """Return in the search means over the real steps until then."""
+    evaluations, progress = course
     for arm in section["made"]:
-        rows = evaluations[evaluations["arm"] == arm]
-        costs = progress[progress["arm"] == arm].pivot_table(
-            "real_steps", "generation", "seed", "sum"
-        )
+        made = progress[progress["arm"] == arm]
+        costs = made.pivot_table("real_steps", "generation", "seed", "sum")
         steps = costs.cumsum().mean(axis=1)
-        by_generation = rows.groupby("generation")["return_"]
-        means = by_generation.apply(lambda some: float(interquartile_mean(some.to_numpy())))
-        x = [steps.get(generation, 0.0) for generation in means.index]
-        axes.plot(x, means, lw=1.3, **look[arm])
-    level(axes, section["task"])
+        returns = evaluations[evaluations["arm"] == arm].groupby("generation")["return_"]
+        means = returns.apply(lambda some: float(interquartile_mean(some.to_numpy())))
+        axes.plot(steps.reindex(means.index).fillna(0.0), means, lw=1.3, **look[arm])
+    common.level(axes, section["task"])
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    axes.set_xlabel("steps in the real task")
-    axes.set_ylabel("return of fresh agents")
     axes.set_title("Meta-training")
+    axes.set(xlabel="steps in the real task", ylabel="return of fresh agents")
 
 
 def _lengths(axes: Axes, arms: list[str], progress: pd.DataFrame, look: Mapping[str, Look]) -> None:
@@ -125,7 +106,5 @@ def _lengths(axes: Axes, arms: list[str], progress: pd.DataFrame, look: Mapping[
             axes.plot(of_seed["generation"], of_seed["share"], lw=0.7, alpha=0.6, **look[arm])
         mean = rows.groupby("generation")["share"].mean()
         axes.plot(mean.index, mean, lw=1.8, **look[arm])
-    axes.set_ylim(-0.03, 1.03)
-    axes.set_xlabel("generation")
-    axes.set_ylabel("share of training episodes")
     axes.set_title("Episodes with one step (thin: each seed)")
+    axes.set(xlabel="generation", ylabel="share of training episodes", ylim=(-0.03, 1.03))

@@ -13,39 +13,30 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from synthgym.analysis import published, style
+from synthgym.analysis.core.estimate import written
 from synthgym.analysis.core.statistics import fraction_interval
 from synthgym.analysis.core.tables import REAL
+from synthgym.analysis.figures import common
 from synthgym.analysis.figures.behaviour import histograms
-from synthgym.analysis.figures.common import (
-    INTERVAL,
-    SOLVED,
-    Look,
-    Task,
-    Tasks,
-    below,
-    edges_of,
-    keys,
-    level,
-    place_name,
-    reach,
-    source_entries,
-)
+from synthgym.analysis.figures.common import INTERVAL, SOLVED, Look, Task, Tasks, keys
 
 Numbers = Mapping[str, Any]
+ABOUT = "Synthetic MDPs"
 PUBLISHED: Look = {"color": "black", "marker": "x", "ls": "", "ms": 5}
 
 
 def colours(tasks: Tasks) -> dict[str, str]:
     """A colour per arm, and grey for the task itself."""
-    return style.colours(arm for section in tasks.values() for arm in _arms(section))
+    return style.colours(arm for section in tasks.values() for arm in _places(section))
 
 
-def _arms(section: Task) -> list[str]:
-    return [*section["evolved"], *section["fitted"]]
+def _places(section: Task) -> list[str]:
+    return [REAL, *section["evolved"], *section["fitted"]]
 
 
-def _evolved(tasks: Tasks) -> list[str]:
-    return list(dict.fromkeys(arm for section in tasks.values() for arm in section["evolved"]))
+def _evolved(tasks: Tasks) -> list[tuple[str, str]]:
+    """Tasks and the arms that are evolved there."""
+    return [(task, arm) for task, section in tasks.items() for arm in section["evolved"]]
 
 
 def mdp_feasibility(evaluations: pd.DataFrame, tasks: Tasks, scale: str) -> Figure:
@@ -59,7 +50,7 @@ def mdp_feasibility(evaluations: pd.DataFrame, tasks: Tasks, scale: str) -> Figu
             _searches(left, right, rows, section["solved"], colour_of[arm])
         returns = published.about("mdps", "feasibility", task)
         left.plot(list(returns), list(returns.values()), zorder=3, **PUBLISHED)
-        level(left, section)
+        common.level(left, section)
         solved_by = published.about("mdps", "solved_by", task)
         shares = [n / published.values("mdps")["searches"] for n in solved_by.values()]
         right.plot(list(solved_by), shares, **PUBLISHED)
@@ -67,14 +58,13 @@ def mdp_feasibility(evaluations: pd.DataFrame, tasks: Tasks, scale: str) -> Figu
         for axes in (left, right):
             axes.set_xlim(0, last * 1.03)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        right.set_ylim(-0.03, 1.03)
-        left.set_title(f"{section['id']}: return in the search mean")
-        right.set_title(f"{section['id']}: share of searches that solved it")
-        left.set_ylabel("return per episode")
+        title = f"{section['id']}: return in the search mean"
+        left.set(title=title, ylabel="return per episode")
+        right.set(title=f"{section['id']}: share of searches that solved it", ylim=(-0.03, 1.03))
     for axes in panels[-1]:
         axes.set_xlabel("generation")
     entries = {
-        **{f"{arm} settings": {"color": colour_of[arm], "lw": 1.8} for arm in _evolved(tasks)},
+        **{f"{arm} settings": {"color": colour_of[arm], "lw": 1.8} for _, arm in _evolved(tasks)},
         "published, tuned settings (mean of 40 searches; 20 of them)": PUBLISHED,
         "solved": SOLVED,
     }
@@ -83,9 +73,7 @@ def mdp_feasibility(evaluations: pd.DataFrame, tasks: Tasks, scale: str) -> Figu
         "solved (dot). Thick: mean over searches, those that ended at their last value. Right: "
         f"with {INTERVAL} (Wilson)."
     )
-    below(figure, keys(entries), [note])
-    style.heading(figure, "Synthetic MDPs", scale, "can they be evolved?")
-    return figure
+    return common.finish(figure, ABOUT, scale, "can they be evolved?", keys(entries), note)
 
 
 def _searches(left: Axes, right: Axes, rows: pd.DataFrame, solved: float, colour: str) -> None:
@@ -112,19 +100,18 @@ def mdp_returns(episodes: pd.DataFrame, numbers: Numbers, tasks: Tasks, scale: s
     colour_of = colours(tasks)
     for i, (task, section) in enumerate(tasks.items()):
         tested = episodes[(episodes["task"] == task) & episodes["trial"].isin(trials)]
-        bins = edges_of(tested["return_"])
+        bins = common.edges_of(tested["return_"])
         rows = panels[3 * i : 3 * i + 3]
         for (density, steps, count), trial in zip(rows.T, trials, strict=True):
             agent, table = section["agents"][trial], numbers["tasks"][task]["trials"][trial]
-            for arm in (REAL, *_arms(section)):
+            for arm in _places(section):
                 some = tested[(tested["trial"] == trial) & (tested["arm"] == arm)]["return_"]
                 if len(some):
                     shares = np.histogram(some, bins)[0] / len(some)
                     density.stairs(shares, bins, color=colour_of[arm], lw=1.3)
-            level(density, section, "x")
-            density.set_title(f"{section['id']}, {agent}")
-            density.set_xlabel("test return per episode")
-            arms = [arm for arm in (REAL, *_arms(section)) if arm in table]
+            common.level(density, section, "x")
+            density.set(title=f"{section['id']}, {agent}", xlabel="test return per episode")
+            arms = [arm for arm in _places(section) if arm in table]
             for axes, unit in ((steps, "steps"), (count, "episodes")):
                 _bars(axes, {arm: table[arm]["all"][unit] for arm in arms}, colour_of)
             for x, arm in enumerate(arms):
@@ -132,23 +119,21 @@ def mdp_returns(episodes: pd.DataFrame, numbers: Numbers, tasks: Tasks, scale: s
                     steps.plot(x, length, **PUBLISHED)
         for axes, label in zip(rows[:, 0], ("share", "steps", "episodes"), strict=True):
             axes.set_ylabel(label)
-    places = dict.fromkeys(arm for section in tasks.values() for arm in (REAL, *_arms(section)))
-    entries: dict[str, Any] = {place_name(arm): Patch(color=colour_of[arm]) for arm in places}
-    entries |= keys({"published": PUBLISHED, "solved": SOLVED})
+    places = [arm for section in tasks.values() for arm in _places(section)]
+    patches = {common.place_name(arm): Patch(color=colour_of[arm]) for arm in places}
+    entries = {**patches, **keys({"published": PUBLISHED, "solved": SOLVED})}
     note = (
         "All test episodes of finished agents with random settings. Bars: mean length of a "
         "training, in the task until it is solved or time is up, in MDPs as planned, with "
         f"{INTERVAL} that resamples MDPs, and agents within each. All MDPs, solved or not."
     )
-    below(figure, entries, [note])
-    style.heading(figure, "Synthetic MDPs", scale, "returns and training")
-    return figure
+    return common.finish(figure, ABOUT, scale, "returns and training", entries, note)
 
 
 def _bars(axes: Axes, bars: Mapping[str, Numbers], colour_of: Mapping[str, str]) -> None:
     for x, (arm, e) in enumerate(bars.items()):
         axes.bar(x, e["value"], color=colour_of[arm], alpha=0.75)
-        axes.errorbar(x, e["value"], yerr=reach(e), color="black", lw=1)
+        axes.errorbar(x, e["value"], yerr=common.reach(e), color="black", lw=1)
     axes.set_xticks([])
     axes.grid(visible=False, axis="x")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
@@ -156,7 +141,7 @@ def _bars(axes: Axes, bars: Mapping[str, Numbers], colour_of: Mapping[str, str])
 
 def mdp_histograms(values: pd.DataFrame, numbers: Numbers, tasks: Tasks, scale: str) -> Figure:
     """What agents see and get in the first MDP of an arm, in the task, and its answers."""
-    columns = [(task, arm) for task, section in tasks.items() for arm in section["evolved"]]
+    columns = _evolved(tasks)
     most = max(len(section["observation_names"]) for section in tasks.values()) + 1
     figure = style.blank(1.3 + 1.15 * most)
     panels = figure.subplots(most, len(columns), squeeze=False)
@@ -169,17 +154,15 @@ def mdp_histograms(values: pd.DataFrame, numbers: Numbers, tasks: Tasks, scale: 
         for axes, quantity in zip(column, quantities, strict=False):
             histograms(axes, chosen[chosen["quantity"] == quantity])
             distance = numbers["tasks"][task]["distances"][arm][quantity]
-            words = f"{distance['training']:.2f}"
-            words += f", {distance['answer']:.2f}" if "answer" in distance else ""
+            words = ", ".join(f"{distance[x]:.2f}" for x in ("training", "answer") if x in distance)
             head = f"{section['id']}, {arm}\n" if quantity == quantities[0] else ""
             axes.set_title(f"{head}{fill(quantity, 30)}: {words}", fontsize=7)
     note = (
         "Share of samples per bin, logarithmic. Numbers: Wasserstein distance from the real test, "
         "over its standard deviation, of synthetic training and of the synthetic answer."
     )
-    below(figure, source_entries(), [note])
-    style.heading(figure, "Synthetic MDPs", scale, "what agents see and get")
-    return figure
+    entries = common.source_entries()
+    return common.finish(figure, ABOUT, scale, "what agents see and get", entries, note)
 
 
 def mdp_ranking(means: pd.DataFrame, numbers: Numbers, tasks: Tasks, scale: str) -> Figure:
@@ -193,29 +176,26 @@ def mdp_ranking(means: pd.DataFrame, numbers: Numbers, tasks: Tasks, scale: str)
         real = of_task[of_task["arm"] == REAL].set_index("setting")["return_"]
         lines = []
         for arm in section["evolved"]:
-            returns = of_task[of_task["arm"] == arm].pivot(
-                index="setting", columns="environment_seed", values="return_"
-            )
+            rows = of_task[of_task["arm"] == arm]
+            returns = rows.pivot(index="setting", columns="environment_seed", values="return_")
+            in_task = real[returns.index]
             for seed in returns:
-                axes.plot(real[returns.index], returns[seed], ".", color=colour_of[arm], alpha=0.25)
-            axes.plot(real[returns.index], returns.mean(axis=1), "o", color=colour_of[arm], ms=5)
-            if arm in numbers["tasks"][task]["ranking"]:
-                e = numbers["tasks"][task]["ranking"][arm]["spearman"]
-                lines.append(f"{arm}: {e['value']:.2f} [{e['low']:.2f}, {e['high']:.2f}]")
-        axes.set_title(f"{section['id']}, Spearman\n" + "\n".join(lines))
-        axes.set_xlabel("return after training in the task")
+                axes.plot(in_task, returns[seed], ".", color=colour_of[arm], alpha=0.25)
+            axes.plot(in_task, returns.mean(axis=1), "o", color=colour_of[arm], ms=5)
+            if found := numbers["tasks"][task]["ranking"].get(arm):
+                lines.append(f"{arm}: {written(found['spearman'], '.2f')}")
+        title = f"{section['id']}, Spearman\n" + "\n".join(lines)
+        axes.set(title=title, xlabel="return after training in the task")
     panels[0].set_ylabel("return after training in an MDP")
     points = {"marker": "o", "ls": ""}
-    entries = {arm: {"color": colour_of[arm], **points} for arm in _evolved(ranked)}
+    entries = {arm: {"color": colour_of[arm], **points} for _, arm in _evolved(ranked)}
     note = "One setting per point: large, mean over MDPs; small, one MDP. Return on the real task."
-    below(figure, keys(entries), [note])
-    style.heading(figure, "Synthetic MDPs", scale, "the same ranking?")
-    return figure
+    return common.finish(figure, ABOUT, scale, "the same ranking?", keys(entries), note)
 
 
 def mdp_noise(noise: pd.DataFrame, tasks: Tasks, scale: str) -> Figure:
     """Return on the task after training in a disturbed MDP, against the intensity of noise."""
-    columns = [(task, arm) for task, section in tasks.items() for arm in section["evolved"]]
+    columns = _evolved(tasks)
     figure = style.blank(4.6)
     panels = figure.subplots(1, len(columns), squeeze=False)[0]
     entries: dict[str, Line2D] = {}
@@ -231,17 +211,14 @@ def mdp_noise(noise: pd.DataFrame, tasks: Tasks, scale: str) -> Figure:
             axes.errorbar(shifted, means, yerr=errors, color=colour, lw=1.3, elinewidth=0.8)
             label = quantity if quantity == "reward" else f"{section['id']}: {quantity}"
             entries[label] = Line2D([], [], color=colour, lw=1.4)
-        level(axes, section)
+        common.level(axes, section)
         axes.set_xscale("symlog", linthresh=0.1)
         axes.set_xticks([0, 0.1, 1, 10], ["0", "0.1", "1", "10"])
         axes.set_xlim(left=-0.02)
-        axes.set_title(f"{section['id']}, {arm}")
-        axes.set_xlabel("intensity of noise")
+        axes.set(title=f"{section['id']}, {arm}", xlabel="intensity of noise")
     panels[0].set_ylabel("return on the real task")
     note = (
         "Intensity: standard deviation of Gaussian noise on one quantity, over its own in "
         f"training. Mean over agents, {INTERVAL}. Dashed: solved."
     )
-    below(figure, entries, [note])
-    style.heading(figure, "Synthetic MDPs", scale, "disturbed training")
-    return figure
+    return common.finish(figure, ABOUT, scale, "disturbed training", entries, note)

@@ -9,16 +9,8 @@ from matplotlib.figure import Figure
 
 from synthgym.analysis import style
 from synthgym.analysis.core.statistics import estimate
-from synthgym.analysis.figures.common import (
-    INTERVAL,
-    SOLVED,
-    Look,
-    below,
-    estimates,
-    grid,
-    keys,
-    level,
-)
+from synthgym.analysis.figures import common
+from synthgym.analysis.figures.common import INTERVAL, SOLVED, Look, keys
 
 Plan = Mapping[str, Any]
 GIVEN = ("ppo", "dpo")  # not learned
@@ -37,7 +29,7 @@ def objective_learning(curves: pd.DataFrame, plan: Plan, scale: str) -> Figure:
     """Return over training steps in the real task: a panel per task, a line per objective."""
     tasks, look = plan["tasks"], looks(plan)
     labels = ("steps in the real task", "return per episode")
-    figure, panels = grid(len(tasks), 3, 1.75, *labels, room=1.3, sharex=False, sharey=False)
+    figure, panels = common.grid(len(tasks), 3, 1.75, *labels, room=1.3, sharex=False, sharey=False)
     for axes, (task, section) in zip(panels, tasks.items(), strict=True):
         for name, line in look.items():
             rows = curves[(curves["task"] == task) & (curves["objective"] == name)]
@@ -45,20 +37,20 @@ def objective_learning(curves: pd.DataFrame, plan: Plan, scale: str) -> Figure:
                 step: estimate(of["return_"], of["meta_seed"], resamples=1_000)
                 for step, of in rows.groupby("step")
             }
-            estimates(axes, at, line)
+            common.estimates(axes, at, line)
         solved = section["solved"]
         far = solved is not None and 1.0 < 3.0 * axes.dataLim.ymax < solved
         if not far:  # else it would leave no height for the lines
-            level(axes, section)
+            common.level(axes, section)
         title = section["id"] + (" (meta-training)" if task == plan["task"] else "")
         axes.set_title(title + (f" (solved: {solved:,.0f})" if far else ""))
         axes.ticklabel_format(axis="x", style="sci", scilimits=(0, 0))
     n = curves.drop_duplicates(["task", "objective", "meta_seed", "draw"])
     fewest = n.groupby(["task", "objective"]).size().min()
     note = f"Lines: interquartile mean of at least {fewest} agents; bands: {INTERVAL}."
-    below(figure, keys({**_named(look), "solved": SOLVED}), [note], columns=6)
-    style.heading(figure, "Learning by each objective", scale)
-    return figure
+    entries = keys({**_named(look), "solved": SOLVED})
+    about = "Learning by each objective"
+    return common.finish(figure, about, scale, entries=entries, note=note, columns=6)
 
 
 def drifts(drift: pd.DataFrame, plan: Plan, scale: str) -> Figure:
@@ -74,14 +66,12 @@ def drifts(drift: pd.DataFrame, plan: Plan, scale: str) -> Figure:
     figure = style.blank(4.6)
     maps, cuts = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 1.15))[:, 0]
     most = float(np.quantile(pd.concat([tables[name] for name in GIVEN])["value"], 0.99))
-    for axes, (name, rows) in zip(
-        maps.subplots(1, len(tables), sharey=True, squeeze=False)[0], tables.items(), strict=True
-    ):
-        grid_ = rows.pivot(index="advantage", columns="ratio", values="value")
-        mesh = axes.pcolormesh(
-            grid_.columns, grid_.index, grid_.to_numpy(), cmap=style.SEQUENTIAL, vmin=0.0, vmax=most
-        )
-        axes.set_title(name.replace("_", " "), color=look[name]["color"])
+    colours = {"cmap": style.SEQUENTIAL, "vmin": 0.0, "vmax": most}
+    panels = maps.subplots(1, len(tables), sharey=True, squeeze=False)[0]
+    for axes, (name, rows) in zip(panels, tables.items(), strict=True):
+        grid = rows.pivot(index="advantage", columns="ratio", values="value")
+        mesh = axes.pcolormesh(grid.columns, grid.index, grid.to_numpy(), **colours)
+        axes.set_title(called(name), color=look[name]["color"])
         axes.set_xlabel("ratio")
     maps.axes[0].set_ylabel("advantage")
     maps.colorbar(mesh, ax=maps.axes, label="drift", extend="max")
@@ -89,12 +79,16 @@ def drifts(drift: pd.DataFrame, plan: Plan, scale: str) -> Figure:
         for name, rows in tables.items():
             at = rows[np.isclose(rows["advantage"], sign)].sort_values("ratio")
             axes.plot(at["ratio"], at["ratio"] * sign - at["value"], **look[name])
-        axes.set_title(f"objective at advantage {sign:+g}")
-        axes.set_xlabel("ratio")
-    below(cuts, keys(_named(look)), columns=6)
+        axes.set(title=f"objective at advantage {sign:+g}", xlabel="ratio")
+    common.below(cuts, keys(_named(look)), columns=6)
     style.heading(figure, "Drift functions", scale)
     return figure
 
 
 def _named(look: Mapping[str, Look]) -> dict[str, Look]:
-    return {name.replace("_", " "): line for name, line in look.items()}
+    return {called(name): line for name, line in look.items()}
+
+
+def called(name: str) -> str:
+    """The name of an objective, or of a column, in words."""
+    return name.replace("_", " ")

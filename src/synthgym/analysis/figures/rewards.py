@@ -1,6 +1,6 @@
 """Reward networks: how fast agents learn with each reward, and what a network pays on a map."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,20 +10,13 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import CenteredNorm
 from matplotlib.figure import Figure
 
-from synthgym.analysis import learning, style
+from synthgym.analysis import learning, published, style
 from synthgym.analysis.core.statistics import bounds, nested
-from synthgym.analysis.figures.common import (
-    INTERVAL,
-    Tasks,
-    band,
-    below,
-    keys,
-    level,
-    panels,
-    short,
-)
+from synthgym.analysis.figures import common
+from synthgym.analysis.figures.common import INTERVAL, Tasks, short
 from synthgym.analysis.learning import PLAIN
 
+ABOUT = "Reward networks"
 KINDS = ("potential", "non_potential", "weighted_info", "potential_info", "non_potential_info")
 BASELINES = ("#999999", "#bbbbbb", "#cccccc")  # but for the plain agent
 ROWS, COLUMNS = 4, 12  # of the cliff; tasks/cliff.py has them, which needs JAX
@@ -54,13 +47,8 @@ def looks(lines: list[str]) -> dict[str, dict[str, Any]]:
     return {name: {**look, "lw": 1.4} for name, look in found.items()}
 
 
-def reward_curves(
-    curves: pd.DataFrame, levels: Mapping[str, float | None], tasks: Tasks, scale: str
-) -> Figure:
-    """Mean return over training steps: a row per experiment, a column per task.
-
-    levels: the return from which on each task counts as solved, or the best there is.
-    """
+def reward_curves(curves: pd.DataFrame, tasks: Tasks, scale: str) -> Figure:
+    """Mean return over training steps: a row per experiment, a column per task."""
     experiments = list(dict.fromkeys(name for task in tasks.values() for name in task["agents"]))
     planned = [x for task in tasks.values() for x in (*task["networks"], *task["baselines"])]
     lines = [line for line in dict.fromkeys(planned) if line in set(curves["line"])]
@@ -78,8 +66,8 @@ def reward_curves(
             for line, agents in rows.groupby("line", sort=False):
                 steps, returns, sizes = learning.matrix(agents)
                 means = learning.mean_curves(returns, nested(sizes, resamples=500))
-                band(axes, steps, returns.mean(0), *bounds(means), look[str(line)])
-            level(axes, {"solved": levels[task]})
+                common.band(axes, steps, returns.mean(0), *bounds(means), look[str(line)])
+            common.level(axes, {"solved": published.level(task, section["solved"])})
             title = f"{section['id']}\n{section['agents'][experiment]}: {experiment}"
             axes.set_title(title, fontsize="x-small" if len(tasks) > 3 else None)
         lowest.set_xlabel("steps (thousands)")
@@ -92,9 +80,8 @@ def reward_curves(
         "Full lines: in addition to the task's reward; broken ones: in its place. Dashed level: "
         "the task is solved, or the best there is."
     )
-    below(figure, keys({name.replace("_", " "): look[name] for name in lines}, lw=1.6), [note])
-    style.heading(figure, "Reward networks", scale, "learning curves")
-    return figure
+    entries = common.keys({name.replace("_", " "): look[name] for name in lines}, lw=1.6)
+    return common.finish(figure, ABOUT, scale, "learning curves", entries, note)
 
 
 def reward_map(maps: Sequence[pd.DataFrame], tasks: Tasks, scale: str) -> Figure:
@@ -103,14 +90,13 @@ def reward_map(maps: Sequence[pd.DataFrame], tasks: Tasks, scale: str) -> Figure
     kinds = list(dict.fromkeys(map(str, rewards["network"])))
     figure = style.blank(1.2 + 1.7 * max(1, -(-len(kinds) // 2)))
     if not kinds:
-        style.heading(figure, "Reward networks", scale, "none on a map")
+        style.heading(figure, ABOUT, scale, "none on a map")
         return figure
-    for axes, kind in zip(panels(figure, len(kinds), 2), kinds, strict=True):
+    for axes, kind in zip(common.panels(figure, len(kinds), 2), kinds, strict=True):
         rows = rewards[rewards["network"] == kind]
-        mesh = _cells(axes, rows)
-        figure.colorbar(mesh, ax=axes, shrink=0.75, extend="min", label="reward")
+        figure.colorbar(_cells(axes, rows), ax=axes, shrink=0.75, extend="min", label="reward")
         n = rows["network_seed"].nunique()
-        best, worst = _shown(rows).max(), rows["reward"].min()
+        best, worst = _shown(_means(rows)).max(), rows["reward"].min()
         axes.set_title(
             f"{kind.replace('_', ' ')}, n = {n}\nmost {short(best)}, least {short(worst)}"
         )
@@ -119,35 +105,33 @@ def reward_map(maps: Sequence[pd.DataFrame], tasks: Tasks, scale: str) -> Figure
         f"no reward at all, or the episode is over there. Colours are those of rewards above "
         f"{FALL:g}: falls, which may be worth less, have the colour of the least of them."
     )
-    below(figure, {}, [note])
     ids = ", ".join(tasks[task]["id"] for task in dict.fromkeys(map(str, rewards["task"])))
-    style.heading(figure, ids, scale, "learned rewards")
-    return figure
+    return common.finish(figure, ids, scale, "learned rewards", note=note)
 
 
-def _shown(rows: pd.DataFrame) -> pd.Series:
-    """Mean rewards by state and action, where an action can be taken, without falls."""
-    mean = rows[~rows["state"].isin(ENDS)].groupby(["state", "action"])["reward"].mean()
+def _means(rows: pd.DataFrame) -> pd.Series:
+    """Mean rewards by state and action, where an action can be taken."""
+    return rows[~rows["state"].isin(ENDS)].groupby(["state", "action"])["reward"].mean()
+
+
+def _shown(mean: pd.Series) -> pd.Series:
+    """Mean rewards without those of falls."""
     return mean[mean > FALL] if (mean > FALL).any() else mean
 
 
 def _cells(axes: Axes, rows: pd.DataFrame) -> PolyCollection:
-    mean = rows[~rows["state"].isin(ENDS)].groupby(["state", "action"])["reward"].mean()
+    mean = _means(rows)
     triangles = []
     for state, action in mean.index:
         y, x = divmod(int(state), COLUMNS)
         corners = [(x + dx, y + dy) for dx, dy in SIDES[int(action)]]
         triangles.append([(x + 0.5, y + 0.5), *corners])
-    norm = CenteredNorm(0.0, halfrange=max(float(np.abs(_shown(rows)).max()), 1e-9))
+    norm = CenteredNorm(0.0, halfrange=max(float(np.abs(_shown(mean)).max()), 1e-9))
     mesh = PolyCollection(triangles, array=mean.to_numpy(), cmap=style.DIVERGING, norm=norm)
     mesh.set_edgecolor("#dddddd")
     mesh.set_linewidth(0.3)
     axes.add_collection(mesh)
-    axes.set_xlim(0, COLUMNS)
-    axes.set_ylim(ROWS, 0)
-    axes.set_aspect("equal")
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set(xlim=(0, COLUMNS), ylim=(ROWS, 0), aspect="equal", xticks=[], yticks=[])
     axes.grid(visible=False)
     centred: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": style.SMALL}
     for state, letter in ((START, "S"), (ENDS[-1], "G")):

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import NullFormatter
 
 from synthgym.analysis import style
-from synthgym.analysis.figures.common import INTERVAL, Look, Tasks, below, grid
+from synthgym.analysis.figures.common import INTERVAL, Look, Tasks, finish, grid
 
 ORDER = (
     *("linear", "rank", "nes", "nes_unnormalised"),
@@ -43,14 +43,12 @@ def transforms(numbers: Mapping[str, Any], tasks: Tasks, scale: str) -> Figure:
                 aside, look = LOOKS[way]
                 steps = cells[name]["steps"]
                 x = [step["step_size"] * aside for step in steps]
-                value, low, high = (
-                    np.array([step["score"][name] for step in steps])
-                    for name in ("value", "low", "high")
-                )
-                axes.errorbar(x, value, [value - low, high - value], elinewidth=1.0, **look)
+                scores = pd.DataFrame([step["score"] for step in steps])
+                value = scores["value"]
+                lengths = [value - scores["low"], scores["high"] - value]
+                axes.errorbar(x, value, lengths, elinewidth=1.0, **look)
                 sizes += [step["n"] for step in steps]
-        title = called(name) if len(tasks) == 1 else f"{tasks[task]['id']}: {called(name)}"
-        axes.set_title(title)
+        axes.set_title(f"{tasks[task]['id']}: " * (len(tasks) > 1) + called(name))
         if name == BEST:
             axes.axvspan(FROM, TO, color="#dddddd", lw=0)
         axes.set_xscale("log")
@@ -65,10 +63,9 @@ def transforms(numbers: Mapping[str, Any], tasks: Tasks, scale: str) -> Figure:
         f"Means of at least {min(sizes)} searches, with {INTERVAL}s. "
         "1: solved at the beginning, 0: never."
     )
-    below(figure, entries, [note], columns=3)
     names = ", ".join(section["id"] for section in tasks.values())
-    style.heading(figure, names, scale, "how soon searches solve the task")
-    return figure
+    what = "how soon searches solve the task"
+    return finish(figure, names, scale, what, entries, note, columns=3)
 
 
 def called(transform: str) -> str:
