@@ -90,7 +90,7 @@ def recorded() -> Plan:
         ("standard", "experts/cliff/q_learning", []),
         ("standard", "comparisons/inner_loop/fixed/transfer/dqn_outside", []),
         ("standard", "comparisons/curriculum_hopper/adaptive/seed1/metatrain", []),
-        ("paper", "mdps/cartpole_v0/tuned_settings/seed3/metatrain", []),
+        ("paper", "mdps/cartpole_v0/tuned/seed3/metatrain", []),
         ("standard", "rewards/mountain_car_continuous/real/icm/unseen", []),
         ("paper", "rewards/halfcheetah/additive_weighted_info/seed0/metatrain", []),
         ("paper", "search/cartpole_v0/se", []),

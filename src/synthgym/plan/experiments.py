@@ -7,14 +7,16 @@ of what they train in, and a trial is a task.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from functools import cached_property, partial
+from typing import Any, NamedTuple
 
 from synthgym.core.settings import REAL
 from synthgym.jobs.planned import Job
 from synthgym.plan import sweeps
 from synthgym.plan.claims import check_claim, planned_claims
 from synthgym.plan.layers import Layers, Values, expanded
+from synthgym.plan.part import Part
 from synthgym.plan.schema import (
     Config,
     ConfigError,
@@ -31,9 +33,6 @@ from synthgym.plan.schema import Objectives as ObjectivesSchema
 from synthgym.plan.validate import check_environment, check_identifier, check_pair
 from synthgym.plan.views import of_agents, seen_by_jobs, task_section, with_level
 
-if TYPE_CHECKING:
-    from synthgym.plan.scale import ScalePlan
-
 ENVIRONMENT = "environment.safetensors"
 BESIDE = ("agent", "arms", "seeds", "search", "in_place_of", "tune")  # what is no section
 AS_ENVIRONMENT = ("synth", "transfer")  # what those who train in an arm see of it
@@ -46,17 +45,22 @@ def sections(values: Mapping[str, Any] | None) -> Values:
     return expanded({k: v for k, v in (values or {}).items() if k not in BESIDE})
 
 
-class Experiment:
+class Which(NamedTuple):
+    """Which job of an experiment: the making of an arm; with a trial, agents judged there.
+
+    `way`: of training without an environment.
+    """
+
+    arm: str | None = None
+    trial: str | None = None
+    way: str | None = None
+
+
+class Experiment(Part):
     """An experiment whose arms are environments, judged by the agents of its trials."""
 
     schema: type = ExperimentSchema
     complete: tuple[str, ...] = ("trials",)
-
-    def __init__(self, scale: "ScalePlan", name: str, values: Values):
-        self.scale, self.name, self.values = scale, name, values
-        self.place = f"results/{scale.name}/{values.get('place')}"
-        self.task: str = values.get("task", "")
-        self.where = f"experiment {name}"
 
     # what there is
 
@@ -128,23 +132,13 @@ class Experiment:
 
     # configurations
 
-    def composed(
-        self,
-        arm: str | None = None,
-        trial: str | None = None,
-        way: str | None = None,
-        overrides: Sequence[str] = (),
-    ) -> Values:
-        """Return all sections for the making of an arm; with a trial, for those judged there."""
-        key = (self.where, arm, trial, way, *overrides)
-        if key not in self.scale.composed:
-            self.scale.composed[key] = self._compose(arm, trial, way, overrides)
-        return self.scale.composed[key]
+    def composed(self, *which: str | None, overrides: Sequence[str] = ()) -> Values:
+        """Return all sections for a job; `which` as in `Which`."""
+        job = Which(*which)
+        return self.once((*job, *overrides), lambda: self._compose(job, overrides))
 
-    def _compose(
-        self, arm: str | None, trial: str | None, way: str | None, overrides: Sequence[str]
-    ) -> Values:
-        values, where = self.values, self.where
+    def _compose(self, which: Which, overrides: Sequence[str]) -> Values:
+        (arm, trial, way), values, where = which, self.values, self.where
         layers: list[tuple[str, Any]] = [(f"{where}.settings", values.get("settings"))]
         agent = self.agent(trial, way)
         if agent and not trial:
@@ -166,29 +160,20 @@ class Experiment:
             absent.add("meta")
         cleaned: Layers = [(place, sections(layer)) for place, layer in layers]
         agents = [agent] if agent else []
-        return self.scale.compose(where, self.task, cleaned, agents, overrides, absent)
+        return self.scale.composer.compose(where, self.task, cleaned, agents, overrides, absent)
 
-    def config(
-        self,
-        arm: str | None = None,
-        trial: str | None = None,
-        way: str | None = None,
-        seed: int | None = None,
-        overrides: Sequence[str] = (),
-    ) -> Values:
+    def config(self, which: Which, seed: int | None, overrides: Sequence[str]) -> Values:
         """Return the configuration of a job: a making, a look, or with a trial a study."""
-        config = seen_by_jobs(self.composed(arm, trial, way, overrides))
-        if trial and not arm:
-            config["baseline"] = self._in_task(trial, way, overrides)
-        agent = self.agent(trial, way)
+        composed = self.composed(*which, overrides=overrides)
+        config = seen_by_jobs(composed)
+        if which.trial and not which.arm:
+            config["baseline"] = self._in_task(composed)
+        agent = self.agent(which.trial, which.way)
         config = of_agents(config, [agent] if agent else config["meta"]["agents"])
-        given = any(override.startswith("seed=") for override in overrides)
-        seed = config["seed"] if seed is None or given else seed
-        return {**config, "scale": self.scale.name, "seed": seed}
+        return self.seeded(config, seed, overrides)
 
-    def _in_task(self, trial: str, way: str | None, overrides: Sequence[str]) -> Values:
+    def _in_task(self, config: Values) -> Values:
         """Return the study of agents in the task itself."""
-        config = self.composed(None, trial, way, overrides)
         study, transfer = config["baseline"], config["transfer"]
         kind, seeds = self.values.get("real", "baseline"), len(self.seeds())
         if kind == "like_transfer":
@@ -212,28 +197,19 @@ class Experiment:
         stage: str,
         below: str,
         needs: Mapping[str, Sequence[str]],
+        which: Which,
         seed: int | None = None,
-        **place: str | None,
     ) -> Job:
         """Return the job at a place below the experiment's."""
-        labels = {
-            **self.labels,
-            **{name: value for name, value in place.items() if value is not None},
-            **({} if seed is None else {"seed": seed}),
-        }
-        if arm := place.get("arm"):
-            labels["environment"] = arm
-        if way := place.get("baseline"):
-            labels["baseline"] = way
-        if trial := place.get("trial"):
-            labels["agent"] = self.agent(trial, place.get("baseline"))
+        labels = {**self.labels, **self.labels_of(which), "seed": seed}
+        known = {name: value for name, value in labels.items() if value is not None}
+        return Job(stage, f"{self.place}/{below}", known, partial(self.config, which, seed), needs)
 
-        def config(overrides: Sequence[str]) -> Values:
-            return self.config(
-                place.get("arm"), place.get("trial"), place.get("baseline"), seed, overrides
-            )
-
-        return Job(stage, f"{self.place}/{below}", labels, config, needs)
+    def labels_of(self, which: Which) -> Values:
+        """Return what says which job is meant, in words of the command line."""
+        arm, trial, way = which
+        agent = self.agent(trial, way) if trial else None
+        return {"arm": arm, "environment": arm, "baseline": way, "trial": trial, "agent": agent}
 
     def _making(self) -> Iterator[Job]:
         for arm, values in self.made.items():
@@ -242,7 +218,7 @@ class Experiment:
             needs = {"settings": settings} if found else {}
             stage = "model" if self.fitted(arm) else "metatrain"
             for seed in self.seeds(arm):
-                yield self.job(stage, f"{arm}/seed{seed}/{stage}", needs, seed, arm=arm)
+                yield self.job(stage, f"{arm}/seed{seed}/{stage}", needs, Which(arm), seed)
 
     def environments_of(self, arm: str) -> list[str]:
         """Return the files of an arm's environments, one of each seed."""
@@ -255,21 +231,22 @@ class Experiment:
         for trial in self.trials:
             for arm in self.judged(trial):
                 needs = {"environment": self.environments_of(arm)}
-                yield self.job("study", f"{arm}/transfer/{trial}", needs, arm=arm, trial=trial)
+                yield self.job("study", f"{arm}/transfer/{trial}", needs, Which(arm, trial))
 
     def _in_task_jobs(self) -> Iterator[Job]:
         for trial in self.trials:
             if "without" not in self.values:
-                yield self.job("baseline", f"real/{trial}", {}, trial=trial)
+                yield self.job("baseline", f"real/{trial}", {}, Which(None, trial))
             for way in self.without:
                 if self.agent(trial, way):
                     tuned = self.tuned_for(way, trial)
                     best = [f"{self.place}/tuned/{way}/{tuned}/best.json"]
                     needs = {"settings": best} if tuned else {}
-                    below = f"real/{way}/{trial}"
-                    yield self.job("baseline", below, needs, trial=trial, baseline=way)
+                    which = Which(None, trial, way)
+                    yield self.job("baseline", f"real/{way}/{trial}", needs, which)
                     if tuned == trial:
-                        yield self._tuning(way, trial)
+                        job = self.job("tune", f"tuned/{way}/{trial}", {}, which)
+                        yield replace(job, config=partial(self._tuning, which))
 
     def tuned_for(self, way: str, trial: str) -> str | None:
         """Return the first trial with the same agent, for which it is tuned; None if it is not."""
@@ -278,22 +255,18 @@ class Experiment:
         agent = self.agent(trial, way)
         return next(name for name in self.trials if self.agent(name, way) == agent)
 
-    def _tuning(self, way: str, trial: str) -> Job:
-        def config(overrides: Sequence[str]) -> Values:
-            tune = self.without[way]["tune"]
-            return sweeps.tuning(tune, self.config(None, trial, way, None, overrides))
-
-        job = self.job("tune", f"tuned/{way}/{trial}", {}, trial=trial, baseline=way)
-        return Job(job.stage, job.out, job.labels, config)
+    def _tuning(self, which: Which, overrides: Sequence[str]) -> Values:
+        tune = self.without[str(which.way)]["tune"]
+        return sweeps.tuning(tune, self.config(which, None, overrides))
 
     def _looks(self) -> Iterator[Job]:
         for arm in self.made:
             for look in self.values.get("looks", []):
                 files = self.environments_of(arm)
                 if look == "reward_map":
-                    yield self.job(look, f"{arm}/map", {"environment": files}, arm=arm)
+                    yield self.job(look, f"{arm}/map", {"environment": files}, Which(arm))
                 elif not self.fitted(arm):
-                    yield self.job(look, f"{arm}/{look}", {"environment": files[:1]}, arm=arm)
+                    yield self.job(look, f"{arm}/{look}", {"environment": files[:1]}, Which(arm))
 
     # checks
 
@@ -445,10 +418,8 @@ class Objectives(Experiment):
         """Whether an objective is meta-trained in a synthetic environment."""
         return "synthetic" in self.made[arm]["objective"].values()
 
-    def _compose(
-        self, arm: str | None, trial: str | None, way: str | None, overrides: Sequence[str]
-    ) -> Values:
-        values, where = self.values, self.where
+    def _compose(self, which: Which, overrides: Sequence[str]) -> Values:
+        (arm, trial, _), values, where = which, self.values, self.where
         layers: Layers = [(f"{where}.settings", sections(values.get("settings")))]
         if trial:
             place = f"{where}.trials.{trial}"
@@ -458,22 +429,13 @@ class Objectives(Experiment):
         start = {"synth": synth, "meta": {"name": "open_es", "agents": [LPO]}}
         layers.insert(0, (f"{where}.environment", expanded(start)))
         layers.append((f"{where}.arms.{arm}", sections(self.made[str(arm)])))
-        return self.scale.compose(where, self.task, layers, [], overrides, {"distil"})
+        return self.scale.composer.compose(where, self.task, layers, [], overrides, {"distil"})
 
-    def config(
-        self,
-        arm: str | None = None,
-        trial: str | None = None,
-        way: str | None = None,
-        seed: int | None = None,
-        overrides: Sequence[str] = (),
-    ) -> Values:
+    def config(self, which: Which, seed: int | None, overrides: Sequence[str]) -> Values:
         """Return the configuration of a meta-training; with a trial, of the judging in a task."""
-        composed = self.composed(None if trial else arm, trial, None, overrides)
-        config = seen_by_jobs(composed)
-        given = any(override.startswith("seed=") for override in overrides)
-        seed = config["seed"] if seed is None or given else seed
-        config |= {"scale": self.scale.name, "seed": seed}
+        arm, trial, _ = which
+        composed = self.composed(None if trial else arm, trial, overrides=overrides)
+        config = self.seeded(seen_by_jobs(composed), seed, overrides)
         if trial:
             kind = str(arm) if arm in GIVEN else LPO
             steps = config["judge"]["steps"] or composed["task"]["tuned"][PPO]["steps"]
@@ -492,31 +454,17 @@ class Objectives(Experiment):
         for arm in self.made:
             needs = {"environment": self.stand_in["environment"]} if self.synthetic(arm) else {}
             for seed in self.seeds():
-                yield self._job("objective", f"{arm}/seed{seed}", needs, arm, seed=seed)
+                yield self.job("objective", f"{arm}/seed{seed}", needs, Which(arm), seed)
         for arm in self.everyone:
             seeds = self.seeds() if arm in self.made else []
             files = [f"{self.place}/{arm}/seed{seed}/objective.safetensors" for seed in seeds]
             needs = {"objective": files} if files else {}
             for trial in self.trials:
-                yield self._job("judge", f"{arm}/judged/{trial}", needs, arm, trial)
+                yield self.job("judge", f"{arm}/judged/{trial}", needs, Which(arm, trial))
 
-    def _job(
-        self,
-        stage: str,
-        below: str,
-        needs: Mapping[str, Sequence[str]],
-        arm: str,
-        trial: str | None = None,
-        seed: int | None = None,
-    ) -> Job:
-        labels = {**self.labels, "objective": arm, "task": trial or self.task}
-
-        def config(overrides: Sequence[str]) -> Values:
-            return self.config(arm, trial, None, seed, overrides)
-
-        if seed is not None:
-            labels["seed"] = seed
-        return Job(stage, f"{self.place}/{below}", labels, config, needs)
+    def labels_of(self, which: Which) -> Values:
+        """Return what says which job is meant, in words of the command line."""
+        return {"objective": which.arm, "task": which.trial or self.task}
 
     def check(self) -> None:
         """Refuse whatever is wrong with the objectives, by a ConfigError."""

@@ -1,6 +1,6 @@
 """One scale of params.yaml: its tasks, experiments and sweeps, and with them all of its jobs."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -9,7 +9,7 @@ from synthgym.jobs.planned import Job
 from synthgym.plan import reports
 from synthgym.plan.compose import Composer
 from synthgym.plan.experiments import Experiment, Objectives
-from synthgym.plan.layers import Layers, Values, settings_of
+from synthgym.plan.layers import Values, settings_of
 from synthgym.plan.schema import (
     Config,
     ConfigError,
@@ -54,18 +54,6 @@ class ScalePlan:
     def __init__(self, name: str, values: Values, composer: Composer):
         self.name, self.values, self.composer = name, values, composer
         self.composed: dict[tuple[Any, ...], Values] = {}
-
-    def compose(
-        self,
-        place: str,
-        task: str,
-        layers: Layers,
-        agents: Sequence[str] = (),
-        overrides: Sequence[str] = (),
-        absent: Collection[str] = (),
-    ) -> Values:
-        """Return all sections for a task: what `Composer.compose` does."""
-        return self.composer.compose(place, task, layers, agents, overrides, absent)
 
     # what there is
 

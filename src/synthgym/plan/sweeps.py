@@ -7,7 +7,7 @@ finds flows into the meta-training of environments that say `search: NAME`.
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from synthgym.core.settings import Hyperparameters, Section
 from synthgym.core.settings import Transforms as TransformsSchema
@@ -15,6 +15,7 @@ from synthgym.core.spaces import nested
 from synthgym.jobs.planned import Job
 from synthgym.plan.claims import check_claim, planned_claims
 from synthgym.plan.layers import Layers, Values, expanded, where_set
+from synthgym.plan.part import Part
 from synthgym.plan.schema import (
     SPACES,
     TRANSFORMS,
@@ -36,9 +37,6 @@ from synthgym.plan.schema import (
 )
 from synthgym.plan.validate import check_environment, check_pair
 from synthgym.plan.views import of_agents, seen_by_jobs
-
-if TYPE_CHECKING:
-    from synthgym.plan.scale import ScalePlan
 
 STRATEGY, SYNTH = "ferreira", "mdp"  # where a plan names none
 # Of meta-training; others would change what a generation costs, or what is compared.
@@ -64,17 +62,11 @@ STUDIED = ("transform", "step_size", "mirrored")  # settings of `meta` that then
 NEEDED = {"name": STRATEGY, "stop": "solved", "evaluate_every": 1}  # to see when it solves
 
 
-class Sweep(ABC):
+class Sweep(Part, ABC):
     """Settings tried in a task: what searches and transforms share."""
 
     schema: type[Section]
     complete: tuple[str, ...]
-
-    def __init__(self, scale: "ScalePlan", name: str, values: Values):
-        self.scale, self.name, self.values = scale, name, values
-        self.place = f"results/{scale.name}/{values.get('place')}"
-        self.task: str = values.get("task", "")
-        self.where = f"experiment {name}"
 
     @abstractmethod
     def layers(self) -> Layers:
@@ -94,7 +86,7 @@ class Sweep(ABC):
         key = (self.where, *overrides)
         if key not in self.scale.composed:
             agents = [self.values["agent"]] if "agent" in self.values else []
-            self.scale.composed[key] = self.scale.compose(
+            self.scale.composed[key] = self.scale.composer.compose(
                 self.where, self.task, self.layers(), agents, overrides, {"distil"}
             )
         return self.scale.composed[key]

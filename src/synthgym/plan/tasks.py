@@ -71,7 +71,7 @@ class TaskExperiment:
             if environment is not None:
                 absent = frozenset({"meta" if self.scale.distilled(environment) else "distil"})
             layers = self._layers(environment)
-            self.scale.composed[key] = self.scale.compose(
+            self.scale.composed[key] = self.scale.composer.compose(
                 f"scales.{self.scale.name}", self.name, layers, self.agents, overrides, absent
             )
         return self.scale.composed[key]
