@@ -14,6 +14,8 @@ from synthgym.plan.compose import Composer
 from synthgym.plan.plan import Plan
 from synthgym.plan.scale import ScalePlan
 from synthgym.plan.schema import ConfigError
+from synthgym.plan.schema import definition as real_definition
+from synthgym.plan.schema import groups as real_groups
 
 ROOT = Path(__file__).parents[1]
 REMOVED = "REMOVED"  # as the value of a part: without it
@@ -167,13 +169,12 @@ def edited(parts: dict[str, Any], edits: Edits) -> dict[str, Any]:
 @contextmanager
 def files(experiments: Mapping[str, Any]) -> Iterator[None]:
     """Let conf/experiment/ have these files only."""
-    others = scale_module.definition, scale_module.groups
 
     def definition(kind: str, name: str) -> Any:
-        return experiments[name] if kind == "experiment" else others[0](kind, name)
+        return experiments[name] if kind == "experiment" else real_definition(kind, name)
 
     def groups(kind: str) -> tuple[str, ...]:
-        return tuple(experiments) if kind == "experiment" else others[1](kind)
+        return tuple(experiments) if kind == "experiment" else real_groups(kind)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scale_module, "definition", definition)

@@ -54,10 +54,11 @@ def at_once(
 
 
 class Recorder(Composer):
-    """Says what it was asked for last, and what it gave."""
+    """Remembers what it was asked for, and what it gave."""
 
-    asked: Any = None
-    given: Any = None
+    def __init__(self) -> None:
+        super().__init__(Path("nowhere"))
+        self.asked: list[tuple[Any, dict[str, Any]]] = []
 
     def compose(
         self,
@@ -68,16 +69,16 @@ class Recorder(Composer):
         overrides: Sequence[str] = (),
         absent: Collection[str] = (),
     ) -> dict[str, Any]:
-        self.asked = (task, layers, agents, overrides, absent)
-        self.given = super().compose(place, task, layers, agents, overrides, absent)
-        return self.given
+        given = super().compose(place, task, layers, agents, overrides, absent)
+        self.asked.append(((task, layers, agents, overrides, absent), given))
+        return given
 
 
 @pytest.fixture(scope="module")
 def recorded() -> Plan:
     """The plan of the repository, composed by a Recorder."""
     plan = Plan.load(ROOT / "params.yaml")
-    plan.composer = Recorder(Path("nowhere"))
+    plan.composer = Recorder()
     return plan
 
 
@@ -102,13 +103,15 @@ def test_values_merged_over_choices_are_what_hydra_composes_at_once(
     recorded: Plan, scale: str, out: str, overrides: list[str]
 ) -> None:
     job = recorded.jobs(scale)[f"results/{scale}/{out}"]
-    recorded[scale].composed = {}
-    job.config(overrides)
     recorder: Any = recorded.composer
-    whole = at_once(*recorder.asked)
-    # As text: 1 is not 1.0 there. The order of agents means something, that of sections nothing.
-    assert json.dumps(recorder.given, sort_keys=True) == json.dumps(whole, sort_keys=True)
-    assert list(recorder.given["agents"]) == list(whole["agents"])
+    recorded[scale].composed, recorder.asked = {}, []
+    job.config(overrides)
+    assert recorder.asked
+    for question, given in recorder.asked:
+        whole = at_once(*question)
+        # As text, where 1 is not 1.0. The order of agents means something, that of sections not.
+        assert json.dumps(given, sort_keys=True) == json.dumps(whole, sort_keys=True)
+        assert list(given["agents"]) == list(whole["agents"])
 
 
 @pytest.mark.parametrize(

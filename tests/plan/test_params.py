@@ -11,9 +11,10 @@ import pytest
 import yaml
 
 from plans import ROOT
+from synthgym.core.settings import REAL
 from synthgym.jobs.planned import experiments
 from synthgym.plan.claims import check_claim
-from synthgym.plan.experiments import REAL, Experiment
+from synthgym.plan.experiments import Experiment
 from synthgym.plan.plan import Plan
 from synthgym.plan.scale import KINDS
 from synthgym.plan.schema import ConfigError, definition, groups
@@ -104,6 +105,7 @@ def test_no_anchor_crosses_scales() -> None:
     defined: dict[str, str] = {}
     for event in yaml.parse(TEXT):
         if anchor := getattr(event, "anchor", None):
+            assert event.start_mark
             scale = scale_at(event.start_mark.line)
             if isinstance(event, yaml.AliasEvent):
                 assert defined[anchor] == scale, anchor
