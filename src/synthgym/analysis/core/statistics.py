@@ -108,6 +108,10 @@ class Difference:
     low: float
     high: float
 
+    @property
+    def interval(self) -> dict[str, float]:
+        return {"value": self.difference, "low": self.low, "high": self.high}
+
 
 def difference(
     runs: Sequence[np.ndarray],
