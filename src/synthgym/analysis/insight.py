@@ -22,7 +22,6 @@ from synthgym.analysis.figures.common import draw
 
 Tasks = Mapping[str, Mapping[str, Any]]
 Tables = Mapping[str, pd.DataFrame]
-PLACE = ["task", "environment"]
 INPUTS = ("policies", "importance", "symmetry", "states")
 GREEDY, TRAINED, RANDOM = "best paid", "trained", "random"
 WEIGHTS = {"permutation": "permuted", "gradient": "gradient"}
@@ -39,7 +38,7 @@ def run(
 ) -> list[str]:
     """Write summary.json, table.md and insight.png into `out`."""
     scale, tasks = config["scale"], config["insight_tasks"]
-    tables = {name: with_kinds(read(inputs[name], *PLACE)) for name in INPUTS}
+    tables = {name: with_kinds(read(inputs[name], "task", "environment")) for name in INPUTS}
     numbers: Numbers = {"about": {"scale": scale, "level": LEVEL}, "tasks": {}, "claims": []}
     for task, environment, rows in by_bandit(tables):
         bandit = summarise(rows)
@@ -62,9 +61,13 @@ def with_kinds(rows: pd.DataFrame) -> pd.DataFrame:
 
 def by_bandit(tables: Tables) -> Iterator[tuple[str, str, dict[str, pd.DataFrame]]]:
     """Task, environment, and the rows of each table that are about it."""
-    for place in dict.fromkeys(tables["policies"][PLACE].itertuples(index=False, name=None)):
-        of_bandit = {name: rows[(rows[PLACE] == place).all(1)] for name, rows in tables.items()}
-        yield *map(str, place), of_bandit
+    places = tables["policies"][["task", "environment"]].drop_duplicates()
+    for task, environment in places.to_numpy():
+        of_bandit = {
+            name: rows[(rows["task"] == task) & (rows["environment"] == environment)]
+            for name, rows in tables.items()
+        }
+        yield str(task), str(environment), of_bandit
 
 
 def summarise(rows: Mapping[str, pd.DataFrame]) -> Numbers:

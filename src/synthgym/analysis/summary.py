@@ -34,7 +34,7 @@ def summarise(
     scale: str, tasks: Mapping[str, Mapping[str, Any]], tables: Mapping[str, pd.DataFrame]
 ) -> Numbers:
     """{part: {task: its numbers}}, and `about` what they are made of."""
-    about = {"scale": scale, "level": LEVEL, "resamples": RESAMPLES, "tasks": {}}
+    about: Numbers = {"scale": scale, "level": LEVEL, "resamples": RESAMPLES, "tasks": {}}
     summary: Numbers = {"about": about}
     for task, section in sorted(tasks.items()):
         about["tasks"][task] = {

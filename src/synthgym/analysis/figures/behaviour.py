@@ -1,6 +1,7 @@
 """What agents see, get and do: an episode, samples of training and test, rewards of a bandit."""
 
 from textwrap import fill
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,15 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from synthgym.analysis import style
-from synthgym.analysis.figures.common import (
-    Task,
-    below,
-    edges_of,
-    grid,
-    n_of,
-    short,
-    source_entries,
-)
+from synthgym.analysis.figures import common
+from synthgym.analysis.figures.common import Task, below, grid, n_of, short
 
 SHOWN = 0.998  # central part of each source that spans the axis of a histogram
 
@@ -42,7 +36,7 @@ def behaviour(values: pd.DataFrame, task: Task, scale: str) -> Figure:
         f"Share of the {n_of(fewest)} samples of each kind per bin, logarithmic; bins span the "
         f"central {SHOWN:.1%} of each kind."
     )
-    below(figure, source_entries(), [note])
+    below(figure, common.source_entries(), [note])
     style.heading(figure, task["id"], scale, "observations and rewards")
     return figure
 
@@ -54,7 +48,7 @@ def histograms(axes: Axes, values: pd.DataFrame) -> None:
         for source in style.SOURCES
         if (values["source"] == source).any()
     }
-    bins = edges_of([edge for drawn in samples.values() for edge in _central(drawn)])
+    bins = common.edges_of([edge for drawn in samples.values() for edge in _central(drawn)])
     for source, drawn in samples.items():
         counts, _ = np.histogram(drawn, bins)
         _, colour = style.SOURCES[source]
@@ -135,12 +129,12 @@ def reward_surface(surface: pd.DataFrame, task: Task, scale: str) -> Figure:
         x, y, rewards = _on_grid(shown[shown["environment"] == name])
         title = f"{name}, seed {first[surface['environment'] == name].iloc[0]}"
         if several:
-            _best_action(figure, panels[2 * i], x, y, rewards)
-            _margin(figure, panels[2 * i + 1], x, y, rewards)
+            _best_action(panels[2 * i], x, y, rewards)
+            _lead(panels[2 * i + 1], x, y, rewards)
             panels[2 * i].set_title(f"{title}: best action")
             panels[2 * i + 1].set_title(f"{title}: its lead")
         else:
-            _difference(figure, panels[i], x, y, rewards)
+            _difference(panels[i], x, y, rewards)
             panels[i].set_title(title)
     line = "" if several else " On the black line both actions are worth the same."
     below(figure, {}, [f"The other observations are at their median in real test episodes.{line}"])
@@ -150,38 +144,34 @@ def reward_surface(surface: pd.DataFrame, task: Task, scale: str) -> Figure:
 
 def _on_grid(surface: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Coordinates x (X,), y (Y,) and rewards (actions, Y, X)."""
-    grids = [
-        rows.pivot(index="y", columns="x", values="reward")
-        for _, rows in surface.groupby("action", sort=True)
-    ]
-    return (
-        grids[0].columns.to_numpy(),
-        grids[0].index.to_numpy(),
-        np.stack([grid.to_numpy() for grid in grids]),
-    )
+    table = surface.pivot(index=["action", "y"], columns="x", values="reward").sort_index()
+    y = np.unique(surface["y"])
+    return table.columns.to_numpy(), y, table.to_numpy().reshape(-1, len(y), len(table.columns))
 
 
-def _difference(
-    figure: Figure, axes: Axes, x: np.ndarray, y: np.ndarray, rewards: np.ndarray
-) -> None:
+def _difference(axes: Axes, x: np.ndarray, y: np.ndarray, rewards: np.ndarray) -> None:
     difference = rewards[1] - rewards[0]
     most = np.quantile(np.abs(difference), 0.99)
-    mesh = axes.pcolormesh(x, y, difference, cmap=style.DIVERGING, vmin=-most, vmax=most)
+    bar = {"label": "reward: action 1 minus action 0", "extend": "both"}
+    _mesh(axes, x, y, difference, bar, cmap=style.DIVERGING, vmin=-most, vmax=most)
     if difference.min() < 0 < difference.max():
         axes.contour(x, y, difference, levels=[0], colors="black", linewidths=1.2)
-    figure.colorbar(mesh, ax=axes, label="reward: action 1 minus action 0", extend="both")
 
 
-def _best_action(
-    figure: Figure, axes: Axes, x: np.ndarray, y: np.ndarray, rewards: np.ndarray
-) -> None:
-    n = len(rewards)
+def _best_action(axes: Axes, x: np.ndarray, y: np.ndarray, rewards: np.ndarray) -> None:
+    n, bar = len(rewards), {"label": "action", "ticks": range(len(rewards))}
     colours = ListedColormap(style.ACTIONS[:n])
-    mesh = axes.pcolormesh(x, y, rewards.argmax(axis=0), cmap=colours, vmin=-0.5, vmax=n - 0.5)
-    figure.colorbar(mesh, ax=axes, label="action", ticks=range(n))
+    _mesh(axes, x, y, rewards.argmax(axis=0), bar, cmap=colours, vmin=-0.5, vmax=n - 0.5)
 
 
-def _margin(figure: Figure, axes: Axes, x: np.ndarray, y: np.ndarray, rewards: np.ndarray) -> None:
+def _lead(axes: Axes, x: np.ndarray, y: np.ndarray, rewards: np.ndarray) -> None:
     second, best = np.sort(rewards, axis=0)[-2:]
-    mesh = axes.pcolormesh(x, y, best - second, cmap=style.SEQUENTIAL, vmin=0)
-    figure.colorbar(mesh, ax=axes, label="reward: best minus second best")
+    bar = {"label": "reward: best minus second best"}
+    _mesh(axes, x, y, best - second, bar, cmap=style.SEQUENTIAL, vmin=0)
+
+
+def _mesh(
+    axes: Axes, x: np.ndarray, y: np.ndarray, z: np.ndarray, bar: dict[str, Any], **look: Any
+) -> None:
+    """Colours over x and y, and a bar that explains them."""
+    axes.figure.colorbar(axes.pcolormesh(x, y, z, **look), ax=axes, **bar)

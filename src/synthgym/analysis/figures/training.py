@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
@@ -51,12 +51,12 @@ def meta_training(
         if fresh["agent"].nunique() > 1:
             axes.legend()
     n = common.n_of(evaluations.groupby(["environment", "agent", "generation"]).size())
-    entries = {
-        f"mean of the search: interquartile mean of {n} fresh agents, {INTERVAL}": Line2D(
-            [], [], color="black", marker="o", ms=4, lw=1.6
-        ),
-        "population: mean fitness": Line2D([], [], color="black", lw=0.7),
+    mean = f"mean of the search: interquartile mean of {n} fresh agents, {INTERVAL}"
+    lines: dict[str, common.Look] = {
+        mean: {"marker": "o", "ms": 4, "lw": 1.6},
+        "population: mean fitness": {"lw": 0.7},
     }
+    entries = common.keys(lines, color="black")
     note = "Return per episode on the real task, of agents trained in the environment."
     below(figure, entries | common.solved_entry(task), [note])
     style.heading(figure, task["id"], scale, "meta-training")
@@ -94,13 +94,10 @@ def returns(
         common.level(axes, task, "x")
         axes.set_title(f"agent: {agent}")
         list_rows(axes, labels, low=-0.45)
-    entries = {
-        f"interquartile mean of n agents, {INTERVAL}": Line2D(
-            [], [], color="black", marker="D", ms=5, mfc="white", lw=1.6
-        ),
-        "one agent: mean of its test episodes": Line2D(
-            [], [], color="black", marker="o", ms=3, ls="", alpha=0.6
-        ),
+    iqm, one = f"interquartile mean of n agents, {INTERVAL}", "one agent: mean of its test episodes"
+    diamond, dot = {"marker": "D", "ms": 5, "mfc": "white", "lw": 1.6}, {"marker": "o", "ms": 3}
+    entries: dict[str, Any] = {
+        **common.keys({iqm: diamond, one: {**dot, "ls": "", "alpha": 0.6}}, color="black"),
         "test episodes of finished agents (scaled per row)": Patch(color="black", alpha=0.3),
     }
     below(figure, entries | common.solved_entry(task), common.unseen_note(trained_with, agents))
