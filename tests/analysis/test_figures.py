@@ -18,7 +18,7 @@ from PIL import Image
 from synthgym.analysis import runs, style, summary
 from synthgym.analysis.core.statistics import estimate
 from synthgym.analysis.core.tables import read_runs
-from synthgym.analysis.figures import common, tasks
+from synthgym.analysis.figures import behaviour, common, tasks
 from synthgym.stages import STAGES
 
 NAMES = [figure.name for figure in STAGES["figures"].figures]
@@ -251,7 +251,7 @@ def test_histograms_of_behaviour_are_shares_in_common_bins() -> None:
         }
     )
     task = {"id": "Task", "observation_names": ["x"]}
-    figure = tasks.behaviour(values, task=task, scale="quick")
+    figure = behaviour.behaviour(values, task=task, scale="quick")
     x, reward = figure.axes
     real, synthetic = (patch.get_data() for patch in x.patches)  # type: ignore[attr-defined]
     assert np.array_equal(real.edges, synthetic.edges)
@@ -274,7 +274,7 @@ def surface(rewards: list[list[float]]) -> pd.DataFrame:
 
 def test_surface_of_two_actions_is_their_difference_with_its_zero() -> None:
     table = surface([[1, 1, 1], [0, 1.5, 4]])
-    figure = tasks.reward_surface(table, task={"id": "Task"}, scale="quick")
+    figure = behaviour.reward_surface(table, task={"id": "Task"}, scale="quick")
     axes, bar = figure.axes
     mesh, contour = axes.collections
     assert np.array_equal(np.asarray(mesh.get_array())[0], [-1, 0.5, 3])
@@ -285,14 +285,14 @@ def test_surface_of_two_actions_is_their_difference_with_its_zero() -> None:
 
 
 def test_surface_without_a_change_of_sign_has_no_zero() -> None:
-    figure = tasks.reward_surface(
+    figure = behaviour.reward_surface(
         surface([[0, 0, 0], [1, 2, 3]]), task={"id": "Task"}, scale="quick"
     )
     assert len(figure.axes[0].collections) == 1
 
 
 def test_surface_of_a_bandit_that_learnt_nothing_can_be_drawn(tmp_path: Path) -> None:
-    figure = tasks.reward_surface(
+    figure = behaviour.reward_surface(
         surface([[1, 1, 1], [1, 1, 1]]), task={"id": "Task"}, scale="quick"
     )
     style.save(figure, tmp_path / "flat.png")
@@ -301,7 +301,7 @@ def test_surface_of_a_bandit_that_learnt_nothing_can_be_drawn(tmp_path: Path) ->
 
 def test_surface_of_three_actions_is_the_best_and_its_lead() -> None:
     table = surface([[0, 5, 0], [1, 3, 0], [3, 0, 9]])
-    figure = tasks.reward_surface(table, task={"id": "Task"}, scale="quick")
+    figure = behaviour.reward_surface(table, task={"id": "Task"}, scale="quick")
     best, lead = (axes.collections[0].get_array() for axes in figure.axes[:2])
     assert np.array_equal(np.asarray(best)[0], [2, 0, 2])
     assert np.array_equal(np.asarray(lead)[0], [2, 2, 9])
@@ -310,7 +310,7 @@ def test_surface_of_three_actions_is_the_best_and_its_lead() -> None:
 def test_surface_of_several_seeds_is_that_of_the_first() -> None:
     first = surface([[0, 0, 0], [1, 2, 3]])
     other = surface([[0, 0, 0], [9, 9, 9]]).assign(environment_seed=3)
-    figure = tasks.reward_surface(
+    figure = behaviour.reward_surface(
         pd.concat([other, first], ignore_index=True), task={"id": "Task"}, scale="quick"
     )
     assert figure.axes[0].get_title(loc="left") == "bandit, seed 0"
@@ -334,7 +334,7 @@ def test_a_rollout_is_drawn_step_by_step_and_its_title_says_the_return() -> None
         for kind, values in kinds.items()
     )
     task = {"id": "Task-v1", "action": {"kind": "discrete"}}
-    figure = tasks.rollout(steps.assign(environment="bandit", agent="ppo"), task, "quick")
+    figure = behaviour.rollout(steps.assign(environment="bandit", agent="ppo"), task, "quick")
     observation, action, reward = (axes.lines[0] for axes in figure.axes)
     np.testing.assert_array_equal(observation.get_xydata(), [[0, 0], [1, 0.5], [2, 0.25]])
     np.testing.assert_array_equal(action.get_ydata(), [0, 1, 0])

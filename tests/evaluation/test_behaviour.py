@@ -9,7 +9,7 @@ import pytest
 
 from synthgym.analysis import style
 from synthgym.analysis.core.tables import read_runs
-from synthgym.analysis.figures.reward_surface import reward_surface
+from synthgym.analysis.figures.behaviour import reward_surface
 from synthgym.core.io import write_table
 from synthgym.evaluation import behaviour
 from synthgym.synth import env as synth

@@ -22,10 +22,7 @@ Tasks = Mapping[str, Mapping[str, Any]]
 def run(
     config: Mapping[str, Any], inputs: Mapping[str, Iterable[Path]], out: Path, checkpoint: Path
 ) -> list[str]:
-    """Write summary.json, table.md and choices.png into `out`.
-
-    config: `scale` and `choice_tasks` ({task config name: its section}). inputs: `choices`.
-    """
+    """Write summary.json, table.md and choices.png into `out`."""
     scale, tasks = config["scale"], config["choice_tasks"]
     agents = read(inputs["choices"])
     numbers = summarise(scale, tasks, agents)
@@ -69,9 +66,8 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
     for task, agents in numbers["choices"].items():
         for agent, cells in agents.items():
             parts += [f"## {tasks[task]['id']}, {agent}", _table(cells)]
-            fewest = numbers["fewest"][task][agent]
+            smallest, safe = (size or "none" for size in numbers["fewest"][task][agent].values())
             if tasks[task]["solved"] is not None:
-                smallest, safe = (size or "none" for size in fewest.values())
                 parts.append(
                     f"Contexts in the smallest table tried in which {agent} reaches "
                     f"{tasks[task]['solved']:g}: {smallest}; such that it does in all larger ones "

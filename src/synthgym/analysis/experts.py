@@ -25,11 +25,7 @@ Tasks = Mapping[str, Mapping[str, Any]]
 def run(
     config: Mapping[str, Any], inputs: Mapping[str, Iterable[Path]], out: Path, checkpoint: Path
 ) -> list[str]:
-    """Write summary.json, table.md and learning_curves.png into `out`.
-
-    config: `scale` and `expert_tasks` ({task config name: its section}). inputs: `curves` and
-    `episodes` of the experts.
-    """
+    """Write summary.json, table.md and learning_curves.png into `out`."""
     scale, tasks = config["scale"], config["expert_tasks"]
     curves, episodes = (read_runs(name, inputs[name]) for name in ("curves", "episodes"))
     numbers = summarise(scale, tasks, curves, episodes)

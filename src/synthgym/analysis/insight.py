@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from synthgym.analysis.core import report
-from synthgym.analysis.core.estimate import Numbers, number, rounded, written
+from synthgym.analysis.core.estimate import Numbers, exactly, number, rounded, written
 from synthgym.analysis.core.statistics import LEVEL, difference, estimate
 from synthgym.analysis.core.tables import read, table
 from synthgym.analysis.core.verdict import MARGIN, Evidence, Measure, judge, span_of
@@ -21,30 +21,31 @@ from synthgym.analysis.figures import insight as figures
 from synthgym.analysis.figures.common import draw
 
 Tasks = Mapping[str, Mapping[str, Any]]
+Tables = Mapping[str, pd.DataFrame]
 INPUTS = ("policies", "importance", "symmetry", "states")
 GREEDY, TRAINED, RANDOM = "best paid", "trained", "random"
-WEIGHTS = ("permutation", "gradient")
+WEIGHTS = {"permutation": "permuted", "gradient": "gradient"}
+CLAIMS = (
+    "Return: interquartile mean of episodes by the action that pays best, less that of agents "
+    f"trained there (in brackets: as a share, of which {MARGIN:.0%} is the margin, of what is "
+    "between random actions and the best agent known). In the mirror: of one policy, so "
+    "without an interval."
+)
 
 
 def run(
     config: Mapping[str, Any], inputs: Mapping[str, Iterable[Path]], out: Path, checkpoint: Path
 ) -> list[str]:
-    """Write summary.json, table.md and insight.png into `out`.
-
-    config: `scale`, `insight_tasks` ({task config name: its section}) and `claims`.
-    """
+    """Write summary.json, table.md and insight.png into `out`."""
     scale, tasks = config["scale"], config["insight_tasks"]
     tables = {name: with_kinds(read(inputs[name], "task", "environment")) for name in INPUTS}
     numbers: Numbers = {"about": {"scale": scale, "level": LEVEL}, "tasks": {}, "claims": []}
     for task, environment, rows in by_bandit(tables):
         bandit = summarise(rows)
         numbers["tasks"].setdefault(task, {})[environment] = bandit
-        numbers["claims"] += judge(
-            config.get("claims", ()),
-            measures(rows["policies"], bandit, tasks[task]),
-            task=task,
-            environment=environment,
-        )
+        judged = measures(rows["policies"], bandit, tasks[task])
+        place = {"task": task, "environment": environment}
+        numbers["claims"] += judge(config.get("claims", ()), judged, **place)
     numbers = rounded(numbers)
     drawn = draw("insight_report", vars(figures), tables=tables, tasks=tasks, scale=scale)
     return report.write(out, numbers, markdown(numbers, tasks), drawn)
@@ -58,20 +59,15 @@ def with_kinds(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(kind=np.where(trained, TRAINED, rows["policy"]))
 
 
-def by_bandit(
-    tables: Mapping[str, pd.DataFrame],
-) -> Iterator[tuple[str, str, dict[str, pd.DataFrame]]]:
+def by_bandit(tables: Tables) -> Iterator[tuple[str, str, dict[str, pd.DataFrame]]]:
     """Task, environment, and the rows of each table that are about it."""
     places = tables["policies"][["task", "environment"]].drop_duplicates()
     for task, environment in places.to_numpy():
-        yield (
-            str(task),
-            str(environment),
-            {
-                name: rows[(rows["task"] == task) & (rows["environment"] == environment)]
-                for name, rows in tables.items()
-            },
-        )
+        of_bandit = {
+            name: rows[(rows["task"] == task) & (rows["environment"] == environment)]
+            for name, rows in tables.items()
+        }
+        yield str(task), str(environment), of_bandit
 
 
 def summarise(rows: Mapping[str, pd.DataFrame]) -> Numbers:
@@ -84,10 +80,7 @@ def summarise(rows: Mapping[str, pd.DataFrame]) -> Numbers:
             str(kind): asdict(estimate(policies["return_"]))
             for kind, policies in rows["policies"].groupby("kind", sort=False)
         },
-        "importance": {
-            GREEDY: paid.to_dict("index"),
-            TRAINED: trained.to_dict("index"),
-        },
+        "importance": {GREEDY: paid.to_dict("index"), TRAINED: trained.to_dict("index")},
         "agreement": {
             column: float(stats.spearmanr(paid[column], trained[column])[0])
             if len(paid) > 2 and np.ptp(paid[column]) > 0 and np.ptp(trained[column]) > 0
@@ -109,15 +102,12 @@ def measures(
             policies.loc[policies["kind"] == kind, "return_"].to_numpy(float)
             for kind in (GREEDY, TRAINED)
         )
-        gain = difference([paid], [trained])
-        interval = {"value": gain.difference, "low": gain.low, "high": gain.high}
-        yield Evidence(interval, unit=span_of(task), note="return")
+        yield Evidence(difference([paid], [trained]).interval, unit=span_of(task), note="return")
 
     def mirrored(claim: Mapping[str, Any]) -> Iterator[Evidence]:
         share = bandit["symmetry"].get(GREEDY)
         if share is not None:  # there is one such policy: its share has no interval
-            interval = dict.fromkeys(("value", "low", "high"), share)
-            yield Evidence(interval, ".2f", note="in the mirror")
+            yield Evidence(exactly(share), ".2f", note="in the mirror")
 
     return {"best_paid_less_trained": best_paid_less_trained, "mirrored": mirrored}
 
@@ -148,12 +138,7 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
         "or correlation of the two (continuous).",
         _table(numbers, tasks),
         report.claims(numbers["claims"]),
-        "Return: interquartile mean of episodes by the action that pays best, less that of agents "
-        f"trained there (in brackets: as a share, of which {MARGIN:.0%} is the margin, of what is "
-        "between random actions and the best agent known). In the mirror: of one policy, so "
-        "without an interval."
-        if numbers["claims"]
-        else "",
+        CLAIMS if numbers["claims"] else "",
     ]
     for task, environments in numbers["tasks"].items():
         heading = f"## {tasks[task]['id']}, importance of observations"
@@ -175,13 +160,16 @@ def _table(numbers: Numbers, tasks: Tasks) -> str:
 
 
 def _importance(environments: Mapping[str, Numbers]) -> str:
-    rows = []
-    for environment, n in environments.items():
-        for quantity, distance in n["distances"].items():
-            row = {"environment": f"`{environment}`", "observation": quantity}
-            for kind in (GREEDY, TRAINED):
-                weights = n["importance"][kind][quantity]
-                row[f"{kind}: permuted"] = number(weights["permutation"], ".2f")
-                row[f"{kind}: gradient"] = number(weights["gradient"], ".2f")
-            rows.append({**row, "contexts from visited": number(distance, ".2f")})
-    return table(rows)
+    return table(
+        [
+            {"environment": f"`{environment}`", "observation": quantity}
+            | {
+                f"{kind}: {word}": number(n["importance"][kind][quantity][weight], ".2f")
+                for kind in (GREEDY, TRAINED)
+                for weight, word in WEIGHTS.items()
+            }
+            | {"contexts from visited": number(distance, ".2f")}
+            for environment, n in environments.items()
+            for quantity, distance in n["distances"].items()
+        ]
+    )

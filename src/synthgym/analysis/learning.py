@@ -13,18 +13,19 @@ from synthgym.analysis.core.statistics import nested, times_chosen
 PLAIN = "plain"  # the baseline that all others are compared with
 
 
-def matrix(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, list[int]]:
+def matrix(
+    rows: pd.DataFrame, bad: str = "at different steps"
+) -> tuple[np.ndarray, np.ndarray, list[int]]:
     """Steps (T,), returns (agents, T), and how many agents each network has, in this order.
 
-    Raises ValueError where agents were not tested at the same steps.
+    Raises ValueError where agents were not tested alike; `bad` says how they were.
     """
-    by_agent = rows.pivot(
-        index=["environment_seed", "draw"], columns="step", values="return_"
-    ).sort_index()
-    if by_agent.isna().to_numpy().any():
-        raise ValueError("Agents of one line were tested at different steps: make them again.")
-    sizes = by_agent.groupby(level="environment_seed").size().tolist()
-    return by_agent.columns.to_numpy(), by_agent.to_numpy(), sizes
+    agents = rows.pivot(index=["environment_seed", "draw"], columns="step", values="return_")
+    agents = agents.sort_index()
+    if agents.isna().to_numpy().any():
+        raise ValueError(f"Agents of one line were tested {bad}: make them again.")
+    sizes = agents.groupby(level="environment_seed").size().tolist()
+    return agents.columns.to_numpy(), agents.to_numpy(), sizes
 
 
 def mean_curves(returns: np.ndarray, chosen: np.ndarray) -> np.ndarray:
@@ -70,7 +71,8 @@ class Line:
 
     def at(self, step: float | None = None, other: "Line | None" = None) -> Numbers:
         """Mean return at the first test at or after a step, or at the end; less another line's."""
-        return self._less(slice(-1, None), other) if step is None else self._test(step, other)
+        i = len(self.steps) - 1 if step is None else int(np.searchsorted(self.steps, step))
+        return self._less(slice(i, i + 1), other)
 
     def area(self, other: "Line | None" = None) -> Numbers:
         """Mean return over the training; less that of another line."""
@@ -85,10 +87,6 @@ class Line:
         """Steps until the median agent is at a level."""
         reached = first_at(self.steps, self.returns, level)
         return estimate(_median(reached), np.array([_median(reached[row]) for row in self.chosen]))
-
-    def _test(self, step: float, other: "Line | None") -> Numbers:
-        i = int(np.searchsorted(self.steps, step))
-        return self._less(slice(i, i + 1), other)
 
     def _less(self, tests: slice, other: "Line | None") -> Numbers:
         value, samples = self.mean[tests].mean(), self.means[:, tests].mean(1)
@@ -130,7 +128,7 @@ def compared(found: Mapping[str, Line], level: float | None, steps: Iterable[int
             table[name]["median_reaches"] = line.median_reaches(level)
             table[name]["reached"] = float(reached.mean())
         if name != PLAIN and PLAIN in found:
-            difference = line.at(None, found[PLAIN])
+            difference = line.at(other=found[PLAIN])
             table[name] |= {"minus_plain": difference, "below_plain": difference["high"] < 0}
     return table
 

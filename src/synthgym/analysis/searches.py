@@ -15,7 +15,16 @@ import pandas as pd
 
 from synthgym.analysis import published
 from synthgym.analysis.core import report
-from synthgym.analysis.core.estimate import COUNT, GAIN, SHARE, Numbers, number, rounded, written
+from synthgym.analysis.core.estimate import (
+    COUNT,
+    GAIN,
+    SHARE,
+    Numbers,
+    exactly,
+    number,
+    rounded,
+    written,
+)
 from synthgym.analysis.core.statistics import LEVEL, difference
 from synthgym.analysis.core.tables import identity, table
 from synthgym.analysis.core.verdict import FAILS, HOLDS, UNDECIDED, Evidence, Measure, judge
@@ -37,11 +46,7 @@ BETTER = {HOLDS: "beats", FAILS: "does not beat", UNDECIDED: "cannot be told apa
 def run(
     config: Mapping[str, Any], inputs: Mapping[str, Iterable[Path]], out: Path, checkpoint: Path
 ) -> list[str]:
-    """Write summary.json, table.md and search.png into `out`.
-
-    config: `scale`, `searches` ({task: {name: what is planned}}) and `claims`. inputs: `trials`,
-    `best`, `importance` and `comparison` of each.
-    """
+    """Write summary.json, table.md and search.png into `out`."""
     plans, scale = config["searches"], config["scale"]
     results: dict[tuple[str, str], dict[str, Any]] = {
         (task, name): {} for task, names in plans.items() for name in names
@@ -54,9 +59,8 @@ def run(
     for (task, name), found in results.items():
         search = summarise(plans[task][name], found)
         numbers["searches"].setdefault(task, {})[name] = search
-        numbers["claims"] += judge(
-            config.get("claims", ()), measures(search), task=task, search=name
-        )
+        claims = config.get("claims", ())
+        numbers["claims"] += judge(claims, measures(search), task=task, search=name)
     numbers = rounded(numbers)
     drawn = draw(
         "search_report", vars(figures), results=results, numbers=numbers, plans=plans, scale=scale
@@ -70,7 +74,7 @@ def summarise(plan: Mapping[str, Any], found: Mapping[str, Any]) -> Numbers:
     whole = trials[trials["budget"] == plan["search"]["budget"]["max"]]
     compared = {name: _by_seed(found["comparison"], name) for name in ("best", "default")}
     settings = published.about("searches", "settings", plan["task"]["name"])
-    gain = _difference(compared["best"], compared["default"])
+    gain = difference(compared["best"], compared["default"]).interval
     return {
         "configurations": int(trials["configuration"].nunique()),
         "whole_budget": len(whole),
@@ -98,7 +102,7 @@ def summarise(plan: Mapping[str, Any], found: Mapping[str, Any]) -> Numbers:
         "same": all(_same(value_of(found["best"], name), value_of(plan, name)) for name in space),
         "compared": {
             # an interquartile mean is its difference to that of nothing but a zero
-            **{name: _difference(groups, [np.zeros(1)]) for name, groups in compared.items()},
+            **{name: difference(runs, [np.zeros(1)]).interval for name, runs in compared.items()},
             "seeds": len(compared["best"]),
             "agents": sum(map(len, compared["best"])),
             "difference": gain,
@@ -109,28 +113,20 @@ def summarise(plan: Mapping[str, Any], found: Mapping[str, Any]) -> Numbers:
 
 def measures(search: Numbers) -> dict[str, Measure]:
     """Numbers that claims on a search may be about."""
-    none = dict.fromkeys(("value", "low", "high"), 0.0)
-    gain = none if search["same"] else search["compared"]["difference"]
+    gain = exactly(0.0) if search["same"] else search["compared"]["difference"]
     return {"best_less_default": lambda claim: [Evidence(gain, note="return")]}
 
 
 def _same(value: object, other: object) -> bool:
     """Equality up to rounding: of gamma, 1 less it is what was searched for."""
-    return (
-        math.isclose(value, other)
-        if isinstance(value, float) and isinstance(other, float)
-        else bool(value == other)
-    )
+    if isinstance(value, float) and isinstance(other, float):
+        return math.isclose(value, other)
+    return value == other
 
 
 def _by_seed(comparison: pd.DataFrame, name: str) -> list[np.ndarray]:
     rows = comparison[comparison["setting"] == name]
     return [agents["return_"].to_numpy() for _, agents in rows.groupby("seed")]
-
-
-def _difference(groups: list[np.ndarray], others: list[np.ndarray]) -> Numbers:
-    gain = difference(groups, others)
-    return {"value": gain.difference, "low": gain.low, "high": gain.high}
 
 
 def markdown(numbers: Numbers, plans: Mapping[str, Any]) -> str:
@@ -155,9 +151,8 @@ def markdown(numbers: Numbers, plans: Mapping[str, Any]) -> str:
                 sentence(search, plan),
                 _settings(search),
                 _rungs(search),
-                f"It took {cost['real_steps']:,.0f} real steps, "
-                f"{cost['synthetic_steps']:,.0f} synthetic ones, "
-                f"{cost['updates']:,.0f} updates and {cost['seconds']:,.0f} "
+                f"It took {cost['real_steps']:,.0f} real steps, {cost['synthetic_steps']:,.0f} "
+                f"synthetic ones, {cost['updates']:,.0f} updates and {cost['seconds']:,.0f} "
                 f"seconds; importance is from the {search['importance']['configurations']} values "
                 f"after {search['importance']['budget']} of the generations.",
             ]
@@ -190,9 +185,7 @@ def _settings(search: Numbers) -> str:
             {
                 "setting": f"`{name}`",
                 **{kind: _word(values[kind]) for kind in ("best", "default", "published")},
-                "importance": "-"
-                if values["importance"] is None
-                else number(values["importance"], SHARE),
+                "importance": number(values["importance"], SHARE, empty="-"),
             }
             for name, values in search["settings"].items()
         ]

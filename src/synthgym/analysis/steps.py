@@ -12,7 +12,7 @@ import pandas as pd
 from synthgym.analysis import runs
 from synthgym.analysis.core.estimate import NEVER, Numbers, estimate
 from synthgym.analysis.core.statistics import CURVES, bounds, hierarchical, interquartile_mean
-from synthgym.analysis.learning import first_at
+from synthgym.analysis.learning import first_at, matrix
 
 TUNED = "tuned"  # where agents are trained: in the task, with settings tuned for it
 
@@ -38,21 +38,14 @@ def line(rows: pd.DataFrame, generator: np.random.Generator) -> Line:
     ValueError where agents were not tested equally often.
     """
     rows = rows.sort_values("step")
-    rows = rows.assign(evaluation=rows.groupby(runs.RUN).cumcount())
-    table = rows.pivot(
-        index=["environment_seed", "draw"], columns="evaluation", values="return_"
-    ).sort_index()
-    seeds = rows["environment_seed"].nunique()
-    if table.isna().to_numpy().any() or len(table) % seeds:
-        raise ValueError("Agents of one line were tested unequally often: make them again.")
-    returns = table.to_numpy(float)
-    chosen = hierarchical((seeds, 1, len(table) // seeds), generator, CURVES)
-    return Line(
-        steps=rows.groupby("evaluation")["step"].median().to_numpy(),
-        iqm=np.asarray(interquartile_mean(returns, axis=0)),
-        samples=np.asarray(interquartile_mean(returns[chosen.reshape(CURVES, -1)], axis=1)),
-        agents=len(returns),
+    tests = rows.groupby(runs.RUN).cumcount()
+    _, returns, sizes = matrix(
+        rows.assign(step=tests).astype({"return_": float}), "unequally often"
     )
+    chosen = hierarchical((len(sizes), 1, sizes[0]), generator, CURVES).reshape(CURVES, -1)
+    steps = rows["step"].groupby(tests).median().to_numpy()
+    iqm, samples = interquartile_mean(returns, axis=0), interquartile_mean(returns[chosen], axis=1)
+    return Line(steps, np.asarray(iqm), np.asarray(samples), len(returns))
 
 
 def ratio(synthetic: Line, real: Line) -> Numbers:

@@ -6,19 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from synthgym.analysis import runs, summary_text
-from synthgym.analysis.core import report
+from synthgym.analysis.core import report, statistics
 from synthgym.analysis.core.estimate import Numbers, rounded
-from synthgym.analysis.core.statistics import (
-    LEVEL,
-    RESAMPLES,
-    difference,
-    estimate,
-    fraction_interval,
-    interquartile_mean,
-)
+from synthgym.analysis.core.statistics import LEVEL, RESAMPLES, interquartile_mean
 from synthgym.analysis.core.tables import REAL, read_runs
 
 INPUTS = ("curves", "episodes", "progress", "evaluations")
@@ -29,12 +23,7 @@ COSTS = ["seconds", "synthetic_steps", "real_steps", "updates"]
 def run(
     config: Mapping[str, Any], inputs: Mapping[str, Iterable[Path]], out: Path, checkpoint: Path
 ) -> list[str]:
-    """Write summary.json and summary.md into `out`.
-
-    config: `scale` and `tasks` ({task config name: its `task` section}).
-    inputs: `curves` and `episodes` (transfer and real), `progress` and `evaluations`; of agents of
-    another library `client_curves` and `client_episodes`, which need not be there.
-    """
+    """Write summary.json and summary.md into `out`. Agents of another library need not be there."""
     names = [*INPUTS, *(name for name in CLIENTS if inputs.get(name))]
     tables = {name: read_runs(name, inputs[name]) for name in names}
     numbers = summarise(config["scale"], config["tasks"], tables)
@@ -45,11 +34,10 @@ def summarise(
     scale: str, tasks: Mapping[str, Mapping[str, Any]], tables: Mapping[str, pd.DataFrame]
 ) -> Numbers:
     """{part: {task: its numbers}}, and `about` what they are made of."""
-    summary: Numbers = {
-        "about": {"scale": scale, "level": LEVEL, "resamples": RESAMPLES, "tasks": {}}
-    }
+    about: Numbers = {"scale": scale, "level": LEVEL, "resamples": RESAMPLES, "tasks": {}}
+    summary: Numbers = {"about": about}
     for task, section in sorted(tasks.items()):
-        summary["about"]["tasks"][task] = {
+        about["tasks"][task] = {
             **{key: section[key] for key in ("id", "solved", "horizon")},
             "published": {a: values["synthetic"] for a, values in section["published"].items()},
         }
@@ -130,19 +118,21 @@ def differences(
     entries = []
     order = list(runs.VARIANTS.values())
     for (agent,), rows in runs.by(ends[ends["environment"] != REAL], "agent"):
-        returns = {
-            name: [
-                seed["return_"].to_numpy() for _, seed in ends_of_one.groupby("environment_seed")
-            ]
-            for (name,), ends_of_one in runs.by(rows, "environment")
-        }
+        returns: dict[str, list[np.ndarray]] = {}
+        for (name, _), of_seed in rows.groupby(["environment", "environment_seed"]):
+            returns.setdefault(str(name), []).append(of_seed["return_"].to_numpy())
         for name, other in itertools.permutations(returns, 2):
             if order.index(made[name]) > order.index(made[other]):
+                both = (returns[name], returns[other])
                 entries.append(
-                    {"agent": agent, "environment": name, "other": other}
-                    | {"seeds": [len(returns[name]), len(returns[other])]}
+                    {
+                        "agent": agent,
+                        "environment": name,
+                        "other": other,
+                        "seeds": [*map(len, both)],
+                    }
                     | {"fewer_real_steps": steps[other] / steps[name]}
-                    | asdict(difference(returns[name], returns[other]))
+                    | asdict(statistics.difference(*both))
                 )
     return entries
 
@@ -168,7 +158,7 @@ def to_solve(curves: pd.DataFrame, threshold: float, unit: str) -> Numbers:
     for (environment, agent), rows in runs.by(curves, "environment", "agent"):
         chosen = (solved["environment"] == environment) & (solved["agent"] == agent)
         n, total = int(chosen.sum()), len(rows.drop_duplicates(runs.RUN))
-        low, high = fraction_interval(n, total)
+        low, high = statistics.fraction_interval(n, total)
         fraction = {"solved": n / total, "solved_low": low, "solved_high": high, "of": total}
         entries.setdefault(environment, {})[agent] = _estimate(solved[chosen], unit) | fraction
     return entries
@@ -227,8 +217,8 @@ def break_even(
     """
     ends = runs.finished(curves)
     learning: dict[str, dict[int, float]] = {}
-    for (agent,), rows in runs.by(curves[curves["environment"] == REAL], "agent"):
-        learning[agent] = {int(step): _iqm(at_step) for step, at_step in rows.groupby("step")}
+    for (agent, step), rows in curves[curves["environment"] == REAL].groupby(["agent", "step"]):
+        learning.setdefault(str(agent), {})[int(step)] = _iqm(rows)
     entries: Numbers = {}
     for (name, agent), rows in runs.by(ends[ends["environment"] != REAL], "environment", "agent"):
         if curve := learning.get(agent):
@@ -248,10 +238,8 @@ def seconds_until(progress: pd.DataFrame) -> pd.Series:
 
 
 def _mean_environment(evaluations: pd.DataFrame, threshold: float, seconds: pd.Series) -> Numbers:
-    by_generation = {
-        int(generation): _estimate(draws, "return_")
-        for (generation,), draws in runs.by(evaluations, "generation")
-    }
+    groups = runs.by(evaluations, "generation")
+    by_generation = {int(name): _estimate(draws, "return_") for (name,), draws in groups}
     solved = [g for g, numbers in by_generation.items() if numbers["iqm"] >= threshold]
     first, last = min(solved, default=None), max(by_generation)
     return by_generation[last] | {
@@ -276,5 +264,5 @@ def _returns(rows: pd.DataFrame) -> Numbers:
 def _estimate(rows: pd.DataFrame, column: str) -> Numbers:
     numbers: Numbers = dict.fromkeys(("iqm", "low", "high", "mean", "median")) | {"n": 0}
     if len(rows):
-        numbers = asdict(estimate(rows[column], rows["environment_seed"]))
+        numbers = asdict(statistics.estimate(rows[column], rows["environment_seed"]))
     return numbers | {"level": LEVEL}

@@ -1,6 +1,7 @@
 """The summary of a scale as Markdown tables, each after a sentence that says what it shows."""
 
 from collections.abc import Callable, Mapping
+from itertools import starmap
 from typing import Any
 
 from synthgym.analysis.core.estimate import COUNT, bold, number, span, times, written
@@ -13,6 +14,13 @@ Numbers = Mapping[str, Any]
 Rows = dict[str, Numbers]  # where trained -> agent -> numbers
 PUBLISHED = "published: synthetic bandit (Liesen et al. 2024), 20 agents"
 BETTER = {"expect": "better"}
+COSTS = {
+    "generations": "generations",
+    "seconds": "seconds",
+    "real_steps": "steps in the real task",
+    "synthetic_steps": "synthetic steps",
+    "updates": "updates of agents",
+}
 UNSEEN = " † unseen: this agent took no part in that environment's meta-training."
 
 
@@ -94,8 +102,7 @@ def differences_table(summary: Numbers, task: str) -> str:
             "environment": _trained_in(summary, task, entry["environment"]),
             "less that of": _trained_in(summary, task, entry["other"]),
             "difference": written(entry, point="difference"),
-            "better": Evidence(entry).judge({"expect": "better"})
-            + " *" * (min(entry["seeds"]) < 2),
+            "better": Evidence(entry).judge(BETTER) + " *" * (min(entry["seeds"]) < 2),
             "real steps, times fewer": times(entry["fewer_real_steps"]),
         }
         for entry in summary["differences"][task]
@@ -113,14 +120,14 @@ def differences_table(summary: Numbers, task: str) -> str:
 
 def effort_table(summary: Numbers, task: str) -> str:
     """Steps and episodes until solved, by where agents were trained and by agent."""
+    solved = summary["about"]["tasks"][task]["solved"]
+    if solved is None:
+        return "There is no agreed return from which this task counts as solved."
     rows = {
         f"{unit}: {name}": row
         for unit in ("steps", "episodes")
         for name, row in _by_place(summary, f"{unit}_to_solve", task).items()
     }
-    solved = summary["about"]["tasks"][task]["solved"]
-    if solved is None:
-        return "There is no agreed return from which this task counts as solved."
     sentence = (
         f"{_scale(summary)}: training in the environment named until the first "
         f"evaluation on the real task with a mean return of at least {solved:g}, over the agents "
@@ -132,21 +139,14 @@ def effort_table(summary: Numbers, task: str) -> str:
 
 def cost_table(summary: Numbers, task: str) -> str:
     """Cost of each environment, one row each."""
-    columns = {
-        "generations": "generations",
-        "seconds": "seconds",
-        "real_steps": "steps in the real task",
-        "synthetic_steps": "synthetic steps",
-        "updates": "updates of agents",
-    }
     rows = [
         {
             "environment": f"`{name}`",
             "made": env["made"],
             "meta-trained with": ", ".join(env["agents"]),
             "seeds": env["n"],
-            **{header: _spread(env[column]) for column, header in columns.items()},
-            "solved in generation": "; ".join(map(_solved_at, env["mean_environment"].items())),
+            **{header: _spread(env[cost]) for cost, header in COSTS.items()},
+            "solved in generation": "; ".join(starmap(_solved_at, env["mean_environment"].items())),
             "pays after agents": "; ".join(
                 f"{agent}: {pays(numbers)}"
                 for agent, numbers in summary["break_even"][task].get(name, {}).items()
@@ -224,9 +224,8 @@ def _effort_cell(cell: Numbers) -> str:
     return f"{written(cell, COUNT, 'iqm') if cell['n'] else 'not solved'} {reached}"
 
 
-def _solved_at(mean_environment: tuple[str, Numbers]) -> str:
-    agent, numbers = mean_environment
-    generation, seconds = (numbers[f"solved_{when}"] for when in ("at_generation", "after_seconds"))
+def _solved_at(agent: str, numbers: Numbers) -> str:
+    generation, seconds = numbers["solved_at_generation"], numbers["solved_after_seconds"]
     when = "never" if generation is None else f"{generation}, {seconds:,.0f} s"
     return f"{agent}: {when} (n = {numbers['n']})"
 

@@ -6,8 +6,10 @@ intervals resample environment seeds, and agents within each.
 """
 
 import itertools
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +17,9 @@ import numpy as np
 import pandas as pd
 
 from synthgym.analysis import runs, transfer_text
-from synthgym.analysis.core import report
-from synthgym.analysis.core.estimate import Numbers, estimate, rounded, times
-from synthgym.analysis.core.statistics import (
-    LEVEL,
-    NESTED,
-    SEED,
-    bounds,
-    hierarchical,
-    interquartile_mean,
-    times_chosen,
-)
+from synthgym.analysis.core import report, statistics
+from synthgym.analysis.core.estimate import Numbers, estimate, exactly, rounded, times
+from synthgym.analysis.core.statistics import NESTED, interquartile_mean
 from synthgym.analysis.core.tables import REAL, read_runs
 from synthgym.analysis.core.verdict import HOLDS, Evidence, Measure, judge
 from synthgym.analysis.figures import transfer as figures
@@ -43,32 +37,18 @@ FEWER = {"expect": "more_than", "value": 1}  # steps in an environment than in t
 def run(
     config: Mapping[str, Any], inputs: Mapping[str, Iterable[Path]], out: Path, checkpoint: Path
 ) -> list[str]:
-    """Write summary.json, table.md and three figures into `out`.
-
-    config: `scale`, `tasks` ({task config name: its section}) and `claims`. inputs: `curves`
-    (transfer and real) and `progress`; `expert_curves`, of which there may be none.
-    """
+    """Write summary.json, table.md and three figures into `out`. There may be no experts."""
     scale, tasks = config["scale"], config["tasks"]
     curves, progress = (read_runs(name, inputs[name]) for name in ("curves", "progress"))
     paths = list(inputs.get("expert_curves", ()))
     experts = read_runs("curves", paths) if paths else curves.iloc[:0]
-    results = [
-        task_results(task, section, curves, experts, progress)
-        for task, section in sorted(tasks.items())
-    ]
-    profiles, lines = profiled(results), learned(results)
+    results = [task_results(*task, curves, experts, progress) for task in sorted(tasks.items())]
+    profiles, lines = profiled(results), {one.task: learned(one) for one in results}
     numbers = summarise(scale, results, profiles, lines)
     numbers["claims"] = judge(config.get("claims", ()), measures(numbers))
     numbers = rounded(numbers)
-    drawn = draw(
-        "transfer_report",
-        vars(figures),
-        profiles=profiles,
-        improvement=numbers["improvement"],
-        lines=lines,
-        tasks=tasks,
-        scale=scale,
-    )
+    given = {"profiles": profiles, "lines": lines, "improvement": numbers["improvement"]}
+    drawn = draw("transfer_report", vars(figures), tasks=tasks, scale=scale, **given)
     return report.write(out, numbers, transfer_text.markdown(numbers), drawn)
 
 
@@ -84,9 +64,14 @@ class TaskResults:
     agents: list[str]
     returns: dict[str, np.ndarray]  # environment, or REAL at equal steps -> (seeds, agents, draws)
 
-    @property
+    @cached_property
     def environments(self) -> list[str]:
         return [name for name in self.returns if name != REAL]
+
+    @cached_property
+    def seen(self) -> dict[str, list[str]]:
+        """The agents that took part in the meta-training of each environment."""
+        return runs.meta_agents(self.progress)
 
     @property
     def bandits(self) -> list[str]:
@@ -94,7 +79,7 @@ class TaskResults:
         one = self.curves["episode"] == self.curves["step"]
         return [name for name in self.environments if one[self.curves["environment"] == name].all()]
 
-    @property
+    @cached_property
     def reference(self) -> tuple[float, float] | None:
         """Returns that count as 0 and 1: of random actions, and of an expert; None without one.
 
@@ -106,17 +91,13 @@ class TaskResults:
             expert = max((value for value in published if value is not None), default=None)
         return None if expert is None else (random, expert)
 
-    @property
+    @cached_property
     def scores(self) -> dict[str, np.ndarray]:
         """The returns, normalised; empty without a reference."""
         if self.reference is None:
             return {}
         random, expert = self.reference
         return {name: (x - random) / (expert - random) for name, x in self.returns.items()}
-
-    def seen(self, environment: str) -> list[str]:
-        """The agents that took part in its meta-training."""
-        return runs.meta_agents(self.progress)[environment]
 
 
 def task_results(task: str, section: Mapping[str, Any], *tables: pd.DataFrame) -> TaskResults:
@@ -140,19 +121,19 @@ def cube(ends: pd.DataFrame) -> np.ndarray:
     table = table.sort_index()
     shape = (ends["environment_seed"].nunique(), ends["agent"].nunique(), table.shape[1])
     if table.isna().to_numpy().any() or len(table) != shape[0] * shape[1]:
-        places = ", ".join(sorted(map(str, ends["environment"].unique())))
-        raise ValueError(f"{places}: algorithms or seeds have unequally many agents.")
+        place = ends["environment"].iloc[0]
+        raise ValueError(f"{place}: algorithms or seeds have unequally many agents.")
     return table.to_numpy(float).reshape(shape)
 
 
 def stream(*names: str) -> np.random.Generator:
     """Random numbers for each name: no estimate depends on the order of others."""
-    return np.random.default_rng([SEED, *"/".join(names).encode()])
+    return np.random.default_rng([statistics.SEED, *"/".join(names).encode()])
 
 
 def resampled(values: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Indices into `values` (seeds, algorithms, agents) in a row: (NESTED, runs)."""
-    return hierarchical(values.shape, generator, NESTED).reshape(NESTED, -1)
+    return statistics.hierarchical(values.shape, generator, NESTED).reshape(NESTED, -1)
 
 
 def mean_of(tasks: Iterable[Sampled]) -> Sampled:
@@ -169,7 +150,7 @@ def summarise(
 ) -> Numbers:
     """All numbers; `profiles` and `lines` are those that are drawn, too."""
     summary: Numbers = {
-        "about": {"scale": scale, "level": LEVEL, "resamples": NESTED, "tasks": {}},
+        "about": {"scale": scale, "level": statistics.LEVEL, "resamples": NESTED, "tasks": {}},
         "transfer": {},
         "profiles": [_shown(profile) for profile in profiles],
         "improvement": improvements(results),
@@ -185,16 +166,14 @@ def summarise(
         }
         summary["transfer"][one.task] = transferred(one)
         summary["efficiency"][one.task] = ratios = efficiency(one, lines[one.task])
-        synthetic = one.curves[one.curves["environment"] != REAL]
         better = {
             (name, agent)
             for name, agents in ratios.items()
             for agent, cell in agents.items()
-            if (e := cell.get(TUNED)) and Evidence(sure(e)).judge(FEWER) == HOLDS
+            if Evidence(sure(cell.get(TUNED))).judge(FEWER) == HOLDS
         }
-        summary["break_even"][one.task] = break_even(
-            pd.concat([synthetic, one.experts]), real_steps(one.progress), better
-        )
+        curves = pd.concat([one.curves[one.curves["environment"] != REAL], one.experts])
+        summary["break_even"][one.task] = break_even(curves, real_steps(one.progress), better)
     return summary | {"published": published(summary), "unseen": unseen(results)}
 
 
@@ -204,10 +183,8 @@ def transferred(results: TaskResults) -> Numbers:
     for name, values in results.returns.items():
         for i, agent in enumerate(results.agents):
             cell = estimated(values[:, i], stream(results.task, name, agent))
-            if name == REAL:
-                cell["seeds"] = 0  # no environment was made
-            else:
-                cell["unseen"] = agent not in results.seen(name)
+            # in the task, no environment was made
+            cell |= {"seeds": 0} if name == REAL else {"unseen": agent not in results.seen[name]}
             table.setdefault(name, {})[agent] = cell
     tuned = results.experts[results.experts["agent"].isin(results.agents)]
     for (agent,), rows in runs.by(tuned, "agent"):
@@ -220,10 +197,10 @@ def transferred(results: TaskResults) -> Numbers:
 
 def estimated(values: np.ndarray, generator: np.random.Generator) -> Numbers:
     """Interquartile mean of returns (seeds, agents), with its interval."""
-    chosen = resampled(values[:, None], generator)
-    iqms = np.asarray(interquartile_mean(values.reshape(-1)[chosen]))
-    value = float(interquartile_mean(values.reshape(-1)))
-    return estimate(value, iqms) | {"seeds": len(values), "agents": values.size}
+    every, chosen = values.reshape(-1), resampled(values[:, None], generator)
+    iqms = np.asarray(interquartile_mean(every[chosen]))
+    numbers = estimate(float(interquartile_mean(every)), iqms)
+    return numbers | {"seeds": len(values), "agents": values.size}
 
 
 def published(summary: Numbers) -> list[Numbers]:
@@ -255,10 +232,8 @@ def profiled(results: Sequence[TaskResults]) -> list[Numbers]:
     weight, where there is an environment that more than half of the tasks have.
     """
     judged = [one for one in results if one.scores]
-    kinds = {name for one in judged for name in one.environments}
-    usual = {
-        name for name in kinds if 2 * sum(name in one.scores for one in judged) > len(judged) > 1
-    }
+    counts = Counter(name for one in judged for name in one.environments)
+    usual = {name for name, n in counts.items() if 2 * n > len(judged) > 1}
     common = [one for one in judged if usual <= one.scores.keys()]
     together = [_profile(common, usual | {REAL})] if usual and len(common) > 1 else []
     return [*together, *(_profile([one], one.scores.keys()) for one in judged)]
@@ -272,7 +247,7 @@ def _profile(group: Sequence[TaskResults], names: Collection[str]) -> Numbers:
         value, samples = mean_of(
             profile(one.scores[name], taus, stream("profile", one.task, name)) for one in group
         )
-        low, high = bounds(samples)
+        low, high = statistics.bounds(samples)
         lines[name] = {"share": value, "low": low, "high": high}
     return {
         "tasks": [one.task for one in group],
@@ -291,12 +266,12 @@ def profile(scores: np.ndarray, taus: np.ndarray, generator: np.random.Generator
 
 def _shown(profile: Numbers) -> Numbers:
     """A profile at a few scores only."""
-    at = [int(np.searchsorted(profile["tau"], tau)) for tau in SHOWN]
+    at = np.searchsorted(profile["tau"], SHOWN)
     lines = {
-        name: {key: [float(line[key][i]) for i in at] for key in ("share", "low", "high")}
+        name: {key: values[at].tolist() for key, values in line.items()}
         for name, line in profile["lines"].items()
     }
-    return {**{key: profile[key] for key in ("tasks", "agents")}, "tau": [*SHOWN], "lines": lines}
+    return {"tasks": profile["tasks"], "agents": profile["agents"], "tau": SHOWN, "lines": lines}
 
 
 def improvements(results: Sequence[TaskResults]) -> list[Numbers]:
@@ -308,15 +283,12 @@ def improvements(results: Sequence[TaskResults]) -> list[Numbers]:
     table = []
     for name, other in [*((name, REAL) for name in kinds), *itertools.combinations(kinds, 2)]:
         if both := [one for one in results if {name, other} <= one.returns.keys()]:
-            value = mean_of(
-                improvement(one.returns[name], one.returns[other], stream(one.task, name, other))
-                for one in both
-            )
-            made = [one.returns[place] for one in both for place in (name, other) if place != REAL]
+            pairs = [(one.returns[name], one.returns[other], one.task) for one in both]
+            value = mean_of(improvement(x, y, stream(task, name, other)) for x, y, task in pairs)
+            one_seed = any(len(x) == 1 or (len(y) == 1 and other != REAL) for x, y, _ in pairs)
             table.append(
                 {"better": name, "than": other, "tasks": [one.task for one in both]}
-                | estimate(*value)
-                | {"one_seed": any(len(values) == 1 for values in made)}
+                | {**estimate(*value), "one_seed": one_seed}
             )
     return table
 
@@ -333,29 +305,19 @@ def improvement(xs: np.ndarray, ys: np.ndarray, generator: np.random.Generator) 
     wins = alike * ((x[:, None] > y) + 0.5 * (x[:, None] == y))
     pairs = alike.sum()
     times_x, times_y = (
-        times_chosen(resampled(v, generator), v.size).astype(float) for v in (xs, ys)
+        statistics.times_chosen(resampled(v, generator), v.size).astype(float) for v in (xs, ys)
     )
     return float(wins.sum() / pairs), ((times_x @ wins) * times_y).sum(1) / pairs
 
 
-def learned(results: Sequence[TaskResults]) -> dict[str, dict[str, dict[str, Line]]]:
-    """{task: {agent: {environment, real, tuned: Line}}}."""
-    return {
-        one.task: {
-            agent: {
-                name: line(rows[rows["agent"] == agent], stream("curve", one.task, name, agent))
-                for name, rows in _by_place(one).items()
-                if (rows["agent"] == agent).any()
-            }
-            for agent in one.agents
-        }
-        for one in results
-    }
-
-
-def _by_place(results: TaskResults) -> dict[str, pd.DataFrame]:
+def learned(results: TaskResults) -> dict[str, dict[str, Line]]:
+    """{agent: {environment, real, tuned: Line}}."""
     places = {name: rows for (name,), rows in runs.by(results.curves, "environment")}
-    return places | {TUNED: results.experts}
+    lines: dict[str, dict[str, Line]] = {agent: {} for agent in results.agents}
+    for name, rows in (places | {TUNED: results.experts}).items():
+        for (agent,), of_agent in runs.by(rows[rows["agent"].isin(results.agents)], "agent"):
+            lines[agent][name] = line(of_agent, stream("curve", results.task, name, agent))
+    return lines
 
 
 def efficiency(results: TaskResults, lines: Mapping[str, Mapping[str, Line]]) -> Numbers:
@@ -364,17 +326,15 @@ def efficiency(results: TaskResults, lines: Mapping[str, Mapping[str, Line]]) ->
     None where agents are no better for the environment than random actions: there is no return to
     be reached.
     """
-    table: Numbers = {}
+    table: Numbers = {name: {} for name in results.environments}
     random = results.section["reference"]["random"]
-    for agent, places in lines.items():
-        for name in results.environments:
-            synthetic = places[name]
-            learns = synthetic.iqm[-1] > random
-            table.setdefault(name, {})[agent] = {
-                reference: ratio(synthetic, places[reference]) if learns else None
-                for reference in (TUNED, REAL)
-                if reference in places
-            }
+    for name, (agent, places) in itertools.product(table, lines.items()):
+        learns = places[name].iqm[-1] > random
+        table[name][agent] = {
+            reference: ratio(places[name], places[reference]) if learns else None
+            for reference in (TUNED, REAL)
+            if reference in places
+        }
     return table
 
 
@@ -388,17 +348,14 @@ def unseen(results: Sequence[TaskResults]) -> list[Numbers]:
     for name in sorted({name for one in results for name in one.environments}):
         each: dict[str, Sampled] = {}
         seeds = []
-        for one in results:
-            seen = np.isin(one.agents, one.seen(name)) if name in one.scores else np.array([True])
+        for one in (one for one in results if name in one.scores):
+            scores, seen = one.scores[name], np.isin(one.agents, one.seen[name])
             if seen.any() and not seen.all():
-                scores = one.scores[name]
                 each[one.task] = seen_less(scores, ~seen, stream("unseen", one.task, name))
                 seeds.append(len(scores))
         if each:
-            table.append(
-                {"environment": name, "tasks": list(each), "one_seed": 1 in seeds}
-                | estimate(*mean_of(each.values()))
-            )
+            about = {"environment": name, "tasks": list(each), "one_seed": 1 in seeds}
+            table.append(about | estimate(*mean_of(each.values())))
     return table
 
 
@@ -407,7 +364,7 @@ def seen_less(scores: np.ndarray, these: np.ndarray, generator: np.random.Genera
 
     scores: (seeds, algorithms, agents). these: (algorithms,), true or false.
     """
-    chosen = hierarchical(scores.shape, generator, NESTED)
+    chosen = statistics.hierarchical(scores.shape, generator, NESTED)
     values = scores.reshape(-1)
 
     def iqm(agents: np.ndarray) -> np.ndarray:
@@ -442,6 +399,6 @@ def sure(e: Mapping[str, Any] | None) -> Numbers:
     None stands for NEVER: agents in the task do not get there.
     """
     if e is None:
-        return dict.fromkeys(("value", "low", "high"), 0.0)
+        return exactly(0.0)
     value = None if e["bound"] == "≥" else e["value"]
     return {"value": value, "low": e["sure_low"], "high": e["high"]}

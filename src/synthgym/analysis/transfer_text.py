@@ -14,6 +14,10 @@ from synthgym.analysis.summary_text import pays
 Numbers = Mapping[str, Any]
 REACHED = {"expect": "no_worse", "margin": 0}
 LIKELIER = {"expect": "more_than", "value": 0.5}
+UNSEEN = (
+    "Unseen agents are compared with seen ones in the same environments, by normalised score; "
+    "that algorithms differ wherever they are trained is part of the difference."
+)
 
 
 def markdown(summary: Numbers) -> str:
@@ -32,10 +36,7 @@ def markdown(summary: Numbers) -> str:
         "wide than too narrow. † unseen: this agent took no part in that environment's "
         "meta-training.",
         report.claims(summary["claims"]),
-        "Unseen agents are compared with seen ones in the same environments, by normalised score; "
-        "that algorithms differ wherever they are trained is part of the difference."
-        if summary["claims"]
-        else "",
+        UNSEEN if summary["claims"] else "",
         "## Beside what is published",
         _published(summary),
         "## Performance profiles",
@@ -67,7 +68,7 @@ def _published(summary: Numbers) -> str:
         {
             "task": summary["about"]["tasks"][cell["task"]]["id"],
             "agent": cell["agent"],
-            "best environment": f"`{cell['environment']}`",
+            "best environment": _place(cell["environment"]),
             "best of": str(cell["of"]),
             "here": _cell(cell),
             "published": given(cell["published"]),
@@ -105,10 +106,8 @@ def _profiles(summary: Numbers) -> Iterable[str]:
             "trained in": _place(name),
             "agents": number(sum(profile["agents"][name]), COUNT),
             **{
-                f"at {tau:.2g}": written({"value": share, "low": low, "high": high}, SHARE)
-                for tau, share, low, high in zip(
-                    profile["tau"], line["share"], line["low"], line["high"], strict=True
-                )
+                f"at {tau:.2g}": written({key: line[key][i] for key in line}, SHARE, "share")
+                for i, tau in enumerate(profile["tau"])
             },
         }
         for profile in summary["profiles"]
@@ -131,28 +130,25 @@ def _improvement(e: Numbers) -> dict[str, str]:
 def returns_table(summary: Numbers, task: str) -> str:
     """Returns beside those in the task and those published: a row per environment and agent."""
     cells = summary["transfer"][task]
-    section = summary["about"]["tasks"][task]
-    rows = []
-    for name, agents in cells.items():
-        for agent, cell in agents.items() if name not in (REAL, TUNED) else ():
-            tuned = cells.get(TUNED, {}).get(agent)
-            values = section["published"].get(agent, {"synthetic": None, "real": None})
-            rows.append(
-                {
-                    "environment": f"`{name}`",
-                    "agent": agent,
-                    "return": _cell(cell),
-                    "seeds": str(cell["seeds"]),
-                    "agents": str(cell["agents"]),
-                    "published": given(values["synthetic"]),
-                    "in the task, equal steps": _cell(cells[REAL][agent]),
-                    "in the task, tuned": f"{_cell(tuned)} ({tuned['steps']:,} steps)"
-                    if tuned
-                    else "",
-                    "published of the task": given(values["real"]),
-                }
-            )
-    return table(rows)
+    published_values = summary["about"]["tasks"][task]["published"]
+    tuned = {a: f"{_cell(e)} ({e['steps']:,} steps)" for a, e in cells.get(TUNED, {}).items()}
+    return table(
+        [
+            {
+                "environment": _place(name),
+                "agent": agent,
+                "return": _cell(cell),
+                "seeds": cell["seeds"],
+                "agents": cell["agents"],
+                "published": given(published_values.get(agent, {}).get("synthetic")),
+                "in the task, equal steps": _cell(cells[REAL][agent]),
+                "in the task, tuned": tuned.get(agent, ""),
+                "published of the task": given(published_values.get(agent, {}).get("real")),
+            }
+            for name in sorted(cells.keys() - {REAL, TUNED})
+            for agent, cell in cells[name].items()
+        ]
+    )
 
 
 STEPS = (
@@ -181,9 +177,7 @@ def _middle_ratios(summary: Numbers) -> Iterable[str]:
             )
 
 
-def bandit_ratios(
-    summary: Numbers, settings: str
-) -> Iterable[tuple[str, str, str, Numbers | None]]:
+def bandit_ratios(summary: Numbers, settings: str) -> Iterable[tuple[str, str, str, Any]]:
     """Task, bandit, agent, and ratio to the steps in the task with `settings`: tuned, real.
 
     The ratio is None where agents learn nothing in the bandit.
@@ -203,7 +197,7 @@ def steps_table(summary: Numbers, task: str) -> Iterable[str]:
     yield table(
         [
             {
-                "environment": f"`{name}`",
+                "environment": _place(name),
                 "agent": agent,
                 "steps": next((number(e["steps"], COUNT) for e in cell.values() if e), ""),
                 "times more, tuned": times(cell.get(TUNED)),

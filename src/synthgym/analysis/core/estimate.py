@@ -29,6 +29,11 @@ def estimate(value: float, samples: np.ndarray) -> Numbers:
     return {name: float(x) if np.isfinite(x) else None for name, x in numbers.items()}
 
 
+def exactly(value: float) -> Numbers:
+    """An estimate whose interval has no width."""
+    return {"value": value, "low": value, "high": value}
+
+
 def less(e: Mapping[str, Any], amount: float, divisor: float = 1.0) -> Numbers:
     """The estimate less an amount, over a divisor."""
     return {name: (e[name] - amount) / divisor for name in ("value", "low", "high")}

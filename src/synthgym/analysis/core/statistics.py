@@ -46,7 +46,6 @@ def interquartile_mean(values: np.ndarray, axis: int = -1) -> np.ndarray | np.fl
 def estimate(
     values: Iterable[SupportsFloat],
     strata: Iterable[object] | None = None,
-    level: float = LEVEL,
     resamples: int = RESAMPLES,
 ) -> Estimate:
     """Interquartile mean with its interval; `strata` names the stratum of each value."""
@@ -54,15 +53,9 @@ def estimate(
     names = np.zeros(len(runs)) if strata is None else np.asarray(list(strata))
     grouped = [runs[names == name] for name in np.unique(names)]
     generator = np.random.default_rng(SEED)
-    low, high = bootstrap_interval(grouped, generator, level=level, resamples=resamples)
-    return Estimate(
-        iqm=float(interquartile_mean(runs)),
-        low=low,
-        high=high,
-        mean=float(runs.mean()),
-        median=float(np.median(runs)),
-        n=len(runs),
-    )
+    low, high = bootstrap_interval(grouped, generator, resamples=resamples)
+    iqm, mean, median = (float(f(runs)) for f in (interquartile_mean, np.mean, np.median))
+    return Estimate(iqm, low, high, mean, median, len(runs))
 
 
 def bootstrap_interval(
@@ -95,8 +88,7 @@ def bootstrap_interval(
         # filled row by row, so that the result does not depend on the size of a chunk
         chosen = start_of_run + generator.integers(size_of_run, size=shape)
         estimates.append(statistic(values[chosen], axis=-1))
-    tail = (1 - level) / 2
-    low, high = np.quantile(np.concatenate(estimates), [tail, 1 - tail])
+    low, high = bounds(np.concatenate(estimates), level)
     return float(low), float(high)
 
 
@@ -108,12 +100,13 @@ class Difference:
     low: float
     high: float
 
+    @property
+    def interval(self) -> dict[str, float]:
+        return {"value": self.difference, "low": self.low, "high": self.high}
+
 
 def difference(
-    runs: Sequence[np.ndarray],
-    others: Sequence[np.ndarray],
-    level: float = LEVEL,
-    resamples: int = NESTED,
+    runs: Sequence[np.ndarray], others: Sequence[np.ndarray], resamples: int = NESTED
 ) -> Difference:
     """Difference of two groups, each a vector of runs per environment seed.
 
@@ -124,14 +117,11 @@ def difference(
 
     def resampled(group: Sequence[np.ndarray]) -> float:
         chosen = [group[i] for i in generator.integers(len(group), size=len(group))]
-        return float(
-            interquartile_mean(np.concatenate([generator.choice(r, size=len(r)) for r in chosen]))
-        )
+        drawn = [generator.choice(seed, size=len(seed)) for seed in chosen]
+        return float(interquartile_mean(np.concatenate(drawn)))
 
     _refuse_nothing_and_nonsense([*runs, *others])
-    estimates = [resampled(runs) - resampled(others) for _ in range(resamples)]
-    tail = (1 - level) / 2
-    low, high = np.quantile(estimates, [tail, 1 - tail])
+    low, high = bounds(np.array([resampled(runs) - resampled(others) for _ in range(resamples)]))
     point = interquartile_mean(np.concatenate(runs)) - interquartile_mean(np.concatenate(others))
     return Difference(float(point), float(low), float(high))
 

@@ -13,15 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from synthgym.analysis.core.estimate import (
-    GAIN,
-    GAIN_SHARE,
-    NEVER,
-    Format,
-    Numbers,
-    less,
-    written,
-)
+from synthgym.analysis.core.estimate import GAIN, GAIN_SHARE, NEVER, Format, Numbers, less, written
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
 SHOWN = 10  # so many numbers of one claim are written out, more are counted
@@ -66,18 +58,11 @@ VALUES: Mapping[str, Callable[[Any], Range]] = {  # by the value of the claim
 }
 
 
-def all_of(verdicts: Sequence[str]) -> str:
-    """The verdict on a claim that is about each of several numbers."""
-    if FAILS in verdicts:
-        return FAILS
-    return HOLDS if set(verdicts) == {HOLDS} else UNDECIDED
-
-
-def any_of(verdicts: Sequence[str]) -> str:
-    """The verdict on a claim that is about one of several numbers."""
-    if HOLDS in verdicts:
-        return HOLDS
-    return FAILS if set(verdicts) == {FAILS} else UNDECIDED
+def together(verdicts: Sequence[str], decides: str = FAILS, otherwise: str = HOLDS) -> str:
+    """The verdict on several numbers: on each of them, where one that fails decides."""
+    if decides in verdicts:
+        return decides
+    return otherwise if set(verdicts) == {otherwise} else UNDECIDED
 
 
 @dataclass(frozen=True)
@@ -127,7 +112,7 @@ def judge(claims: Iterable[Claim], measures: Mapping[str, Measure], **about: Any
         if all(evidence for _, evidence in found):
             judged = {
                 "claim": claim["says"],
-                "verdict": all_of([_verdict(part, evidence) for part, evidence in found]),
+                "verdict": together([_verdict(part, evidence) for part, evidence in found]),
                 "here": "; ".join(_text(part, evidence) for part, evidence in found),
                 "estimates": [dict(one.estimate) for _, evidence in found for one in evidence],
             }
@@ -156,19 +141,17 @@ def _measure(claim: Claim, measures: Mapping[str, Measure]) -> Measure:
 
 def _verdict(claim: Claim, evidence: Sequence[Evidence]) -> str:
     verdicts = [one.judge(claim) for one in evidence]
-    return any_of(verdicts) if claim.get("each") == "any" else all_of(verdicts)
+    return together(verdicts, *((HOLDS, FAILS) if claim.get("each") == "any" else ()))
 
 
 def _text(claim: Claim, evidence: Sequence[Evidence]) -> str:
     if len(evidence) == 1:
         return str(evidence[0])
     count = Counter(one.judge(claim) for one in evidence)
+    held = f"{count[HOLDS]} of {len(evidence)}"
     if len(evidence) > SHOWN:
-        return (
-            f"{count[HOLDS]} of {len(evidence)} hold, {count[FAILS]} do not hold, "
-            f"{count[UNDECIDED]} are undecided"
-        )
-    return f"{count[HOLDS]} of {len(evidence)}: {'; '.join(map(str, evidence))}"
+        return f"{held} hold, {count[FAILS]} do not hold, {count[UNDECIDED]} are undecided"
+    return f"{held}: {'; '.join(map(str, evidence))}"
 
 
 def span_of(task: Mapping[str, Any]) -> float | None:

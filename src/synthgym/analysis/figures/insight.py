@@ -13,16 +13,8 @@ from matplotlib.patches import Patch
 
 from synthgym.analysis import style
 from synthgym.analysis.core.statistics import estimate
-from synthgym.analysis.figures.common import (
-    INTERVAL,
-    SOLVED,
-    Look,
-    Task,
-    Tasks,
-    below,
-    forest,
-    level,
-)
+from synthgym.analysis.figures import common
+from synthgym.analysis.figures.common import INTERVAL, Look, Task, Tasks, below, level
 
 KINDS = {"best paid": style.BLUE, "trained": style.ORANGE, "random": "#999999"}
 SOURCES = {"visited": style.REAL_COLOUR, "context": style.BLUE}
@@ -44,7 +36,7 @@ def insight(tables: Mapping[str, pd.DataFrame], tasks: Tasks, scale: str) -> Fig
         returns = {
             kind: estimate(policies.loc[policies["kind"] == kind, "return_"]) for kind in KINDS
         }
-        forest(left, returns, list(KINDS.values()))
+        common.forest(left, returns, list(KINDS.values()))
         level(left, section, "x")
         left.set_title(f"{section['id']}, {environment}")
         _importance(middle, importance, section)
@@ -58,7 +50,7 @@ def insight(tables: Mapping[str, pd.DataFrame], tasks: Tasks, scale: str) -> Fig
         "random actions": Patch(color=KINDS["random"]),
         "states that trained agents visit": Line2D([], [], color=SOURCES["visited"], **points),
         "contexts of the bandit": Line2D([], [], color=SOURCES["context"], **points),
-        "solved": Line2D([], [], **SOLVED),
+        "solved": Line2D([], [], **common.SOLVED),
     }
     note = (
         f"Left: interquartile mean of episodes on the real task, {INTERVAL}. Middle: "

@@ -8,18 +8,8 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from synthgym.analysis import style
 from synthgym.analysis.core.tables import REAL
-from synthgym.analysis.figures.common import (
-    INTERVAL,
-    Look,
-    Tasks,
-    band,
-    below,
-    forest,
-    grid,
-    keys,
-    n_of,
-    place_name,
-)
+from synthgym.analysis.figures import common
+from synthgym.analysis.figures.common import INTERVAL, Look, Tasks, below, grid, keys, place_name
 from synthgym.analysis.steps import TUNED, Line
 
 Numbers = Mapping[str, Any]
@@ -47,7 +37,7 @@ def transfer_profiles(profiles: Sequence[Numbers], scale: str) -> Figure:
     look = looks(name for profile in profiles for name in profile["lines"])
     for axes, profile in zip(panels, profiles, strict=False):
         for name, line in profile["lines"].items():
-            band(axes, profile["tau"], line["share"], line["low"], line["high"], look[name])
+            common.band(axes, profile["tau"], line["share"], line["low"], line["high"], look[name])
         ids = profile["ids"]
         axes.set_title(ids[0] if len(ids) == 1 else f"{len(ids)} tasks, each alike")
         axes.set_xlim(0, profile["tau"][-1])
@@ -57,30 +47,29 @@ def transfer_profiles(profiles: Sequence[Numbers], scale: str) -> Figure:
     sizes = [n for profile in profiles for counts in profile["agents"].values() for n in counts]
     note = (
         "Score: return on the task, from that of random actions (0) to an expert's (1, dashed). "
-        f"Agents of all algorithms with sampled settings, {n_of(sizes)} per line and task; in "
-        f"the real task they train for as many steps. Bands: {RESAMPLED}."
+        f"Agents of all algorithms with sampled settings, {common.n_of(sizes)} per line and task; "
+        f"in the real task they train for as many steps. Bands: {RESAMPLED}."
     )
     several = [profile["ids"] for profile in profiles if len(profile["ids"]) > 1]
-    common = [f"The first panel is about {', '.join(ids)}." for ids in several]
-    below(figure, _entries(look, names), [note, *common])
+    first = [f"The first panel is about {', '.join(ids)}." for ids in several]
+    below(figure, _entries(look, names), [note, *first])
     style.heading(figure, "Transfer", scale, "performance profiles")
     return figure
 
 
 def transfer_improvement(improvement: Sequence[Numbers], scale: str) -> Figure:
     """Probability that agents of one place earn more than those of another; points, intervals."""
-    groups = [
-        ("over the real task", [e for e in improvement if e["than"] == REAL]),
-        ("over another environment", [e for e in improvement if e["than"] != REAL]),
-    ]
-    groups = [(title, pairs) for title, pairs in groups if pairs]
-    heights = [0.5 + len(pairs) for _, pairs in groups]
+    groups: dict[str, list[Numbers]] = {}
+    for e in improvement:
+        where = "the real task" if e["than"] == REAL else "another environment"
+        groups.setdefault(f"over {where}", []).append(e)
+    heights = [0.5 + len(pairs) for pairs in groups.values()]
     figure = style.blank(1.6 + 0.21 * sum(heights) + 0.25 * len(groups))
     panels = figure.subplots(len(groups), 1, sharex=True, squeeze=False, height_ratios=heights)
     places = {place for e in improvement for place in (e["better"], e["than"])}
     colours = style.colours(sorted(places))
-    for axes, (title, pairs) in zip(panels[:, 0], groups, strict=True):
-        forest(axes, {_pair(e): e for e in pairs}, [colours[e["better"]] for e in pairs])
+    for axes, (title, pairs) in zip(panels[:, 0], groups.items(), strict=True):
+        common.forest(axes, {_pair(e): e for e in pairs}, [colours[e["better"]] for e in pairs])
         axes.axvline(0.5, color="black", ls="--", lw=0.9, zorder=1)
         axes.set_title(title)
     panels[-1, 0].set_xlim(-0.02, 1.02)
@@ -97,8 +86,8 @@ def transfer_improvement(improvement: Sequence[Numbers], scale: str) -> Figure:
 
 
 def _pair(e: Numbers) -> str:
-    names = [place_name(e["better"]), *([] if e["than"] == REAL else [place_name(e["than"])])]
-    return f"{' over '.join(names)} (n = {len(e['tasks'])}){' *' * e['one_seed']}"
+    other = "" if e["than"] == REAL else f" over {place_name(e['than'])}"
+    return f"{place_name(e['better'])}{other} (n = {len(e['tasks'])}){' *' * e['one_seed']}"
 
 
 def transfer_efficiency(lines: Lines, tasks: Tasks, scale: str) -> Figure:
@@ -111,7 +100,7 @@ def transfer_efficiency(lines: Lines, tasks: Tasks, scale: str) -> Figure:
     for row, (task, agents) in zip(panels, lines.items(), strict=True):
         for axes, (agent, by_place) in zip(row, agents.items(), strict=False):
             for name, line in by_place.items():
-                band(axes, line.steps, line.iqm, *line.band, look[name])
+                common.band(axes, line.steps, line.iqm, *line.band, look[name])
                 if len(line.steps) == 1:
                     axes.plot(line.steps, line.iqm, ".", color=look[name]["color"])
             axes.set_xscale("log")
@@ -128,8 +117,8 @@ def transfer_efficiency(lines: Lines, tasks: Tasks, scale: str) -> Figure:
         panels[last, column].set_xlabel("1,000 steps of training")
     note = (
         f"Return per episode on the real task, interquartile mean of "
-        f"{n_of([line.agents for _, line in every])} agents per line, over the steps that they "
-        f"have trained where the line says. Bands: {RESAMPLED}."
+        f"{common.n_of([line.agents for _, line in every])} agents per line, over the steps that "
+        f"they have trained where the line says. Bands: {RESAMPLED}."
     )
     below(figure, _entries(look, {name for name, _ in every}), [note])
     style.heading(figure, "Transfer", scale, "steps of training")

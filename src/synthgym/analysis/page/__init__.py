@@ -19,7 +19,6 @@ def run(
 ) -> list[str]:
     """Write report.html into `out`; the same content gives the same bytes.
 
-    config: `scale`; `tasks` and `expert_tasks` ({task config name: its section}).
     inputs: `reports`, numbers and text of the summary, text and figures of all other reports that
     there are; `manifests` of all jobs behind these; `captions`; `design`, the template with its
     style and script. Raises ValueError if one is not what it should be, or a figure has no caption.

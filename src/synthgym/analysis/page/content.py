@@ -95,12 +95,11 @@ class Content:
         reports = [name for name, row in STAGES.items() if row.report and row.category]
         reports = [name for name in reports if name not in (OF_TASK, OF_SCALE)]
         self.missing = [STAGES[name].category for name in reports if (name, "") not in self.files]
-        of_reports: list[Chapter] = []
+        at = len(self.chapters)
         for name in reversed(reports):
             if (name, "") in self.files:
-                of_reports.insert(0, self.report(name, listed))
-                listed += of_reports[0].provenance
-        self.chapters += of_reports
+                self.chapters.insert(at, self.report(name, listed))
+                listed += self.chapters[at].provenance
 
     def of(self, suffix: str, stage: str, task: str = "") -> list[Path]:
         """Files of a report with this suffix."""
@@ -129,17 +128,9 @@ class Content:
         missing += ["It names no two observations to draw rewards over."] if without else []
         of_figures = [str(path.parent) for path in self.of(".png", OF_TASK, name)[:1]]
         jobs = self.origins.behind(*of_figures, *self.of_scale[0].places)
-        provenance = [*(entry for entry in jobs if entry.task == name), *self.of_scale]
-        return Chapter(
-            f"task-{name}",
-            self.tasks[name],
-            parts,
-            pictures,
-            provenance,
-            name,
-            self.judged(name),
-            missing,
-        )
+        jobs = [*(entry for entry in jobs if entry.task == name), *self.of_scale]
+        about = (name, self.judged(name), missing)
+        return Chapter(f"task-{name}", self.tasks[name], parts, pictures, jobs, *about)
 
     def report(self, stage: str, listed: Sequence[Entry]) -> Chapter:
         """A report that is about several tasks: a part for each of its headings.
@@ -169,17 +160,17 @@ class Content:
 
         Raises ValueError if that does not have one of them.
         """
-        rows = STAGES[stage].figures
+        rest = self.of(".png", stage, task)
         found = []
-        for path in self.of(".png", stage, task):
-            matches = ((i, pattern(row.name).fullmatch(path.stem)) for i, row in enumerate(rows))
-            number, match = next(((i, m) for i, m in matches if m), (None, None))
-            if number is None or match is None:
-                known = f"src/synthgym/stages.py ({stage})"
-                raise ValueError(f"{path} is a figure without a title: give it a row in {known}.")
-            if path.stem not in without:
-                found.append((number, path, rows[number], match.groupdict()))
-        return [self.picture(path, row, names, task) for _, path, row, names in sorted(found)]
+        for row in STAGES[stage].figures:
+            matches = {path: pattern(row.name).fullmatch(path.stem) for path in rest}
+            named = {path: match.groupdict() for path, match in matches.items() if match}
+            rest = [path for path in rest if path not in named]
+            found += [(path, row, named[path]) for path in named if path.stem not in without]
+        if rest:
+            known = f"src/synthgym/stages.yaml ({stage})"
+            raise ValueError(f"{rest[0]} is a figure without a title: give it a row in {known}.")
+        return [self.picture(path, row, names, task) for path, row, names in found]
 
     def picture(self, path: Path, row: Figure, names: Mapping[str, str], task: str) -> Picture:
         """A figure from its PNG, with its caption. Raises ValueError if it has none."""

@@ -138,9 +138,8 @@ def _sections(config: Manifest) -> Iterator[Section]:
             whole = "agent" if name == "agents" else "task"
             yield from (_section(f"{whole} {part}", below) for part, below in value.items())
         else:
-            yield _section(
-                f"task {value['name']}" if name == "task" and "name" in value else name, value
-            )
+            is_task = name == "task" and "name" in value
+            yield _section(f"task {value['name']}" if is_task else name, value)
 
 
 def _section(name: str, value: object) -> Section:
@@ -149,10 +148,7 @@ def _section(name: str, value: object) -> Section:
 
 
 def _environments(manifest: Manifest) -> list[str]:
-    made = manifest.get("outputs", {}).get(ENVIRONMENT)
-    used = (
-        checksum
-        for path, checksum in manifest.get("inputs", {}).items()
-        if Path(path).name == ENVIRONMENT
-    )
-    return [made] if made else list(used)
+    if made := manifest.get("outputs", {}).get(ENVIRONMENT):
+        return [made]
+    used = manifest.get("inputs", {}).items()
+    return [checksum for path, checksum in used if Path(path).name == ENVIRONMENT]

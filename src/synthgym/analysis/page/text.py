@@ -6,7 +6,7 @@ A small part of both, and no more: what is not known here is refused, or stays a
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jinja2
 
@@ -134,18 +134,15 @@ def _table(lines: list[str], agents: set[str], tasks: Mapping[str, str]) -> Tabl
                 f"A table has a row of {len(row)} cells below {len(header)} headings: "
                 f"{' | '.join(row)[:100]}. No name in it may contain a |."
             )
-    about: list[dict[str, Any]] = [
-        {
-            "agent": _first(row, header, "agent", agents),
-            "task": tasks.get(row[header.index("task")], "") if "task" in header else "",
-        }
-        for row in rows
-    ]
-    return Table(
-        header,
-        [Row([pieces(cell) for cell in row], **a) for row, a in zip(rows, about, strict=True)],
-        [name if name in agents else "" for name in header],
-    )
+
+    def row_of(row: list[str]) -> Row:
+        named = dict(zip(header, row, strict=True))
+        agent = named.get("agent", "").split(" ")[0]
+        about = (tasks.get(named.get("task", ""), ""), agent if agent in agents else "")
+        return Row([pieces(cell) for cell in row], *about)
+
+    about = [name if name in agents else "" for name in header]
+    return Table(header, [row_of(row) for row in rows], about)
 
 
 def _look(column: list[str]) -> str:
@@ -153,9 +150,3 @@ def _look(column: list[str]) -> str:
         return "number"
     wide = any(len(cell) > WIDE and not cell.startswith(FIRST) for cell in column)
     return "long" if wide else "short"
-
-
-def _first(row: list[str], header: list[str], column: str, known: set[str]) -> str:
-    """The word that a cell begins with, if it is known."""
-    word = row[header.index(column)].split(" ")[0] if column in header else ""
-    return word if word in known else ""

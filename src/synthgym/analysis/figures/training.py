@@ -1,0 +1,198 @@
+"""How good environments and agents become: meta-training, returns, and what training takes."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+
+from synthgym.analysis import runs, style
+from synthgym.analysis.core.estimate import span
+from synthgym.analysis.core.statistics import estimate
+from synthgym.analysis.core.tables import REAL
+from synthgym.analysis.figures import common
+from synthgym.analysis.figures.common import INTERVAL, Task, below, list_rows, place_name, reach
+
+
+def meta_training(
+    progress: pd.DataFrame, evaluations: pd.DataFrame, task: Task, scale: str
+) -> Figure:
+    """How good each environment becomes: return on the real task over generations."""
+    searched = progress["stage"] == runs.METATRAIN
+    names = sorted(map(str, progress["environment"][searched].unique()))
+    if not names:
+        figure = style.blank(1.2)
+        figure.text(0.01, 0.3, "No environment of this task is meta-trained: all are distilled.")
+        style.heading(figure, task["id"], scale, "meta-training")
+        return figure
+    figure, panels = common.grid(len(names), columns=2, height=1.75, x="generation", y="return")
+    colour_of = style.colours(names)
+    for axes, name in zip(panels, names, strict=True):
+        log = progress[progress["environment"] == name]
+        for _, seed in runs.by(log[log["stage"] == runs.METATRAIN], "environment_seed"):
+            axes.plot(seed["generation"], seed["fitness_mean"], color=colour_of[name], lw=0.7)
+        fresh = evaluations[evaluations["environment"] == name]
+        for i, ((agent,), of_agent) in enumerate(runs.by(fresh, "agent")):
+            means = {
+                generation: estimate(rows["return_"], rows["environment_seed"])
+                for generation, rows in of_agent.groupby("generation")
+            }
+            marker = {"marker": "osD^v"[i % 5], "ms": 4, "label": agent}
+            common.estimates(axes, means, {"color": colour_of[name], "lw": 1.6, **marker})
+        common.level(axes, task)
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
+        minutes = log.groupby("environment_seed")["seconds"].sum().mean() / 60
+        axes.set_title(f"{name}: {log['generation'].max()} generations, {minutes:,.1f} min")
+        if fresh["agent"].nunique() > 1:
+            axes.legend()
+    n = common.n_of(evaluations.groupby(["environment", "agent", "generation"]).size())
+    mean = f"mean of the search: interquartile mean of {n} fresh agents, {INTERVAL}"
+    lines: dict[str, common.Look] = {
+        mean: {"marker": "o", "ms": 4, "lw": 1.6},
+        "population: mean fitness": {"lw": 0.7},
+    }
+    entries = common.keys(lines, color="black")
+    note = "Return per episode on the real task, of agents trained in the environment."
+    below(figure, entries | common.solved_entry(task), [note])
+    style.heading(figure, task["id"], scale, "meta-training")
+    return figure
+
+
+def returns(
+    curves: pd.DataFrame,
+    episodes: pd.DataFrame,
+    trained_with: Mapping[str, list[str]],
+    task: Task,
+    scale: str,
+) -> Figure:
+    """How good agents are by where they were trained: a panel per agent, a row per place."""
+    ends, equal = runs.finished(curves), runs.at_equal_steps(curves)
+    colour_of = style.colours(trained_with)
+    # name, agents, test episodes; an unfinished agent's episodes are not kept, only their mean
+    places = [(REAL, equal, episodes.iloc[:0])] if len(equal) else []
+    places += [
+        (name, ends[ends["environment"] == name], episodes[episodes["environment"] == name])
+        for name in [REAL, *sorted(trained_with)]
+    ]
+    labels = [f"{place_name(name)},\n{span(rows['step'])} steps" for name, rows, _ in places]
+    agents = sorted(map(str, curves["agent"].unique()))
+    height = 0.25 + 0.62 * len(places)
+    figure, panels = common.grid(len(agents), columns=2, height=height, x=common.RETURN)
+    bins = common.edges_of([*ends["return_"], *equal["return_"], *episodes["return_"]])
+    for axes, agent in zip(panels, agents, strict=True):
+        for y, (name, judged, tested) in enumerate(reversed(places)):
+            chosen = judged[judged["agent"] == agent]
+            if len(chosen):
+                unseen = name != REAL and agent not in trained_with[name]
+                of_agent = tested.loc[tested["agent"] == agent, "return_"]
+                _raincloud(axes, y, chosen, of_agent, bins, colour_of[name], unseen)
+        common.level(axes, task, "x")
+        axes.set_title(f"agent: {agent}")
+        list_rows(axes, labels, low=-0.45)
+    iqm, one = f"interquartile mean of n agents, {INTERVAL}", "one agent: mean of its test episodes"
+    diamond, dot = {"marker": "D", "ms": 5, "mfc": "white", "lw": 1.6}, {"marker": "o", "ms": 3}
+    entries: dict[str, Any] = {
+        **common.keys({iqm: diamond, one: {**dot, "ls": "", "alpha": 0.6}}, color="black"),
+        "test episodes of finished agents (scaled per row)": Patch(color="black", alpha=0.3),
+    }
+    below(figure, entries | common.solved_entry(task), common.unseen_note(trained_with, agents))
+    style.heading(figure, task["id"], scale, "agents by where they were trained")
+    return figure
+
+
+def _raincloud(
+    axes: Axes,
+    y: int,
+    agents: pd.DataFrame,
+    episodes: pd.Series,
+    bins: np.ndarray,
+    colour: str,
+    unseen: bool,
+) -> None:
+    """Histogram above the line at `y`, which it does not leave; agents below; estimate on it."""
+    if len(episodes):
+        counts, _ = np.histogram(episodes, bins)
+        heights = y + 0.3 * counts / counts.max()
+        axes.stairs(heights, bins, baseline=y, fill=True, color=colour, alpha=0.35, lw=0)
+    ordered = np.sort(agents["return_"].to_numpy())
+    spread = (np.arange(len(ordered)) * 0.618) % 1  # golden ratio: neighbours far apart
+    axes.plot(ordered, y - 0.1 - 0.22 * spread, "o", color=colour, ms=2.6, mew=0, alpha=0.6)
+    e = estimate(agents["return_"], agents["environment_seed"])
+    axes.errorbar(e.iqm, y, xerr=reach(e), color=colour, lw=1.8, marker="D", ms=5, mfc="white")
+    iqm, low, high = map(common.short, (e.iqm, e.low, e.high))
+    words = f"{iqm} [{low}, {high}], n = {e.n}{' †' * unseen}"
+    axes.text(0.01, y + 0.33, words, transform=axes.get_yaxis_transform(), fontsize=style.SMALL)
+
+
+def effort(
+    curves: pd.DataFrame, trained_with: Mapping[str, list[str]], task: Task, scale: str
+) -> Figure:
+    """What training takes until the task is solved: steps, episodes; a row of panels per agent."""
+    agents = sorted(map(str, curves["agent"].unique()))
+    places = [REAL, *sorted(trained_with)]
+    colours = style.colours(trained_with)
+    figure = style.blank(1.3 + (0.5 + 0.24 * len(places)) * len(agents))
+    panels = figure.subplots(len(agents), 2, sharex="col", sharey=True, squeeze=False)
+    solved = runs.first_solved(curves, runs.level(task["solved"]))
+    for column, unit in enumerate(("step", "episode")):
+        limits = _log_limits(solved[unit], curves[unit])
+        for axes, agent in zip(panels[:, column], agents, strict=True):
+            axes.set_xscale("log")
+            axes.set_xlim(*limits)
+            _label_logarithmic(axes, *limits)
+            for y, name in enumerate(reversed(places)):
+                every, first = (
+                    table[(table["environment"] == name) & (table["agent"] == agent)]
+                    for table in (curves, solved)
+                )
+                unseen = name != REAL and agent not in trained_with[name]
+                n = len(every.drop_duplicates(runs.RUN))
+                label = f"{len(first)}/{n} solved{' †' * unseen}"
+                _bar(axes, y, first[unit], first["environment_seed"], colours[name], label)
+            axes.set_title(f"agent: {agent}")
+            list_rows(axes, [place_name(name) for name in places])
+        panels[-1, column].set_xlabel(f"training {unit}s until solved")
+    one_step = (curves["episode"] == curves["step"]).groupby(curves["environment"]).all()
+    bandit = ["In a bandit every episode is one step."] if one_step.any() else []
+    note = [
+        f"Bars: interquartile mean with {INTERVAL}, over those agents that got to "
+        f"{task['solved']:g} at one of their evaluations."
+        if task["solved"] is not None
+        else "Nobody has agreed from which return on this task counts as solved.",
+        *bandit,
+        *common.unseen_note(trained_with, agents),
+    ]
+    below(figure, {}, note)
+    style.heading(figure, task["id"], scale, "training until the task is solved")
+    return figure
+
+
+def _bar(axes: Axes, y: int, first: pd.Series, seeds: pd.Series, colour: str, label: str) -> None:
+    left, _ = axes.get_xlim()
+    end = left
+    if len(first):
+        e = estimate(first, seeds)
+        axes.barh(y, e.iqm - left, left=left, height=0.7, color=colour, alpha=0.6)
+        axes.errorbar(e.iqm, y, xerr=reach(e), color="black", lw=1.1, capsize=2)
+        end = e.high
+    axes.text(end * 1.15, y, label, va="center", fontsize=style.SMALL)
+
+
+def _log_limits(solved: pd.Series, every: pd.Series) -> tuple[float, float]:
+    """A decade around what is shown, with room for a label behind the longest bar."""
+    shown = solved if len(solved) else every
+    return max(0.5, float(shown.min()) / 2), float(shown.max()) * 8
+
+
+def _label_logarithmic(axes: Axes, low: float, high: float) -> None:
+    """Plain numbers, at as many places as have room for them."""
+    decades = math.log10(high / low)
+    steps = (1.0,) if decades > 2.5 else (1.0, 3.0) if decades > 1.5 else (1.0, 2.0, 5.0)
+    axes.xaxis.set_major_locator(LogLocator(subs=steps))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
