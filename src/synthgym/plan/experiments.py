@@ -311,6 +311,8 @@ class Experiment(Part):
     def _check_arm(self, arm: str, differences: Any) -> None:
         place = f"{self.where}.arms.{arm}"
         check_identifier(arm, place)
+        if arm == "tuned" and self.without:
+            raise ConfigError(f"{place}: searches for settings are in this directory; rename it.")
         if arm in self.values.get("environments", []):
             raise ConfigError(f"{place}: is the name of an environment of the scale, too.")
         check(differences or {}, dict[str, Any], place)

@@ -31,7 +31,7 @@ RESERVED = {
         for place in stage.places
         if place.count("/") > 1 and "{" not in place.split("/")[2]
     },
-    **dict.fromkeys(("teacher", "tuned", *FAMILIES, "figures"), "it is a directory of results/"),
+    **dict.fromkeys(("teacher", *FAMILIES, "figures"), "it is a directory of results/"),
 }
 
 
