@@ -195,6 +195,17 @@ def test_means_and_steps_are_those_worked_out(numbers: Any) -> None:
     assert saved["low"] < 0.7 < saved["high"]
 
 
+def test_of_tests_at_the_same_step_the_last_counts() -> None:
+    number = 50  # so many that a sort that is not stable would mix them
+    rows = [
+        {"arm": "real", "environment_seed": -1, "draw": draw, "step": step, "return_": return_}
+        for draw in range(number)
+        for step, return_ in ((100, 1.0), (200, 2.0), (200, 3.0))
+    ]
+    ends = mdps.Study.of(pd.DataFrame(rows), {}).ends
+    assert ends["return_"].tolist() == [3.0] * number
+
+
 def test_intervals_resample_mdps(numbers: Any) -> None:
     """Agents of an MDP are alike here: all of the interval is of MDPs."""
     e = numbers["trials"]["seen"]["varied"]["all"]["return"]

@@ -62,13 +62,9 @@ class Study:
     @classmethod
     def of(cls, curves: pd.DataFrame, making: Mapping[str, Numbers]) -> "Study":
         keys = ["arm", "environment_seed", "draw"]
-        ends = [
-            rows.sort_values("step").groupby(keys).last().reset_index()
-            for _, rows in curves.groupby("arm", sort=False)
-        ]
-        return cls(
-            pd.concat(ends), {arm: n["solved_seeds"] for arm, n in making.items() if "solved" in n}
-        )
+        # Agents that stop early are tested twice at their last step: the later test counts.
+        ends = curves.sort_values("step", kind="stable").groupby(keys).last().reset_index()
+        return cls(ends, {arm: n["solved_seeds"] for arm, n in making.items() if "solved" in n})
 
     def agents(self, arm: str, which: str = ALL) -> pd.DataFrame:
         rows = self.ends[self.ends["arm"] == arm]
@@ -208,7 +204,7 @@ def rankings(curves: pd.DataFrame) -> pd.DataFrame:
     """
     rows = curves[curves["trial"] == RANKING]
     keys = ["task", "arm", "environment_seed"]
-    ends = rows.sort_values("step").groupby([*keys, "draw"]).last().reset_index()
+    ends = rows.sort_values("step", kind="stable").groupby([*keys, "draw"]).last().reset_index()
     # Without the hyperparameters that only agents of other trials have.
     drawn = ends.filter(regex="^hp_").dropna(axis=1, how="all").round(9)
     settings = drawn.apply(tuple, axis=1)
