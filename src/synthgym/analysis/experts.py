@@ -69,10 +69,6 @@ def markdown(numbers: Numbers, tasks: Tasks) -> str:
         "environment (sources and budgets: `published:` in conf/task/); no number where none was "
         "published."
     )
-    return report.document("# Experts", intro, _table(numbers, tasks))
-
-
-def _table(numbers: Numbers, tasks: Tasks) -> str:
     rows = []
     for task, agents in numbers["experts"].items():
         section = tasks[task]
@@ -92,4 +88,4 @@ def _table(numbers: Numbers, tasks: Tasks) -> str:
                     "random actions": given(section["reference"]["random"]),
                 }
             )
-    return table(rows)
+    return report.document("# Experts", intro, table(rows))

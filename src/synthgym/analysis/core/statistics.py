@@ -34,6 +34,10 @@ class Estimate:
     median: float
     n: int  # runs, over all strata
 
+    @property
+    def interval(self) -> dict[str, float]:
+        return {"value": self.iqm, "low": self.low, "high": self.high}
+
 
 def interquartile_mean(values: np.ndarray, axis: int = -1) -> np.ndarray | np.floating:
     """Mean of the middle half: a quarter (rounded down) is left out on each side, as in rliable.

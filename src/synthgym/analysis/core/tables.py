@@ -11,6 +11,7 @@ from tabulate import tabulate
 from synthgym.core.io import read_table
 from synthgym.stages import labels
 
+PLACE = ("task", "environment", "environment_seed")
 REAL = "real"  # where agents are trained: in the real task itself
 
 
@@ -59,7 +60,13 @@ def read_runs(name: str, paths: Iterable[Path]) -> pd.DataFrame:
     environments that are distilled have no search to be evaluated, and of surfaces, which a task
     need not have.
     """
-    tables = [_placed(read_table(path), path) for path in sorted(paths)]
+    tables = []
+    for path in sorted(paths):
+        rows = read_table(path)
+        if not set(PLACE) <= set(rows):
+            about = zip(PLACE, place(path), strict=True)
+            rows = rows.assign(**{name: value for name, value in about if name not in rows})
+        tables.append(rows)
     full = [table for table in tables if len(table)]
     if not full and not (tables and name in ("evaluations", "surface")):
         raise ValueError(f"There is no {name} table with anything in it.")
@@ -75,14 +82,6 @@ def place(path: Path) -> tuple[str, str, int]:
     task = about.get("experiment") or about["task"]
     environment = about.get("arm") or about.get("environment") or about["stage"]
     return task, environment, -1 if environment == REAL else about["seed"]
-
-
-def _placed(rows: pd.DataFrame, path: Path) -> pd.DataFrame:
-    names = ("task", "environment", "environment_seed")
-    if set(names) <= set(rows):
-        return rows
-    about = zip(names, place(path), strict=True)
-    return rows.assign(**{name: value for name, value in about if name not in rows})
 
 
 def table(rows: Sequence[Any], headers: Any = "keys") -> str:

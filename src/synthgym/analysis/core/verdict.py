@@ -43,18 +43,16 @@ class Range:
         return value > self.most or (self.open and value == self.most < NEVER)
 
 
-DIFFERENCES: Mapping[str, Callable[[float], Range]] = {  # by the margin
-    "better": lambda margin: Range(least=0, open=True),
-    "worse": lambda margin: Range(most=0, open=True),
-    "equal": lambda margin: Range(-margin, margin),
-    "no_worse": lambda margin: Range(least=-margin),
-}
-VALUES: Mapping[str, Callable[[Any], Range]] = {  # by the value of the claim
-    "more_than": lambda value: Range(least=value, open=True),
-    "at_least": lambda value: Range(least=value),
-    "at_most": lambda value: Range(most=value),
-    "between": lambda value: Range(*value),
-    "never": lambda value: Range(least=NEVER),
+RANGES: Mapping[str, Callable[[float, Any], Range]] = {  # by margin, and value of the claim
+    "better": lambda margin, _: Range(least=0, open=True),
+    "worse": lambda margin, _: Range(most=0, open=True),
+    "equal": lambda margin, _: Range(-margin, margin),
+    "no_worse": lambda margin, _: Range(least=-margin),
+    "more_than": lambda _, value: Range(least=value, open=True),
+    "at_least": lambda _, value: Range(least=value),
+    "at_most": lambda _, value: Range(most=value),
+    "between": lambda _, value: Range(*value),
+    "never": lambda _, value: Range(least=NEVER),
 }
 
 
@@ -79,14 +77,10 @@ class Evidence:
 
     def judge(self, claim: Claim) -> str:
         expect = claim["expect"]
-        if not self.enough:
-            return UNDECIDED
-        if expect in VALUES:
-            return VALUES[expect](claim.get("value")).judge(self.estimate)
-        if self.unit is None and expect in ("equal", "no_worse"):
+        if not self.enough or (self.unit is None and expect in ("equal", "no_worse")):
             return UNDECIDED
         margin = claim.get("margin", MARGIN) * (self.unit or 1.0)
-        return DIFFERENCES[expect](margin).judge(self.estimate)
+        return RANGES[expect](margin, claim.get("value")).judge(self.estimate)
 
     def __str__(self) -> str:
         text = f"{self.name}: " if self.name else ""

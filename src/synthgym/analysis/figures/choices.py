@@ -37,7 +37,7 @@ def choices(table: pd.DataFrame, tasks: Tasks, scale: str) -> Figure:
                     of = rows[rows["value"] == value]
                     e = estimate(of["return_"], of["environment_seed"], resamples=1_000)
                     colour = look[agent]["color"]
-                    axes.errorbar(x, e.iqm, reach(e), fmt="o", ms=3, color=colour)
+                    axes.errorbar(x, e.iqm, reach(e.interval), fmt="o", ms=3, color=colour)
                     means.append(e.iqm)
                 along = [i for i, value in enumerate(values) if np.isfinite(order(value)[0])]
                 axes.plot(along, [means[i] for i in along], **look[agent])

@@ -114,27 +114,23 @@ def band(axes: Axes, x: Any, y: Any, low: Any, high: Any, look: Look) -> None:
 
 def estimates(axes: Axes, at: Mapping[Any, Estimate], look: Look) -> None:
     """A line of interquartile means with their intervals, by where they are."""
-    low, iqm, high = ([getattr(e, of) for e in at.values()] for of in ("low", "iqm", "high"))
+    iqm, low, high = np.array([(e.iqm, e.low, e.high) for e in at.values()]).T
     band(axes, list(at), iqm, low, high, look)
 
 
-def reach(e: Estimate | Mapping[str, Any]) -> list[list[float]]:
+def reach(e: Mapping[str, Any]) -> list[list[float]]:
     """Lengths of an interval on both sides of its estimate, for error bars."""
-    value, low, high = (
-        (e.iqm, e.low, e.high) if isinstance(e, Estimate) else (e["value"], e["low"], e["high"])
-    )
-    return [[value - low], [high - value]]
+    return [[e["value"] - e["low"]], [e["high"] - e["value"]]]
 
 
 def forest(
-    axes: Axes, rows: Mapping[str, Estimate | Mapping[str, Any] | None], colours: Sequence[str]
+    axes: Axes, rows: Mapping[str, Mapping[str, Any] | None], colours: Sequence[str]
 ) -> None:
     """Estimates with intervals, one below the other; none leaves its row empty."""
     list_rows(axes, list(rows))
     for y, (e, colour) in enumerate(reversed(list(zip(rows.values(), colours, strict=True)))):
         if e is not None:
-            value = e.iqm if isinstance(e, Estimate) else e["value"]
-            axes.errorbar(value, y, xerr=reach(e), color=colour, marker="o", ms=4.5, lw=1.6)
+            axes.errorbar(e["value"], y, xerr=reach(e), color=colour, marker="o", ms=4.5, lw=1.6)
 
 
 def list_rows(axes: Axes, labels: Sequence[str], low: float = -0.6) -> None:

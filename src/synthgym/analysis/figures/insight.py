@@ -33,9 +33,8 @@ def insight(tables: Mapping[str, pd.DataFrame], tasks: Tasks, scale: str) -> Fig
             table[(table["task"] == task) & (table["environment"] == environment)]
             for table in (tables[name] for name in ("policies", "importance", "states"))
         )
-        returns = {
-            kind: estimate(policies.loc[policies["kind"] == kind, "return_"]) for kind in KINDS
-        }
+        of_kind = {kind: policies.loc[policies["kind"] == kind, "return_"] for kind in KINDS}
+        returns = {kind: estimate(values).interval for kind, values in of_kind.items()}
         common.forest(left, returns, list(KINDS.values()))
         level(left, section, "x")
         left.set_title(f"{section['id']}, {environment}")

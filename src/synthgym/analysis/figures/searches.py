@@ -116,10 +116,9 @@ def _height(value: Any, how: Mapping[str, Any]) -> float:
     low, high = values
     if kind == "one_minus_log_uniform":
         return 1 - float(np.log((1 - value) / low) / np.log(high / low))
-    number = float(value)
     if kind == "log_uniform":
-        return float(np.log(number / low) / np.log(high / low))
-    return (number - low) / (high - low)
+        return float(np.log(value / low) / np.log(high / low))
+    return float((value - low) / (high - low))
 
 
 def _ticks(how: Mapping[str, Any]) -> list[tuple[float, str]]:

@@ -123,7 +123,9 @@ def _raincloud(
     spread = (np.arange(len(ordered)) * 0.618) % 1  # golden ratio: neighbours far apart
     axes.plot(ordered, y - 0.1 - 0.22 * spread, "o", color=colour, ms=2.6, mew=0, alpha=0.6)
     e = estimate(agents["return_"], agents["environment_seed"])
-    axes.errorbar(e.iqm, y, xerr=reach(e), color=colour, lw=1.8, marker="D", ms=5, mfc="white")
+    axes.errorbar(
+        e.iqm, y, xerr=reach(e.interval), color=colour, lw=1.8, marker="D", ms=5, mfc="white"
+    )
     iqm, low, high = map(common.short, (e.iqm, e.low, e.high))
     words = f"{iqm} [{low}, {high}], n = {e.n}{' †' * unseen}"
     axes.text(0.01, y + 0.33, words, transform=axes.get_yaxis_transform(), fontsize=style.SMALL)
@@ -178,7 +180,7 @@ def _bar(axes: Axes, y: int, first: pd.Series, seeds: pd.Series, colour: str, la
     if len(first):
         e = estimate(first, seeds)
         axes.barh(y, e.iqm - left, left=left, height=0.7, color=colour, alpha=0.6)
-        axes.errorbar(e.iqm, y, xerr=reach(e), color="black", lw=1.1, capsize=2)
+        axes.errorbar(e.iqm, y, xerr=reach(e.interval), color="black", lw=1.1, capsize=2)
         end = e.high
     axes.text(end * 1.15, y, label, va="center", fontsize=style.SMALL)
 

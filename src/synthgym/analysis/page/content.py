@@ -15,20 +15,7 @@ from synthgym.stages import STAGES, Figure, labels, pattern
 
 OF_TASK, OF_SCALE = "figures", "summary"  # stages: figures of one task, numbers of all of them
 SURFACE = "reward_surface"  # a figure that not every task has
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure with everything that belongs to it; `data` is its PNG in base64."""
-
-    anchor: str
-    title: str
-    alt: str
-    data: str
-    width: int  # pixels
-    height: int
-    caption: list[list[text.Piece]]
-    origin: list[Entry]
+Picture = Mapping[str, Any]  # a figure with everything that belongs to it
 
 
 @dataclass(frozen=True)
@@ -177,16 +164,16 @@ class Content:
         with Image.open(path) as image:
             width, height = image.size
         about = [*([self.tasks[task]] if task else []), f"scale {self.scale}"]
-        return Picture(
-            anchor="-".join(filter(None, ["figure", task, path.stem])),
-            title=": ".join([row.title, *(name.replace("_", " ") for name in names.values())]),
-            alt=f"{row.alt}; {', '.join(about)}.",
-            data=b64encode(path.read_bytes()).decode(),
-            width=width,
-            height=height,
-            caption=self.caption(row.explained, task=task),
-            origin=[self.origins.at(path.parent)],
-        )
+        return {
+            "anchor": "-".join(filter(None, ["figure", task, path.stem])),
+            "title": ": ".join([row.title, *(name.replace("_", " ") for name in names.values())]),
+            "alt": f"{row.alt}; {', '.join(about)}.",
+            "data": b64encode(path.read_bytes()).decode(),
+            "width": width,
+            "height": height,
+            "caption": self.caption(row.explained, task=task),
+            "origin": [self.origins.at(path.parent)],
+        }
 
     def caption(self, name: str, **wildcards: str) -> list[list[text.Piece]]:
         """The paragraphs of a caption of workflow/report/. Raises ValueError if there is none."""
