@@ -156,7 +156,7 @@ def test_the_stage_of_the_tutorial_runs_as_written(clone: Clone) -> None:
     (clone.path / "src/synthgym/evaluation/size.py").write_text(
         code("python", "def run", "size.json")
     )
-    row = code("yaml", "size:").replace("\n", "\n  ").rstrip()
+    row = code("yaml", "module: evaluation.size").replace("\n", "\n  ").rstrip()
     clone.edit("src/synthgym/stages.yaml", r"^(look:.*\n)", rf"\1  {row}\n")
     text = (ROOT / "docs" / "tutorial.md").read_text()
     (job,) = re.findall(r"`(yield self.job\(\"size\".*)`", text)
