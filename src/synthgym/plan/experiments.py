@@ -374,6 +374,8 @@ class Experiment(Part):
         check_sections(values, place)
         who = {self.agent(trial, way) for trial in self.trials} - {""}
         if "tune" in values:
+            if self.labels["family"] != "rewards":
+                raise ConfigError(f"{place}.tune: is for experiments in rewards/.")
             sweeps.check_tuning(values["tune"], who, f"{place}.tune")
         for trial in self.trials:
             if self.agent(trial, way):
