@@ -12,6 +12,7 @@ from synthgym.plan.schema import (
     check_known,
     check_unique,
     listed,
+    mapping,
 )
 
 SIDES = ("of", "over")
@@ -48,13 +49,14 @@ def _kept(
 
 
 def check_claim(
-    claim: Any, place: str, names: Collection[str], trials: Collection[str], whole: bool = True
+    claim: object, place: str, names: Collection[str], trials: Collection[str], whole: bool = True
 ) -> None:
     """Refuse a claim that makes no sense, by a ConfigError.
 
     `names` and `trials`: those of all budgets.
     """
-    parts = claim.get("parts", []) if isinstance(claim, dict) else []
+    claim = mapping(claim, place)
+    parts = claim.get("parts", [])
     check(claim, Claim, place, complete=("says",) if whole else ())
     for side in SIDES:
         if side in claim:

@@ -27,6 +27,7 @@ from synthgym.plan.schema import (
     check_unique,
     definition,
     groups,
+    mapping,
 )
 from synthgym.plan.schema import Experiment as ExperimentSchema
 from synthgym.plan.schema import Objectives as ObjectivesSchema
@@ -308,14 +309,13 @@ class Experiment(Part):
             check_known(environment, known, "environment", f"{where}.environments", self.task)
             self._check_reward(environment, f"{where}.environments")
 
-    def _check_arm(self, arm: str, differences: Any) -> None:
+    def _check_arm(self, arm: str, differences: object) -> None:
         place = f"{self.where}.arms.{arm}"
         check_identifier(arm, place)
         if arm == "tuned" and self.without:
             raise ConfigError(f"{place}: searches for settings are in this directory; rename it.")
         if arm in self.values.get("environments", []):
             raise ConfigError(f"{place}: is the name of an environment of the scale, too.")
-        check(differences or {}, dict[str, Any], place)
         check_sections(differences or {}, place)
         check(self.seeds(arm), list[int], f"{place}.seeds")
         check_unique(self.seeds(arm), f"{place}.seeds")
@@ -382,10 +382,10 @@ class Experiment(Part):
                 self.composed(None, trial, way)
 
 
-def check_sections(values: Any, place: str) -> None:
+def check_sections(values: object, place: str) -> None:
     """Refuse differences that are no sections of the configuration, or not as these should be."""
-    check(values, dict[str, Any], place)
-    check_environment({k: v for k, v in values.items() if k not in BESIDE}, place, rewards=True)
+    own = {k: v for k, v in mapping(values, place).items() if k not in BESIDE}
+    check_environment(own, place, rewards=True)
 
 
 class Objectives(Experiment):

@@ -89,7 +89,7 @@ def tidy_agents(agents: Values) -> None:
 def where_set(layers: Layers, *path: str) -> str:
     """Where a setting was made: in the last layer that has it, or else in conf/."""
     for place, layer in reversed(layers):
-        found: Any = layer
+        found: object = layer
         for name in path:
             found = found.get(name) if isinstance(found, dict) else None
         if found is not None:

@@ -19,6 +19,7 @@ from synthgym.plan.schema import (
     check_unique,
     definition,
     groups,
+    mapping,
     short,
 )
 from synthgym.plan.sweeps import Search, Sweep, Transforms
@@ -177,11 +178,12 @@ class ScalePlan:
             experiment.check()
         self._check_searches()
 
-    def _check_environment(self, environment: str, differences: Any) -> None:
+    def _check_environment(self, environment: str, differences: object) -> None:
         place = f"scales.{self.name}.environments.{environment}"
         check_identifier(environment, place)
+        differences = mapping(differences, place)
         check_environment(settings_of(differences), place, complete=True)
-        seeds = differences.get("seeds", self.values["seeds"])
+        seeds: list[int] = differences.get("seeds", self.values["seeds"])
         check(seeds, list[int], f"{place}.seeds")
         check_unique(seeds, f"{place}.seeds")
         if "seeds_per_job" in differences:

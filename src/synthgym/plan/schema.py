@@ -257,6 +257,13 @@ class Params:
     accept_code: bool = setting("adopt the present code in the manifests, compute nothing for it")
 
 
+def mapping(value: object, place: str) -> dict[str, Any]:
+    """Return a value that is a mapping; refuse any other."""
+    if not isinstance(value, dict):
+        raise ConfigError(f"{place}: must be a mapping, not {short(value)}.")
+    return value
+
+
 def check_experiment(
     values: dict[str, Any], kind: type, place: str, complete: Sequence[str]
 ) -> None:

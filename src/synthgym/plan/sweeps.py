@@ -33,6 +33,7 @@ from synthgym.plan.schema import (
     definition,
     groups,
     listed,
+    mapping,
     short,
 )
 from synthgym.plan.validate import check_environment, check_pair
@@ -238,9 +239,10 @@ def tuning(tune: Values, config: Values) -> Values:
     return {**config, "search": search, "baseline": {**study, "steps": tune["budget"]["max"]}}
 
 
-def check_tuning(tune: Any, agents: Iterable[str], place: str) -> None:
+def check_tuning(tune: object, agents: Iterable[str], place: str) -> None:
     """Refuse a search for settings that not all these agents have."""
     complete = ("space", "configurations", "budget", "draws", "evaluations", "seed")
+    tune = mapping(tune, place)
     check(tune, Tuning, place, complete=complete)
     check(tune["budget"], Budget, f"{place}.budget", complete=("min", "max", "eta"))
     if tune["budget"]["min"] > tune["budget"]["max"]:

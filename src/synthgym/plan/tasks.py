@@ -26,6 +26,7 @@ from synthgym.plan.schema import (
     definition,
     groups,
     listed,
+    mapping,
     short,
 )
 from synthgym.plan.validate import check_client, check_environment, check_identifier
@@ -313,7 +314,8 @@ class TaskExperiment:
         if clients is not None:
             self._check_clients(clients, f"{scale}.clients.{self.name}")
 
-    def _check_clients(self, clients: Any, place: str) -> None:
+    def _check_clients(self, clients: object, place: str) -> None:
+        clients = mapping(clients, place)
         check(clients, ClientsOf, place, complete=("agents", "environments"))
         for kind in ("agents", "environments"):
             check_unique(clients[kind], f"{place}.{kind}")
