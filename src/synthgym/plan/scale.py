@@ -183,7 +183,7 @@ class ScalePlan:
         check_identifier(environment, place)
         differences = mapping(differences, place)
         check_environment(settings_of(differences), place, complete=True)
-        seeds: list[int] = differences.get("seeds", self.values["seeds"])
+        seeds = differences["seeds"] if "seeds" in differences else self.values["seeds"]
         check(seeds, list[int], f"{place}.seeds")
         check_unique(seeds, f"{place}.seeds")
         if "seeds_per_job" in differences:
