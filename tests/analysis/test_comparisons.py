@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from synthgym.analysis import comparisons
+from synthgym.analysis import comparisons, style
+from synthgym.analysis.figures import comparisons as figures
 
 TASK = {
     "name": "cartpole",
@@ -115,7 +116,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out.mkdir()
     config = {"scale": "smoke", "comparisons": {"lengths": SECTION}}
     names = comparisons.run(config, inputs, out, root)
-    assert names == ["summary.json", "table.md", "comparison_lengths.png"]
+    assert names == ["summary.json", "table.md", "comparison_claims.png", "comparison_lengths.png"]
     return out
 
 
@@ -195,3 +196,19 @@ def test_the_figure_is_drawn(written: Path) -> None:
     with Image.open(written / "comparison_lengths.png") as image:
         colours = np.unique(np.asarray(image.convert("RGB")).reshape(-1, 3), axis=0)
     assert len(colours) > 20
+
+
+def test_claims_are_drawn_as_shares_in_the_colour_of_their_verdict() -> None:
+    task = {"reference": {"random": 0.0, "expert": 200.0}}
+    planned = [{"says": "Better"}, {"says": "Short", "measure": "one_step_episodes"}]
+    claim = {"comparison": "`one`", "verdict": "holds"}
+    better = {**claim, "claim": "Better", "estimates": [{"value": 50.0, "low": 20.0, "high": 80.0}]}
+    short = {**claim, "claim": "Short", "estimates": [{"value": 0.9, "low": 0.8, "high": 1.0}]}
+    comparisons = {"one": {"task": task, "claims": planned}}
+    with style.applied():
+        figure = figures.comparison_claims(comparisons, {"claims": [better, short]}, "quick")
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["one: Better"]
+    (point,) = (line for line in axes.lines if line.get_marker() == "o")
+    assert np.asarray(point.get_xdata()).tolist() == [0.25]
+    assert point.get_color() == style.GREEN

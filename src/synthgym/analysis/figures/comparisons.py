@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, PercentFormatter
 
 from synthgym.analysis import style
+from synthgym.analysis.core import verdict
 from synthgym.analysis.core.statistics import interquartile_mean
 from synthgym.analysis.core.tables import REAL
 from synthgym.analysis.figures import common
@@ -18,6 +19,11 @@ from synthgym.analysis.figures.common import INTERVAL, RETURN, Look
 Numbers = Mapping[str, Any]
 Section = Mapping[str, Any]
 COLUMNS = 2  # of panels of returns
+VERDICTS = {  # verdict -> its colour
+    verdict.HOLDS: style.GREEN,
+    verdict.FAILS: style.RED,
+    verdict.UNDECIDED: style.REAL_COLOUR,
+}
 
 
 def comparison(
@@ -39,6 +45,36 @@ def comparison(
         ]
         figures[name] = _one(section, numbers["comparisons"][name], course, scale)
     return figures
+
+
+def comparison_claims(comparisons: Mapping[str, Section], numbers: Numbers, scale: str) -> Figure:
+    """What was expected of each comparison: differences in return, coloured by verdict."""
+    differences, verdicts = {}, []
+    for claim in numbers["claims"]:
+        name = claim["comparison"].strip("`")
+        section = comparisons[name]
+        planned = {one["says"]: one.get("measure", "return") for one in section["claims"]}
+        span = verdict.span_of(section["task"])
+        if span is None or planned[claim["claim"]] != "return":
+            continue
+        (difference,) = claim["estimates"]
+        row = fill(f"{name}: {claim['claim']}", 58)
+        differences[row] = {key: value / span for key, value in difference.items()}
+        verdicts.append(claim["verdict"])
+    height = 0.5 + sum(0.16 * (1 + row.count("\n")) + 0.1 for row in differences)
+    figure, (axes,) = common.grid(
+        1, 1, height, "difference in return, over what there is to be learned"
+    )
+    common.forest(axes, differences, [VERDICTS[word] for word in verdicts])
+    axes.axvline(0, color="black", lw=0.8)
+    axes.axvspan(-verdict.MARGIN, verdict.MARGIN, color="#eeeeee", zorder=0)
+    axes.xaxis.set_major_formatter(PercentFormatter(1))
+    entries = common.keys({word: {"color": colour} for word, colour in VERDICTS.items()})
+    note = (
+        f"Differences of interquartile means, {INTERVAL}, which resamples environments; over what "
+        "is between random actions and the best agent known. Grey: what counts as equal."
+    )
+    return common.finish(figure, "Claims", scale, entries=entries, note=note, columns=3)
 
 
 def _one(section: Section, numbers: Numbers, course: list[pd.DataFrame], scale: str) -> Figure:
