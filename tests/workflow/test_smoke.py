@@ -65,11 +65,9 @@ def test_one_command_leaves_every_table_figure_and_number(smoke: Clone) -> None:
     studied = json.loads((results / "transform_report/summary.json").read_text())["tasks"]
     assert studied["empty_room"]["searches"] == 2 * 2 * 2  # transforms, step sizes, seeds
     page = (results / "page/report.html").read_text()
-    assert (
-        page.count("<figure ")
-        == page.count("data:image/png;base64,")
-        == 2 * (5 + 1) + 3 + 1 + 2 + 2 + 5 + 1 + 1 + 1 + 1
-    )
+    figures = len(list(results.rglob("*.png")))
+    assert page.count("<figure ") == page.count("data:image/png;base64,") == figures
+    assert figures >= len([figure for stage in STAGES.values() for figure in stage.figures])
     manifests = list(results.rglob("manifest.json"))
     # of reward networks; objectives; MDPs; insight; transforms; search; transfer; comparisons
     assert len(manifests) == 27 + 8 + 5 + 10 + 2 + 2 + 3 + 1 + 9

@@ -35,7 +35,7 @@ from synthgym.core.types import (
     Step,
     Transition,
 )
-from synthgym.evaluation.family import place_of
+from synthgym.evaluation.arm import place_of
 from synthgym.synth.base import module_of
 from synthgym.tasks import base as tasks
 from synthgym.tasks.rollout import episode_returns

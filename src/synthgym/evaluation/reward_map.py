@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int
 from synthgym.core.io import write_table
 from synthgym.core.job import Inputs
 from synthgym.core.settings import Config
-from synthgym.evaluation.family import place_of
+from synthgym.evaluation.arm import place_of
 from synthgym.synth import reward
 from synthgym.synth.reward import RewardNetwork
 

@@ -1,4 +1,4 @@
-"""Families of networks judged: agents that train with each network of a kind, or MDP of an arm."""
+"""Study of an arm: agents that train in each of its environments, judged on the real task."""
 
 from pathlib import Path
 
