@@ -37,8 +37,7 @@ class Results:
         return self.root / "tasks" / task / environment / f"seed{seed}"
 
     def made(self, task: str, environment: str) -> Path:
-        stage = "distil" if self.plan[SCALE].distilled(environment) else "metatrain"
-        return self.run(task, environment) / stage
+        return self.run(task, environment) / self.plan[SCALE].tasks[task].made(environment)
 
     def environment(self, task: str, environment: str) -> None:
         out, seed = self.made(task, environment), self.plan[SCALE].seeds(environment)[0]

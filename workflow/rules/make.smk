@@ -5,6 +5,7 @@ stage(
 )  # an evolution strategy; several seeds side by side where the plan says so
 stage("teacher")  # an agent that is trained in the real task
 stage("distil")
+stage("grade")  # tables that follow the gradient of the real return
 stage("model")
 stage(
     "objective"

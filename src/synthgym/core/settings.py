@@ -391,6 +391,54 @@ class Distil(Section):
     fit_learning_rate: float = setting("of Adam at the beginning", above=0)
 
 
+class Fit(Section):
+    """How a network is fitted to a bandit, through which the real return is differentiated."""
+
+    name: str = setting(
+        "Adam on the squared error, or what the network's first-order expansion comes to",
+        among=["regression", "linearised"],
+    )
+    width: int = setting("of each of two hidden layers", "units", low=1)
+    normalise: bool = setting("networks see contexts in standard deviations from their mean")
+    steps: tuple[int, ...] = setting("of Adam: [fewest, most]", "gradient steps", low=1)
+    window: int = setting("of them, the last, that are differentiated", "gradient steps", low=1)
+    learning_rate: tuple[float, ...] = setting("of Adam: [smallest, largest]", above=0)
+    ridge: float = setting("of linearised: over the mean of the kernel's diagonal", above=0)
+
+
+class Grade(Section):
+    """A bandit of tables that follow the gradient of the real return."""
+
+    start: str | None = setting("environment of the plan that it begins at; null: at noise")
+    iterations: int = setting("length of the grading", low=1)
+    networks: int = setting("fresh in each iteration", low=1)
+    environments: int = setting("of the real task, side by side, of each network", low=1)
+    steps: int = setting("in each of them", "real steps per iteration", low=1)
+    fit: Fit = section(Fit)
+    temperature: float = setting("of a policy with discrete actions: softmax of outputs", above=0)
+    noise: float = setting(
+        "of exploration at first: standard deviation, over half the width of the bounds; "
+        "continuous actions",
+        above=0,
+    )
+    epochs: int = setting("over what an iteration has seen", "gradient steps", low=1)
+    learning_rate: float = setting("of the tables at first, by Adam; falls to a tenth", above=0)
+    max_grad_norm: float = setting("of the tables' gradient, L2", above=0)
+    clip: float = setting("of the probability ratio", above=0)
+    entropy_coefficient: float = setting("of the policy's entropy", low=0)
+    gamma: float = setting("discount", low=0)
+    gae_lambda: float = setting("of generalised advantages", low=0)
+    critic_learning_rate: float = setting("of the critic", above=0)
+    critic_steps: int = setting("of the critic in each epoch", "gradient steps", low=1)
+    agents: tuple[str, ...] = setting("algorithms of the fresh agents that judge it")
+    train: Table[str, int] = setting("agent -> length of its training", "synthetic steps", low=1)
+    episodes: int = setting("real test of such an agent", "episodes", low=1)
+    evaluate_every: int = setting("such a test; the best bandit is kept", "iterations", low=1)
+    evaluate_draws: int = setting("of each algorithm in a test", "agents", low=1)
+    checkpoint_seconds: float = setting("what a killed run may lose", "seconds", low=0)
+    start_synth: Synth = planned("the settings of the environment that it begins at")
+
+
 class Agent(Section):
     """A learning algorithm."""
 
@@ -589,6 +637,7 @@ class Config(Section):
     synth: Synth = section(Synth)
     meta: Meta = section(Meta)
     distil: Distil = section(Distil)
+    grade: Grade = section(Grade)
     teacher: Teacher = section(Teacher)
     agents: Table[str, Agent] = section(dict)
     transfer: Study = section(Study)

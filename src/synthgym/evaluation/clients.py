@@ -129,5 +129,5 @@ def _name(path: Path) -> str:
     A file that is elsewhere, as by hand, is called by its own name. (As in transfer.py; to import
     that would make the code of our own agents part of what these results depend on.)
     """
-    planned = len(path.parts) >= 4 and path.parts[-2] in ("metatrain", "distil")
+    planned = len(path.parts) >= 4 and path.parts[-3].startswith("seed")
     return path.parts[-4] if planned else path.stem

@@ -31,5 +31,5 @@ def _environment(path: Path) -> str:
 
     A file that is elsewhere, as by hand, is called by its own name.
     """
-    planned = len(path.parts) >= 4 and path.parts[-2] in ("metatrain", "distil")
+    planned = len(path.parts) >= 4 and path.parts[-3].startswith("seed")
     return path.parts[-4] if planned else path.stem

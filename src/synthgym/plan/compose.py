@@ -29,6 +29,7 @@ from synthgym.core.settings import merged
 from synthgym.plan.layers import Layers, Values, expanded, plain, tidy_agents, where_set
 from synthgym.plan.schema import (
     CONF,
+    WAYS,
     Config,
     ConfigError,
     check_known,
@@ -41,7 +42,7 @@ from synthgym.plan.validate import check_environment, check_pair, check_whole
 
 KEPT = Path("work/compositions.json")
 STRATEGY = "snes"  # where a plan names none
-REAL_LACKS = frozenset({"synth", "meta", "distil"})  # what makes a synthetic environment
+REAL_LACKS = WAYS | {"synth"}
 
 
 class Composer:
@@ -103,7 +104,9 @@ class Composer:
                 where = where_set(layers, "meta", "name")
                 check_known(strategy, groups("meta"), "strategy", where, "conf/meta")
                 config["meta"] = self.section(task, "meta", strategy)
-                every += values.get("meta", {}).get("agents", config["meta"]["agents"])
+            for way in ("meta", "grade"):
+                if way not in absent:
+                    every += values.get(way, {}).get("agents", config[way]["agents"])
             if "synth" not in absent:
                 synth = values.get("synth", {}).get("name")
                 if synth is None:

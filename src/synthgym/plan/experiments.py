@@ -18,6 +18,7 @@ from synthgym.plan.claims import check_claim, planned_claims
 from synthgym.plan.layers import Layers, Values, expanded
 from synthgym.plan.part import Part
 from synthgym.plan.schema import (
+    WAYS,
     Config,
     ConfigError,
     check,
@@ -156,9 +157,9 @@ class Experiment(Part):
             layers.append((f"{where}.make", values.get("make")))
         if way:
             layers.append((f"{where}.without.{way}", self.without[way]))
-        absent = {"distil"} | ({"meta"} if trial else set()) | (set() if arm else {"synth"})
+        absent = WAYS - ({"meta"} if not trial else set()) | (set() if arm else {"synth"})
         if arm and not trial and self.fitted(arm):
-            absent.add("meta")
+            absent |= {"meta"}
         cleaned: Layers = [(place, sections(layer)) for place, layer in layers]
         agents = [agent] if agent else []
         return self.scale.composer.compose(where, self.task, cleaned, agents, overrides, absent)
@@ -433,7 +434,7 @@ class Objectives(Experiment):
         start = {"synth": synth, "meta": {"name": "open_es", "agents": [LPO]}}
         layers.insert(0, (f"{where}.environment", expanded(start)))
         layers.append((f"{where}.arms.{arm}", sections(self.made[str(arm)])))
-        return self.scale.composer.compose(where, self.task, layers, [], overrides, {"distil"})
+        return self.scale.composer.compose(where, self.task, layers, [], overrides, WAYS - {"meta"})
 
     def config(self, which: Which, seed: int | None, overrides: Sequence[str]) -> Values:
         """Return the configuration of a meta-training; with a trial, of the judging in a task."""

@@ -20,8 +20,8 @@ DESIGN = "src/synthgym/analysis/page/page"
 # report -> its inputs -> the file, and the jobs that leave it: `family/` and stages
 INPUTS: Mapping[str, Mapping[str, str]] = {
     "figures": {
-        "progress": "progress.parquet of tasks/ metatrain distil",
-        "evaluations": "evaluations.parquet of tasks/ metatrain distil",
+        "progress": "progress.parquet of tasks/ metatrain distil grade",
+        "evaluations": "evaluations.parquet of tasks/ metatrain distil grade",
         "curves": "curves.parquet of tasks/ transfer baseline",
         "episodes": "episodes.parquet of tasks/ transfer baseline",
         "values": "values.parquet of tasks/ behaviour",
@@ -31,14 +31,14 @@ INPUTS: Mapping[str, Mapping[str, str]] = {
     "summary": {
         "curves": "curves.parquet of tasks/ transfer baseline",
         "episodes": "episodes.parquet of tasks/ transfer baseline",
-        "progress": "progress.parquet of tasks/ metatrain distil",
-        "evaluations": "evaluations.parquet of tasks/ metatrain distil",
+        "progress": "progress.parquet of tasks/ metatrain distil grade",
+        "evaluations": "evaluations.parquet of tasks/ metatrain distil grade",
         "client_curves": "curves.parquet of clients client_baseline",
         "client_episodes": "episodes.parquet of clients client_baseline",
     },
     "transfer_report": {
         "curves": "curves.parquet of tasks/ transfer baseline",
-        "progress": "progress.parquet of tasks/ metatrain distil",
+        "progress": "progress.parquet of tasks/ metatrain distil grade",
         "expert_curves": "curves.parquet of expert",
     },
     "expert_report": {

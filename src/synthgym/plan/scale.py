@@ -11,6 +11,7 @@ from synthgym.plan.compose import Composer
 from synthgym.plan.experiments import Experiment, Objectives
 from synthgym.plan.layers import Values, settings_of
 from synthgym.plan.schema import (
+    WAYS,
     Config,
     ConfigError,
     check,
@@ -106,9 +107,9 @@ class ScalePlan:
         seeds: list[int] = own or self.values["seeds"]
         return seeds
 
-    def distilled(self, environment: str) -> bool:
-        """Whether an environment is made from a teacher, not by meta-training."""
-        return "distil" in self.values["environments"][environment]
+    def way(self, environment: str) -> str:
+        """Return the section that says how an environment is made, of WAYS."""
+        return next(iter(WAYS.intersection(self.values["environments"][environment])), "meta")
 
     def search_of(self, environment: str) -> str | None:
         """Return the search whose best settings an environment is meta-trained with, if any."""
@@ -188,7 +189,7 @@ class ScalePlan:
         check_unique(seeds, f"{place}.seeds")
         if "seeds_per_job" in differences:
             check(differences["seeds_per_job"], int, f"{place}.seeds_per_job", {"low": 1})
-            if self.distilled(environment):
+            if self.way(environment) != "meta":
                 raise ConfigError(f"{place}.seeds_per_job: is for what is meta-trained.")
 
     def _check_places(self) -> None:
@@ -213,7 +214,7 @@ class ScalePlan:
                 continue
             place = f"scales.{self.name}.environments.{environment}.search"
             check(name, str, place)
-            if self.distilled(environment):
+            if self.way(environment) != "meta":
                 raise ConfigError(f"{place}: is for what is meta-trained.")
             for task in self.tasks.values():
                 if environment in task.environments:

@@ -49,6 +49,7 @@ __all__ = [
     "SEARCHES",
     "SPACES",
     "TRANSFORMS",
+    "WAYS",
     "Budget",
     "Compared",
     "Config",
@@ -69,6 +70,8 @@ __all__ = [
     "listed",
     "short",
 ]
+
+WAYS = frozenset({"meta", "distil", "grade"})  # sections, each a way to make an environment
 
 OF_PLANS = (
     "tuned",

@@ -19,6 +19,7 @@ from synthgym.plan.part import Part
 from synthgym.plan.schema import (
     SPACES,
     TRANSFORMS,
+    WAYS,
     Budget,
     Compared,
     Config,
@@ -88,7 +89,7 @@ class Sweep(Part, ABC):
         if key not in self.scale.composed:
             agents = [self.values["agent"]] if "agent" in self.values else []
             self.scale.composed[key] = self.scale.composer.compose(
-                self.where, self.task, self.layers(), agents, overrides, {"distil"}
+                self.where, self.task, self.layers(), agents, overrides, WAYS - {"meta"}
             )
         return self.scale.composed[key]
 

@@ -14,6 +14,7 @@ from synthgym.plan.experiments import ENVIRONMENT
 from synthgym.plan.layers import Layers, Values, expanded, settings_of
 from synthgym.plan.schema import (
     REWARDS,
+    WAYS,
     ClientsOf,
     Config,
     ConfigError,
@@ -70,7 +71,7 @@ class TaskExperiment:
         if key not in self.scale.composed:
             absent = REAL_LACKS
             if environment is not None:
-                absent = frozenset({"meta" if self.scale.distilled(environment) else "distil"})
+                absent = WAYS - {self.scale.way(environment)}
             layers = self._layers(environment)
             self.scale.composed[key] = self.scale.composer.compose(
                 f"scales.{self.scale.name}", self.name, layers, self.agents, overrides, absent
@@ -99,13 +100,17 @@ class TaskExperiment:
         """Return the configuration of a job: about one agent, or those of meta-training."""
         composed = self.composed(environment, overrides)
         config, mirror = seen_by_jobs(composed), composed["task"]["mirror"]
-        names = config["meta"]["agents"] if "meta" in config else self.agents
+        way = config.get("meta", config.get("grade"))
+        names = way["agents"] if way else self.agents
         config = of_agents(config, [agent] if agent else names if environment else [])
         if client:
             check_client(client, config["task"], "client")
             config["clients"] = {**config["clients"], "agent": client}
         config["mirror"] = mirror if mirror["observation"] else None
         config["teacher"] = self._teacher(config["teacher"])
+        if "grade" in config and (start := config["grade"]["start"]):
+            synth = seen_by_jobs(self.composed(start))["synth"]
+            config["grade"] = {**config["grade"], "start_synth": synth}
         if "distil" in config:
             config["distil"] = _distil(config["distil"], config["task"], composed["agents"])
         given = any(override.startswith("seed=") for override in overrides)
@@ -130,7 +135,8 @@ class TaskExperiment:
     # jobs
 
     def made(self, environment: str) -> str:
-        return "distil" if self.scale.distilled(environment) else "metatrain"
+        way = self.scale.way(environment)
+        return "metatrain" if way == "meta" else way
 
     def environments_of(self, environment: str) -> list[str]:
         """Return the files of an environment, one of each seed."""
@@ -165,7 +171,7 @@ class TaskExperiment:
             for number, seed in enumerate(scale.seeds(environment)):
                 run = f"{place}/{environment}/seed{seed}"
                 needs = self._making_needs(environment, seed)
-                if scale.distilled(environment):
+                if scale.way(environment) == "distil":
                     teachers[seed] = None
                 made = self.made(environment)
                 yield self.job(made, f"{run}/{made}", needs, environment, seed=seed)
@@ -189,12 +195,13 @@ class TaskExperiment:
         yield from self._looks()
 
     def _making_needs(self, environment: str, seed: int) -> dict[str, list[str]]:
-        if self.scale.distilled(environment):
+        way = self.scale.way(environment)
+        if way == "distil":
             teacher = f"{self.place}/teacher/seed{seed}"
             files = {"policy": "policy.safetensors", "progress": "progress.parquet"}
             return {name: [f"{teacher}/{file}"] for name, file in files.items()}
         needs = {}
-        if start := self.composed(environment)["meta"]["start"]:
+        if start := self.composed(environment)[way]["start"]:
             needs["start"] = [self.file(start, seed, ENVIRONMENT)]
             needs["start_progress"] = [self.file(start, seed, "progress.parquet")]
         if found := self.scale.search_of(environment):
@@ -276,14 +283,19 @@ class TaskExperiment:
                 fitting = listed(REWARDS[kind])
                 raise ConfigError(f"{place}: {reward} is not for {kind} actions; use {fitting}.")
             self._check_students(environment)
-        elif (start := config["meta"]["start"]) is not None:
-            place = f"{where}.environments.{environment}.meta.start"
-            distilled = [name for name in self.environments if scale.distilled(name)]
-            check_known(start, distilled, "distilled environment", place, "the plan")
+            return
+        way = scale.way(environment)
+        if (start := config[way]["start"]) is not None:
+            place = f"{where}.environments.{environment}.{way}.start"
+            before = {"meta": ["distil"], "grade": ["distil", "meta"]}[way]
+            known = [name for name in self.environments if scale.way(name) in before]
+            check_known(start, known, "environment to start at", place, "the plan")
             start_synth = self.composed(start)["synth"]
-            if start_synth != config["synth"]:
+            if way == "meta" and start_synth != config["synth"]:
                 name = start_synth["name"]
                 raise ConfigError(f"{place}: {start} has another synth ({name}, ...).")
+            if start_synth["horizon"] > 1:
+                raise ConfigError(f"{place}: {start} is no bandit.")
             if lacking := set(scale.seeds(environment)) - set(scale.seeds(start)):
                 raise ConfigError(f"{place}: {start} has no seed {listed(sorted(lacking))}.")
 
@@ -396,7 +408,7 @@ def check_choices(scale: "ScalePlan") -> None:
     """Refuse whatever is wrong with where choices in distilling are varied, by a ConfigError."""
     for environment, where in (scale.values.get("choices") or {}).items():
         place = f"scales.{scale.name}.choices.{environment}"
-        distilled = [name for name in scale.values["environments"] if scale.distilled(name)]
+        distilled = [n for n in scale.values["environments"] if scale.way(n) == "distil"]
         check_known(environment, distilled, "distilled environment", place, "the plan")
         check(where, Where, place, complete=("tasks", "agents"))
         check_names(where["agents"], "agent", f"{place}.agents")

@@ -9,6 +9,7 @@ from synthgym.jobs.codehash import module_file
 from synthgym.plan.layers import Layers, Values, where_set
 from synthgym.plan.schema import (
     CLIENTS,
+    WAYS,
     Config,
     ConfigError,
     Task,
@@ -22,6 +23,7 @@ from synthgym.plan.schema import (
 )
 from synthgym.stages import FAMILIES, STAGES
 
+EXACT = "synthgym.synth.exact"  # whose bandits can be graded
 CLASSIC = "synthgym.tasks.classic"  # whose tasks are Gymnasium's, by the same IDs
 RESERVED = {
     REAL: "it means the task itself",
@@ -57,8 +59,8 @@ def check_environment(
             raise ConfigError(f"{place}.synth: {name} is for experiments whose place is rewards/.")
     elif complete:
         raise ConfigError(f"{place}: must say which synth, one of {listed(groups('synth'))}.")
-    if "meta" in values and "distil" in values:
-        raise ConfigError(f"{place}: is either distilled or meta-trained; meta.start does both.")
+    if len(ways := sorted(WAYS & values.keys())) > 1:
+        raise ConfigError(f"{place}: is made in one way, not by {listed(ways)}; `start` does both.")
     named = ("synth", "meta")
     sections = {k: v for k, v in values.items() if k not in named or not isinstance(v, str)}
     check(sections, Config, place)
@@ -71,8 +73,8 @@ def check_whole(config: Values, layers: Layers) -> None:
         check_synth(config["synth"], config["task"], place)
     if "meta" in config:
         _check_meta(config["meta"], config["task"], layers, "objective" in config)
-        if "objective" in config:
-            _check_objective(config["meta"], layers)
+    if "grade" in config:
+        _check_grade(config, layers)
     for name, agent in config["agents"].items():
         check_agent(agent, name, f"conf/agent/{name}.yaml")
         _check_shapes(name, agent, config, layers)
@@ -119,6 +121,8 @@ def _check_objective(meta: Values, layers: Layers) -> None:
 
 
 def _check_meta(meta: Values, task: Values, layers: Layers, objective: bool) -> None:
+    if objective:
+        _check_objective(meta, layers)
     check_names(meta["agents"], "agent", where_set(layers, "meta", "agents"))
     check_names(list(meta["steps"]), "agent", where_set(layers, "meta", "steps"))
     for agent in meta["agents"]:
@@ -145,6 +149,25 @@ def _check_meta(meta: Values, task: Values, layers: Layers, objective: bool) -> 
     if meta["curriculum"]["begin"] >= meta["curriculum"]["end"]:
         place = where_set(layers, "meta", "curriculum")
         raise ConfigError(f"{place}: must begin before it ends.")
+
+
+def _check_grade(config: Values, layers: Layers) -> None:
+    grade, task, synth = config["grade"], config["task"], config["synth"]
+    check_names(grade["agents"], "agent", where_set(layers, "grade", "agents"))
+    for agent in grade["agents"]:
+        check_pair(agent, task, where_set(layers, "grade", "agents"))
+        if agent not in grade["train"]:
+            place = where_set(layers, "grade", "train")
+            raise ConfigError(f"{place}: lacks {agent}, which is among grade.agents.")
+    if synth["module"] != EXACT:
+        place = where_set(layers, "synth")
+        raise ConfigError(f"{place}: what is graded are tables, as in exact_bandit.")
+    fit, place = grade["fit"], where_set(layers, "grade", "fit")
+    for name in ("steps", "learning_rate"):
+        if len(fit[name]) != 2 or fit[name][0] > fit[name][1]:
+            raise ConfigError(f"{place}.{name}: must be [smallest, largest].")
+    if fit["window"] > fit["steps"][0]:
+        raise ConfigError(f"{place}.window: cannot be longer than the shortest fit.")
 
 
 def check_pair(agent: str, task: Values, place: str, objective: bool = False) -> None:

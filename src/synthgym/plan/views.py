@@ -15,6 +15,9 @@ def seen_by_jobs(config: Values) -> Values:
     config = {**config, "task": task_seen(task)}
     if "meta" in config:
         config["meta"] = _meta_seen(config["meta"], task)
+    if "grade" in config:
+        grade, names = config["grade"], config["grade"]["agents"]
+        config["grade"] = {**grade, "train": {name: grade["train"][name] for name in names}}
     if "synth" in config:
         config["synth"] = _synth_seen(config["synth"], task)
     return config | {study: with_level(config[study], task) for study in STUDIES}

@@ -75,7 +75,7 @@ def _publish(
 ) -> Card:
     scale, seed = plan.name, plan.seeds(environment)[0]
     run = results / "tasks" / task / environment / f"seed{seed}"
-    made = run / ("distil" if plan.distilled(environment) else "metatrain")
+    made = run / plan.tasks[task].made(environment)
     manifest = _json(made / "manifest.json")
     source, config = made / ENVIRONMENT, manifest["config"]
     env = guard.described(config, str(made / "manifest.json"))
