@@ -17,6 +17,7 @@ FAST = {  # programs are compiled in a hurry, and kept for the next time
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
     "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
     "JAX_PLATFORMS": "cpu",
+    "XLA_FLAGS": "--xla_cpu_use_fusion_emitters=false",
 }
 RUN = f"results/{SCALE}/tasks/cartpole/bandit_ppo/seed0"
 
