@@ -1,6 +1,9 @@
 """How tests run the package: shapes checked, each key used once, two devices, programs cached."""
 
+import gc
 import os
+
+gc.set_threshold(50_000)  # tracing makes objects by the thousand: to look through all takes long
 
 # Before JAX starts: the CPU split in two devices, so that sharding is tested on any machine.
 os.environ["JAX_PLATFORMS"] = "cpu"
@@ -17,6 +20,11 @@ flax.struct.PyTreeNode.__no_type_check__ = True  # type: ignore[attr-defined]
 install_import_hook("synthgym", "typechecker.check")
 
 jax.config.update("jax_debug_key_reuse", True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the workflow: its files take longest, and each is one worker's."""
+    items.sort(key=lambda item: "workflow" not in item.path.parts)
 
 
 def pytest_configure(config: pytest.Config) -> None:
