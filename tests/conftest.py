@@ -3,8 +3,6 @@
 import gc
 import os
 
-gc.set_threshold(50_000)  # tracing makes objects by the thousand: to look through all takes long
-
 # Before JAX starts: the CPU split in two devices, so that sharding is tested on any machine.
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
@@ -29,6 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep compiled programs between sessions, for all workers."""
+    gc.set_threshold(50_000)  # tracing makes objects by the thousand, which are seldom garbage
     cache = config.rootpath / ".pytest_cache" / "jax"
     jax.config.update("jax_compilation_cache_dir", str(cache))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
