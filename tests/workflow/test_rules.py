@@ -12,6 +12,8 @@ from snakemake.api import SnakemakeApi
 from snakemake.settings.types import OutputSettings, ResourceSettings
 
 from clones import ROOT, run
+from synthgym.jobs.planned import unknown_target
+from synthgym.plan.plan import Plan
 from synthgym.stages import STAGES, labels
 
 Rules = Mapping[str, Any]
@@ -92,9 +94,16 @@ def test_there_is_a_rule_for_every_place_and_output_of_the_table(
         ("results/quick/summary.json", "this is scale smoke; say --config scale=quick"),
     ],
 )
-def test_a_target_that_nothing_makes_is_refused_in_a_sentence(target: str, sentence: str) -> None:
-    said = run("snakemake", "-n", *SMOKE, target, cwd=ROOT, fails=True)
-    assert sentence in said
+def test_a_target_that_nothing_makes_is_named_in_a_sentence(target: str, sentence: str) -> None:
+    jobs = Plan.load(ROOT / "params.yaml").jobs("smoke")
+    rules = ["task_cartpole", "all_rewards", "all_experts"]
+    assert sentence in str(unknown_target(["-n", target], rules, jobs, "smoke"))
+    assert unknown_target(["-n", *rules, f"{next(iter(jobs))}/log"], rules, jobs, "smoke") is None
+
+
+def test_it_is_refused_before_the_first_job() -> None:
+    said = run("snakemake", "-n", *SMOKE, "task_cartpol", cwd=ROOT, fails=True)
+    assert "No job of scale smoke makes task_cartpol; do you mean task_cartpole?" in said
     assert "Traceback" not in said
 
 
