@@ -1,6 +1,7 @@
 """What the tutorial and the reference say is what happens: their commands and scripts are run."""
 
 import importlib.util
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -83,6 +84,11 @@ def test_links_in_documents_lead_somewhere(pattern: str) -> None:
             assert not anchor or anchor in headings(target.read_text("utf-8")), link
 
 
+def test_the_lines_in_the_readme_print_what_stands_there(tmp_path: Path) -> None:
+    (script,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert f"# {python(script, tmp_path)}" == script.splitlines(keepends=True)[-1]
+
+
 def test_scripts_are_as_short_as_promised() -> None:
     gymnax, sb3 = (code("python", w) for w in ("gymnax.make", "stable_baselines3"))
     lines = [len([x for x in s.splitlines() if x.strip()]) for s in (gymnax, sb3)]
@@ -111,6 +117,14 @@ def test_training_works_as_written(tmp_path: Path) -> None:
 def test_the_script_for_gymnax_solves_the_real_task(tmp_path: Path) -> None:
     (returned,) = earned(python(code("python", "gymnax.make"), tmp_path))
     assert returned >= 475.0
+
+
+@pytest.mark.slow
+def test_the_notebook_shows_what_its_text_says(tmp_path: Path) -> None:
+    cells = json.loads((ROOT / "docs" / "first_steps.ipynb").read_text())["cells"]
+    scripts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    synthetic, control = earned(python("\n".join(scripts), tmp_path))
+    assert synthetic >= 475.0 > control
 
 
 @pytest.mark.slow

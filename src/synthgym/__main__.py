@@ -71,7 +71,12 @@ def _do(arguments: argparse.Namespace, settings: Sequence[str]) -> int:
         return 0
     if arguments.verb in commands.VERBS:
         return commands.run(arguments)
-    others = {"check": _check, "settings": _settings, "document": _document, "reference": _reference}
+    others = {
+        "check": _check,
+        "settings": _settings,
+        "document": _document,
+        "reference": _reference,
+    }
     others[arguments.verb](arguments)
     sys.stdout.flush()  # here, where it is known what a reader who has gone means
     return 0

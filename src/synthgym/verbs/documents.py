@@ -33,6 +33,7 @@ QUESTIONS = {  # report -> what it answers, in the order of the index
     "search_report": "Which settings of a meta-training are good?",
     "expert_report": "How good do agents get in the real tasks?",
 }
+LABELS = ("comparison", "task", "environment")  # of a claim: what it is about
 HEADLINE = (
     "A return is the interquartile mean [{level:.0%} interval] in the real task of all agents of "
     "one algorithm, with settings drawn at random, in all environments of a kind ({seeds} of them, "
@@ -120,13 +121,18 @@ def headline(transfer: Numbers, summary: Numbers) -> str:
 
 
 def index(root: Path, scale: str) -> str:
-    """The page that leads to all findings, with the number of claims by verdict."""
-    rows = []
+    """The page that leads to all findings, with the claims and their verdicts."""
+    questions, claims = [], []
     for report, question in QUESTIONS.items():
-        verdicts = Counter(c["verdict"] for c in _numbers(root, scale, report).get("claims", ()))
+        page, judged = f"{_name(report)}.md", _numbers(root, scale, report).get("claims", ())
+        verdicts = Counter(claim["verdict"] for claim in judged)
         counts = {word: verdicts[word] or "" for word in (HOLDS, FAILS, UNDECIDED)}
-        rows.append({"question": f"[{question}]({_name(report)}.md)", **counts})
-    return document(INDEX.format(scale=scale), table(rows))
+        questions.append({"question": f"[{question}]({page})", **counts})
+        for claim in judged:
+            of = [claim[label].strip("`") for label in LABELS if label in claim]
+            said = {"claim": f"[{claim['claim']}]({page})", "of": ", ".join(of)}
+            claims.append({**said, "verdict": claim["verdict"]})
+    return document(INDEX.format(scale=scale), table(questions), "## All claims", table(claims))
 
 
 def finding(root: Path, scale: str, report: str) -> str:
