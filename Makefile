@@ -37,7 +37,7 @@ docs: $(WITH_DOCS)  ## the documentation as a site, site/index.html; a link that
 	rm -rf work/docs
 	mkdir -p work/docs
 	git ls-files -z -- $(SITE_FILES) | tar --null --files-from - -cf - | tar -xf - -C work/docs
-	$(BIN)/jupyter nbconvert --to markdown --log-level WARN --output-dir work/docs/docs docs/first_steps.ipynb
+	$(BIN)/jupyter-nbconvert --to markdown --log-level WARN --output-dir work/docs/docs docs/first_steps.ipynb
 	$(IN_VENV) zensical build --clean --strict
 
 lint: lint-style lint-types lint-imports lint-workflow  ## the checks of `make test` that run no test
