@@ -73,7 +73,7 @@ def test_headline_shows_the_best_algorithm_and_says_where_it_is_no_better_than_t
         {"meta_training": {"task": {"good": cost, "poor": cost}}},
     )
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
-    assert ["Task-v0", "ppo", "2.0 [1.0, 3.0]", "", "", ""] in rows
+    assert ["**Task-v0**", "ppo", "2.0 [1.0, 3.0]", "", "", ""] in rows
     assert ["`good`", "ppo", "8.0 [7.0, 9.0]", "9", "1,200", "7"] in rows
     assert ["`poor`", "dqn", "4.0 [3.0, 5.0]", "", "1,200", "7"] in rows
     assert "tell: `poor` in Task-v0." in text

@@ -58,7 +58,7 @@ INDEX = (
 )
 PAGE = (
     "# {question}\n\n"
-    "The stage `{report}` has the answer, which `synthgym document` writes here: "
+    "Written by `synthgym document` from what the stage `{report}` found: "
     "[all tables]({place}/table.md), [numbers]({place}/summary.json)."
 )
 
@@ -96,7 +96,9 @@ def headline(transfer: Numbers, summary: Numbers) -> str:
     for task, about in transfer["about"]["tasks"].items():
         agents = transfer["transfer"][task]
         agent, in_task = _best(agents[REAL])
-        rows.append({"trained in": about["id"], "agent": agent, "return": written(in_task)})
+        rows.append(
+            {"trained in": f"**{about['id']}**", "agent": agent, "return": written(in_task)}
+        )
         for environment, cost in sorted(summary["meta_training"][task].items()):
             agent, best = _best(agents[environment])
             published = about["published"].get(agent, {}).get("synthetic")
