@@ -31,7 +31,7 @@ benchmark: $(WITH_REJAX)  ## speed beside rejax, into benchmarks/README.md; AGEN
 	$(BIN)/python -m benchmarks $(if $(AGENTS),--agents $(AGENTS)) $(OPTIONS)
 
 # The site has the layout of the repository, so that links between documents, results and figures are the same.
-SITE_FILES := '*.md' results/standard/*.png LICENSE CITATION.cff src/synthgym/stages.yaml docs/site.css docs/first_steps.ipynb
+SITE_FILES := '*.md' 'results/standard/*.png' LICENSE CITATION.cff src/synthgym/stages.yaml docs/site.css docs/first_steps.ipynb
 
 docs: $(WITH_DOCS)  ## the documentation as a site, site/index.html; a link that leads nowhere is an error
 	rm -rf work/docs
