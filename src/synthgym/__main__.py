@@ -1,4 +1,4 @@
-"""`synthgym <verb>`: a stage, from the workflow or by hand; a look at the plan; the README.
+"""`synthgym <verb>`: a stage, from the workflow or by hand; a look at the plan; documents.
 
 Imports lazily: help and plan need no jax.
 """
@@ -20,9 +20,9 @@ from synthgym.verbs import commands
 
 PLANS = {
     "check": "check a scale of params.yaml and show its jobs per stage; `--scale all` checks all",
-    "readme": "put the results of a scale into README.md",
 }
 OTHERS = {
+    "document": "write what README.md and docs/ say of results, from these themselves",
     "settings": "list all settings: meaning, unit and range",
     "reference": "measure what random actions earn in a task, for conf/task/",
 }
@@ -71,7 +71,12 @@ def _do(arguments: argparse.Namespace, settings: Sequence[str]) -> int:
         return 0
     if arguments.verb in commands.VERBS:
         return commands.run(arguments)
-    others = {"check": _check, "settings": _settings, "readme": _readme, "reference": _reference}
+    others = {
+        "check": _check,
+        "settings": _settings,
+        "document": _document,
+        "reference": _reference,
+    }
     others[arguments.verb](arguments)
     sys.stdout.flush()  # here, where it is known what a reader who has gone means
     return 0
@@ -90,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     for verb, text in PLANS.items():
         plan = verbs.add_parser(verb, description=f"{text[0].upper()}{text[1:]}.")
         plan.add_argument("--scale", help="one of params.yaml (default: the one that it names)")
+    text = OTHERS["document"]
+    document = verbs.add_parser("document", description=f"{text[0].upper()}{text[1:]}.")
+    document.add_argument("--scale", default="standard", help="whose results (default: standard)")
     settings = verbs.add_parser("settings", description=f"{OTHERS['settings']}.".capitalize())
     settings.add_argument("--markdown", action="store_true", help="as docs/configuration.md")
     reference = verbs.add_parser("reference", description=f"{OTHERS['reference']}.".capitalize())
@@ -252,14 +260,10 @@ def _reference(arguments: argparse.Namespace) -> None:
     print(f"(mean and its standard error; undiscounted return of {episodes})")
 
 
-def _readme(arguments: argparse.Namespace) -> None:
-    from synthgym.analysis import readme
-    from synthgym.plan.plan import Plan
-    from synthgym.verbs import by_hand
+def _document(arguments: argparse.Namespace) -> None:
+    from synthgym.verbs import documents
 
-    plan = Plan.load()
-    scale = by_hand.scale_of(plan, arguments.scale)
-    readme.update(Path("README.md"), Path("results", scale, "summary.json"))
+    documents.write(Path(), arguments.scale)
 
 
 if __name__ == "__main__":
