@@ -17,6 +17,7 @@ from synthgym.core.checking import check, short
 from synthgym.core.io import sha256, write_json
 from synthgym.core.settings import Synth, Task
 from synthgym.synth import env as synth
+from synthgym.synth import exact
 from synthgym.synth.env import SyntheticEnv
 from synthgym.zoo.bounded import LARGEST, LARGEST_TEXT, content, parsed, read_json
 from synthgym.zoo.folders import CARD
@@ -70,7 +71,8 @@ def described(config: Mapping[str, Any], where: str) -> SyntheticEnv:
             raise ValueError(f"{where}: config.synth.horizon must be at most {LONGEST:,} steps.")
         if len(config["synth"]["hidden"]) > MOST_LAYERS:
             raise ValueError(f"{where}: config.synth.hidden has more than {MOST_LAYERS} layers.")
-        return synth.make(Synth.read(config["synth"]), Task.read(config["task"]))
+        module = exact if config["synth"].get("module") == exact.__name__ else synth
+        return module.make(Synth.read(config["synth"]), Task.read(config["task"]))
     except RecursionError:
         raise ValueError(f"{where} is nested too deeply to be read.") from None
     except OverflowError:
@@ -80,6 +82,10 @@ def described(config: Mapping[str, Any], where: str) -> SyntheticEnv:
 def shapes(env: SyntheticEnv) -> dict[str, tuple[int, ...]]:
     """Shapes of an environment's arrays: "reward/Dense_0/kernel" -> (inputs, units), ..."""
     expected: dict[str, tuple[int, ...]] = {}
+    if isinstance(env, exact.ExactBandit):
+        sizes = (env.spec.observation_size, env.spec.num_actions or env.spec.action_size)
+        tables = zip(("initial_state", "reward"), sizes, strict=True)
+        return {f"{name}/table": (env.initial_states, size) for name, size in tables}
     for head, (inputs, outputs) in synth.heads(env).items():
         if head == "initial_state" and env.initial_states:
             expected[f"{head}/table"] = (env.initial_states, outputs)
