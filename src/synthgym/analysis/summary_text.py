@@ -57,7 +57,9 @@ def reading(summary: Numbers) -> str:
 def returns_table(summary: Numbers, task: str) -> str:
     """Return by where agents were trained and by agent, after a sentence on what is compared."""
     equal = summary["real_at_equal_steps"][task][REAL]
-    rows: Rows = {"real task, equal steps (next evaluation)": equal} if equal else {}
+    finished = summary["transfer"][task][REAL]
+    longer = any(finished[agent]["steps"] > cell["steps"] for agent, cell in equal.items())
+    rows: Rows = {"real task, equal steps (next evaluation)": equal} if longer else {}
     rows |= _by_place(summary, "transfer", task)
     cells = _cells(rows)
     tested = span(cell["test_episodes"] for cell in cells if "test_episodes" in cell)
