@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from io import BytesIO
 from itertools import cycle
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from matplotlib import style as mpl_style
@@ -20,6 +21,7 @@ WIDTH = 7.2  # inches; 1080 pixels, a README shows about 900
 LABEL, SMALL = 8.5, 7.5  # points
 DPI = 150
 LARGE = 120_000  # bytes
+LONG = 95  # characters of a title
 
 # One colour per way of making an environment, and grey for the real task, in all figures (Okabe &
 # Ito 2008: told apart with any common colour vision). What else has colours takes others.
@@ -35,7 +37,7 @@ PALETTE = ("#332288", "#cc6677", "#999933", "#88ccee", "#882255", "#000000")  # 
 SHADES = (0.0, 0.45, -0.35, 0.65, -0.6)  # of a colour: towards white, or towards black
 DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (4, 1, 1, 1)))
 SOURCES: dict[str, tuple[str, dict[str, Any]]] = {  # what it is called, and the look of its line
-    "real_test": ("real test episodes", {"color": REAL_COLOUR, "lw": 2.2}),
+    "real_test": ("real test episodes", {"color": REAL_COLOUR, "lw": 1.4}),
     "synthetic_training": ("synthetic training", {"color": PALETTE[1], "lw": 1.1}),
     "synthetic_on_real": ("synthetic answer to real queries", {"color": PALETTE[0], "lw": 1.1}),
 }
@@ -125,7 +127,8 @@ def save(figure: Figure, path: Path) -> None:
 
 def heading(figure: Figure, about: str, scale: str, what: str = "") -> None:
     """The title, which names what the figure is about, and the scale."""
-    figure.suptitle(f"{about}, scale “{scale}”{f': {what}' if what else ''}", x=0.01, ha="left")
+    title = f"{about}, scale “{scale}”{f': {what}' if what else ''}"
+    figure.suptitle(fill(title, LONG), x=0.01, ha="left")
 
 
 def applied() -> AbstractContextManager[None]:

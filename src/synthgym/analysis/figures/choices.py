@@ -22,13 +22,13 @@ CHOICES = {  # name -> what the figure calls it
 def choices(table: pd.DataFrame, tasks: Tasks, scale: str) -> Figure:
     """Return on the real task over the values of each choice: rows per task, a line per agent."""
     names = sorted(map(str, table["task"].unique()))
-    rows = -(-len(CHOICES) // COLUMNS)  # of panels, per task
-    figure = style.blank(1.1 + 1.9 * rows * len(names))
-    panels = figure.subplots(rows * len(names), COLUMNS, squeeze=False, sharey="row")
+    lines = -(-len(CHOICES) // COLUMNS)  # of panels, per task
+    figure = style.blank(1.1 + 1.9 * lines * len(names))
+    panels = figure.subplots(lines * len(names), COLUMNS, squeeze=False, sharey="row")
     agents = sorted(map(str, table["agent"].unique()))
     look = style.agents(agents)
     for i, task in enumerate(names):
-        of_task = panels[rows * i : rows * (i + 1)]
+        of_task = panels[lines * i : lines * (i + 1)]
         for axes, choice in zip(of_task.flat, CHOICES, strict=True):
             tried = table[(table["task"] == task) & (table["choice"] == choice)]
             values = sorted(map(str, tried["value"].unique()), key=order)
@@ -44,11 +44,11 @@ def choices(table: pd.DataFrame, tasks: Tasks, scale: str) -> Figure:
                 axes.plot(along, [means[i] for i in along], **look[agent])
             level(axes, tasks[task])
             words = [value.replace("_", " ") for value in values]
-            long = sum(map(len, words)) > 24
+            long = sum(map(len, words)) > 20
             turned = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if long else {}
             axes.set_xticks(range(len(values)), words, fontsize=style.SMALL, **turned)
             axes.margins(x=0.12)
-            axes.set_title(f"{tasks[task]['id']}: {CHOICES[choice]}")
+            axes.set_title(f"{tasks[task]['id']}\n{CHOICES[choice]}")
         for axes in of_task[:, 0]:
             axes.set_ylabel("return per episode")
     n = n_of(table.groupby(["task", "agent", "choice", "value"]).size())

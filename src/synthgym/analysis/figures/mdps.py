@@ -203,7 +203,7 @@ def mdp_noise(noise: pd.DataFrame, tasks: Tasks, scale: str) -> Figure:
     for axes, (task, arm) in zip(panels, columns, strict=True):
         section = tasks[task]
         rows = noise[(noise["task"] == task) & (noise["arm"] == arm)]
-        looks = style.lines([*section["observation_names"], "reward"], lw=1.3)
+        looks = style.lines(["reward", *section["observation_names"]], lw=1.3)
         for i, (quantity, look) in enumerate(looks.items()):
             by_intensity = rows[rows["quantity"] == quantity].groupby("intensity")["return_"]
             means, errors = by_intensity.mean(), 1.96 * by_intensity.sem()

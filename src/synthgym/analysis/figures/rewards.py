@@ -89,7 +89,7 @@ def reward_map(maps: Sequence[pd.DataFrame], tasks: Tasks, scale: str) -> Figure
         return common.finish(figure, ABOUT, scale, "none on a map")
     of_kind = {kind: rewards[rewards["network"] == kind] for kind in kinds}
     most = max(float(_shown(_means(rows)).abs().max()) for rows in of_kind.values()) or 1.0
-    norm = SymLogNorm(most / 30, vmin=-most, vmax=most)
+    norm = SymLogNorm(most / 5, vmin=-most, vmax=most)
     panels = common.panels(figure, len(kinds), 2)
     for axes, (kind, rows) in zip(panels, of_kind.items(), strict=True):
         mesh = _cells(axes, rows, norm)

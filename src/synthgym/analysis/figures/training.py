@@ -69,7 +69,7 @@ def meta_training(
         f"of the search, interquartile mean of {n} fresh agents with {INTERVAL}. Thin: mean "
         "fitness of the population."
     )
-    return finish(figure, task["id"], scale, "meta-training", entries, note, columns=4)
+    return finish(figure, task["id"], scale, "meta-training", entries, note, columns=5)
 
 
 def returns(
@@ -173,8 +173,9 @@ def effort(
                 label = f"{len(first)}/{n} solved{' †' * unseen}"
                 e = estimate(first[unit], first["environment_seed"]) if len(first) else None
                 rows[place_name(name)] = e.interval if e else None
-                end = 1.15 * (e.high if e else limits[0])
-                axes.text(end, y, label, va="center", fontsize=style.SMALL)
+                aside: dict[str, Any] = {"xytext": (7, 0), "textcoords": "offset points"}
+                end = (e.high if e else limits[0], y)
+                axes.annotate(label, end, va="center", fontsize=style.SMALL, **aside)
             common.forest(axes, dict(reversed(rows.items())), colours)
             axes.set_title(f"agent: {agent}")
         panels[-1, column].set_xlabel(f"training {unit}s until solved")
