@@ -240,7 +240,7 @@ def overview(results: TaskResults) -> Numbers:
 
 
 def published(summary: Numbers) -> list[Numbers]:
-    """Best environment for each task and agent of which a value was published.
+    """Best and median environment for each task and agent of which a value was published.
 
     The best of the bandits, as that is what was published; where a task has none, of all.
     """
@@ -252,10 +252,12 @@ def published(summary: Numbers) -> list[Numbers]:
             value = values["synthetic"]
             if value is None or agent not in table[names[0]]:
                 continue
-            best = max(names, key=lambda name: table[name][agent]["value"])
+            of_agent = {name: table[name][agent]["value"] for name in names}
+            best = max(names, key=of_agent.__getitem__)
             cells.append(
                 {"task": task, "agent": agent, "bandit": bool(about["bandits"])}
                 | {"environment": best, "of": len(names), "published": value}
+                | {"median": float(np.median(list(of_agent.values())))}
                 | table[best][agent]
             )
     return cells

@@ -82,7 +82,8 @@ def _one(section: Section, numbers: Numbers, course: list[pd.DataFrame], scale: 
 
     course: evaluations and progress of the comparison.
     """
-    trials, look = list(section["trials"]), style.looks(runs.made(course[1], "arm"))
+    made = runs.made(course[1], "arm")
+    trials, look = list(section["trials"]), style.looks({arm: made[arm] for arm in section["arms"]})
     lengths = [arm for arm, n in numbers["making"].items() if "one_step_last" in n]
     rows = -(-len(trials) // min(COLUMNS, len(trials)))
     height = 0.45 + 0.19 * (len(section["arms"]) + 1)

@@ -26,7 +26,7 @@ def insight(tables: Mapping[str, pd.DataFrame], tasks: Tasks, scale: str) -> Fig
     """A row per bandit: returns, importance of observations, contexts among the states visited."""
     places = tables["policies"][["task", "environment"]].drop_duplicates()
     bandits = [(str(task), str(environment)) for task, environment in places.to_numpy()]
-    heights = [max(1.0, 0.5 + 0.115 * len(tasks[task]["observation_names"])) for task, _ in bandits]
+    heights = [max(1.0, 0.4 + 0.15 * len(tasks[task]["observation_names"])) for task, _ in bandits]
     figure = style.blank(1.3 + sum(heights))
     shape: dict[str, Any] = {"width_ratios": [1, 1.3, 1.1], "height_ratios": heights}
     panels = figure.subplots(len(bandits), 3, squeeze=False, **shape)
