@@ -175,7 +175,7 @@ def test_a_distilled_environment_that_is_no_bandit_is_a_model(
     results_of: Callable[[str], Any],
 ) -> None:
     tables = results_of("five environments").tables
-    distilled = tables["progress"].assign(stage=runs.DISTIL)
+    distilled = tables["progress"].assign(stage="distil")
     ways = runs.ways(distilled, tables["curves"])
     assert (ways["bandit_ppo"], ways["mdp_ppo"]) == ("distilled", runs.MODEL)
     assert runs.ways(tables["progress"], tables["curves"])["mdp_ppo"] == "evolved"

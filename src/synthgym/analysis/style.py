@@ -30,6 +30,9 @@ WAYS = {
     "evolved": "#0072b2",
     "distilled": "#e69f00",
     "distilled+evolved": "#009e73",
+    "graded": "#d55e00",
+    "distilled+graded": "#56b4e9",
+    "evolved+graded": "#a6761d",
     "model": "#cc79a7",
 }
 REAL_COLOUR = WAYS[REAL]

@@ -236,8 +236,8 @@ def _trained_in(summary: Numbers, task: str, environment: str) -> str:
         return "real task"
     entry = summary["meta_training"][task][environment]
     how = f"meta-trained with {', '.join(entry['agents'])}"
-    made = {"evolved": how, "distilled": "distilled", "distilled+evolved": f"distilled, then {how}"}
-    return f"`{environment}` ({made[entry['made']]})"
+    made = entry["made"].replace("+", ", then ").replace("evolved", how)
+    return f"`{environment}` ({made})"
 
 
 def _spread(cost: Numbers) -> str:

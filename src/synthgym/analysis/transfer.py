@@ -228,7 +228,7 @@ def overview(results: TaskResults) -> Numbers:
         "steps": int(results.curves.loc[results.curves["environment"] != REAL, "step"].max()),
         "ways": {
             way: estimated(groups[way], stream("overview", results.task, way))
-            for way in (REAL, *runs.VARIANTS.values(), runs.MODEL)
+            for way in (REAL, *runs.VARIANTS, runs.MODEL)
             if way in groups
         },
         "published": {

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from synthgym.analysis import published
+from synthgym.analysis import published, runs
 from synthgym.analysis.core import estimate, report
 from synthgym.analysis.core.estimate import COUNT, SHARE, given, less, number, span, written
 from synthgym.analysis.core.tables import REAL, table
@@ -16,7 +16,6 @@ Numbers = Mapping[str, Any]
 REACHED = {"expect": "no_worse", "margin": 0}
 LIKELIER = {"expect": "more_than", "value": 0.5}
 IN_SHORT = "In short"
-MADE = {"distilled+evolved": "distilled, then evolved", "model": "fitted as models of the task"}
 UNSEEN = (
     "Unseen agents are compared with seen ones in the same environments, by normalised score; "
     "that algorithms differ wherever they are trained is part of the difference."
@@ -77,7 +76,7 @@ def in_short(summary: Numbers) -> Iterable[str]:
         steps = span(one["steps"] for one in summary["overview"].values())
         real, *others = (f"{median(x):.0%}" for x in by_way.values())
         where = ", ".join(
-            f"{share} where these were {MADE.get(way, way)} ({n_tasks(by_way[way])})"
+            f"{share} where these were {_made(way)} ({n_tasks(by_way[way])})"
             for share, way in zip(others, list(by_way)[1:], strict=True)
         )
         yield (
@@ -89,6 +88,11 @@ def in_short(summary: Numbers) -> Iterable[str]:
     if summary["claims"]:
         verdicts = (f"“{claim['claim']}” {_said(claim)}" for claim in summary["claims"])
         yield f"Of what was claimed before anything was computed: {'; '.join(verdicts)}."
+
+
+def _made(way: str) -> str:
+    """How environments were made, in a sentence."""
+    return "fitted as models of the task" if way == runs.MODEL else way.replace("+", ", then ")
 
 
 def _said(claim: Numbers) -> str:

@@ -26,7 +26,10 @@ from synthgym.zoo.folders import CARD, ENVIRONMENT, INDEX
 LICENCE = "Apache-2.0"
 # Which of a task's environments is meant where none is named: the first by these words. A bandit is
 # all that an agent needs, and distilling takes the fewest steps in the real task.
-ORDER = ("distilled", "distilled+evolved", "evolved")
+ORDER = (
+    *("distilled", "graded", "distilled+graded"),
+    *("distilled+evolved", "evolved+graded", "evolved"),
+)
 Card = dict[str, Any]
 
 

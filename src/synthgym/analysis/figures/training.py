@@ -19,6 +19,8 @@ from synthgym.analysis.core.tables import REAL
 from synthgym.analysis.figures import common
 from synthgym.analysis.figures.common import INTERVAL, Task, finish, list_rows, place_name, reach
 
+SEARCHED = (runs.METATRAIN, "grade")  # stages that get better step by step
+
 
 def meta_training(
     progress: pd.DataFrame,
@@ -28,20 +30,20 @@ def meta_training(
     scale: str,
 ) -> Figure:
     """How good each environment becomes: return on the real task over generations."""
-    searched = progress["stage"] == runs.METATRAIN
+    searched = progress["stage"].isin(SEARCHED)
     names = sorted(map(str, progress["environment"][searched].unique()))
     if not names:
         figure = style.blank(1.2)
-        note = "No environment of this task is meta-trained: all are distilled."
+        note = "All environments of this task are distilled, at once."
         return finish(figure, task["id"], scale, "meta-training", note=note)
-    labels = ("generation", "return")
+    labels = ("generation or iteration", "return")
     figure, panels = common.grid(len(names), 2, 1.75, *labels, room=1.6, sharex=False)
     agents = sorted(map(str, evaluations["agent"].unique()))
     dashes = dict(zip(agents, cycle(zip(style.DASHES, "osD^", strict=True)), strict=False))
     for axes, name in zip(panels, names, strict=True):
         colour = style.WAYS[ways[name]]
         log = progress[progress["environment"] == name]
-        for _, seed in runs.by(log[log["stage"] == runs.METATRAIN], "environment_seed"):
+        for _, seed in runs.by(log[log["stage"].isin(SEARCHED)], "environment_seed"):
             look: common.Look = {"color": style.shaded(colour, 0.6), "lw": 0.6, "zorder": 1}
             axes.plot(seed["generation"], seed["fitness_mean"], **look)
         fresh = evaluations[evaluations["environment"] == name]

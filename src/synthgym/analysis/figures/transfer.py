@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from synthgym.analysis import style
+from synthgym.analysis import runs, style
 from synthgym.analysis.core.estimate import span
 from synthgym.analysis.core.tables import REAL
 from synthgym.analysis.figures import common
@@ -33,10 +33,8 @@ CALLED = {REAL: "real task, sampled settings", TUNED: "real task, settings tuned
 
 WAYS = {  # where agents of each are trained
     REAL: "the task itself, as long",
-    "evolved": "evolved environments",
-    "distilled": "distilled environments",
-    "distilled+evolved": "distilled, then evolved",
-    "model": "models of the task",
+    **{way: f"{way.replace('+', ', then ')} environments" for way in runs.VARIANTS},
+    runs.MODEL: "models of the task",
 }
 
 
