@@ -14,6 +14,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
+from synthgym.core.checking import check_known
 from synthgym.core.settings import ConfigError
 from synthgym.stages import PHASES, STAGES
 from synthgym.verbs import commands
@@ -26,6 +27,7 @@ OTHERS = {
     "settings": "list all settings: meaning, unit and range",
     "reference": "measure what random actions earn in a task, for conf/task/",
 }
+VERBS = (*STAGES, *PLANS, *OTHERS, *commands.VERBS)
 HELP = {  # of options that are no names in params.yaml
     "seed": "seed of what it looks into (default: the first)",
     "family": "part of the plan: tasks (default), comparisons, mdps, rewards",
@@ -37,12 +39,7 @@ settings` lists them."""
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command line says; the exit status."""
-    parser = _parser()
-    arguments, settings = parser.parse_known_args(argv)
-    if unknown := [word for word in settings if word.startswith("-") or "=" not in word]:
-        parser.error(f"unknown argument {unknown[0]}; settings are written as section.name=value")
-    if settings and (arguments.verb not in STAGES or arguments.spec):
-        parser.error(f"no settings here: {' '.join(settings)}")
+    arguments, settings = _parsed(sys.argv[1:] if argv is None else argv)
     try:
         return _do(arguments, settings)
     except ValueError as error:
@@ -63,6 +60,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         hint = "the same command goes on from the last checkpoint"
         print(f"synthgym: interrupted; {hint}", file=sys.stderr)
         return 130
+
+
+def _parsed(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """The arguments, and the settings behind them; SystemExit with a sentence for other words."""
+    parser = _parser()
+    if argv and not argv[0].startswith("-"):
+        try:
+            check_known(argv[0], VERBS, "verb", "command line", "`synthgym --help`")
+        except ConfigError as error:
+            parser.error(str(error))
+    arguments, settings = parser.parse_known_args(argv)
+    if unknown := [word for word in settings if word.startswith("-") or "=" not in word]:
+        parser.error(f"unknown argument {unknown[0]}; settings are written as section.name=value")
+    if settings and (arguments.verb not in STAGES or arguments.spec):
+        parser.error(f"no settings here: {' '.join(settings)}")
+    return arguments, settings
 
 
 def _do(arguments: argparse.Namespace, settings: Sequence[str]) -> int:

@@ -18,7 +18,7 @@ from synthgym.__main__ import main
 from synthgym.core import checkpoint
 from synthgym.synth.base import module_of
 from synthgym.synth.env import SyntheticEnv
-from synthgym.zoo import bounded, folders, guard, legacy
+from synthgym.zoo import bounded, cards, folders, guard, legacy
 
 NAME = "Synthetic-CartPole-v1"
 GOOD = folders.file(NAME)
@@ -113,7 +113,7 @@ def test_a_file_larger_than_allowed_is_refused_by_its_size(tmp_path: Path) -> No
     with pytest.raises(ValueError, match=too_large):
         legacy.read(damage.sparse(tmp_path / "checkpoint.pkl", legacy.LARGEST + 1))
     with pytest.raises(ValueError, match=too_large):
-        guard.read_card(damage.sparse(tmp_path / "card.json", bounded.LARGEST_TEXT + 1))
+        cards.read_card(damage.sparse(tmp_path / "card.json", bounded.LARGEST_TEXT + 1))
 
 
 def test_memory_is_bounded(damaged: list[Path], tmp_path: Path) -> None:
