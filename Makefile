@@ -1,6 +1,7 @@
 # `make help` says what there is. The first call of anything sets up: .venv/ with the versions of requirements.lock.
 PYTHON ?= python3
 WORKERS ?= 2
+TESTS ?=
 BIN := .venv/bin
 INSTALLED := .venv/installed
 WITH_REJAX := .venv/installed-benchmark
@@ -21,8 +22,9 @@ reproduce: setup  ## everything that params.yaml plans; SCALE=smoke|quick|standa
 clients: $(WITH_SB3)  ## agents of Stable-Baselines3 in the environments, where a scale plans them; SCALE=standard
 	$(IN_VENV) snakemake --cores all all_clients$(if $(SCALE), --config scale=$(SCALE))
 
-test: lint  ## what has to hold: lint, formats, types, import contracts, workflow, tests (minutes)
-	$(IN_VENV) pytest -n $(WORKERS)
+test: setup  ## what has to hold: lint, formats, types, import contracts, workflow, tests (minutes)
+	$(MAKE) --no-print-directory -j $(WORKERS) lint
+	$(IN_VENV) pytest -n $(WORKERS) $(TESTS)
 
 test-slow: setup  ## the long tests: agents solve the real tasks
 	$(IN_VENV) pytest -n $(WORKERS) -m slow

@@ -57,6 +57,33 @@ def run_together(jobs):
     assert len(jobs) == 1 or STAGE == "metatrain"
     return [run(*job) for job in jobs]
 '''
+STATES = """
+from pathlib import Path
+
+from synthgym.jobs.codehash import remember
+from synthgym.jobs.provenance import Provenance
+from synthgym.plan.plan import Plan
+
+Path("work").mkdir(exist_ok=True)  # modules and configurations that were read are kept there
+plan = Plan.load()
+plan.check(plan.scale)
+jobs = plan.jobs(plan.scale)
+provenance = Provenance(jobs)
+for out in jobs:
+    provenance.state(out)
+remember()
+"""
+OUTDATED = f"""{STATES}
+print(*(out for out in jobs if not provenance.state(out).verified), sep="\\n")
+"""
+COMPUTE = f"""
+from synthgym.jobs.run import execute, prepare_devices
+
+prepare_devices()
+{STATES}
+for state in provenance.states.values():  # in their order: what a job needs comes before it
+    execute(state.spec)
+"""
 EXPERIMENTS = {"comparisons": ["inner_loop"]}  # of scale smoke, which figures are named after
 OUTPUTS = {
     name: [*stage.outputs, *(file for file, _ in stage.drawn(EXPERIMENTS))]
@@ -136,6 +163,20 @@ class Clone:
 
     def dvc(self, *words: str) -> str:
         return run("dvc", *words, cwd=self.path)
+
+    def python(self, script: str, more: Mapping[str, str] = MORE) -> str:
+        """What a script says that imports the package of this clone."""
+        own = {**more, "PYTHONPATH": str(self.path / "src")}
+        return run(sys.executable, "-c", script, cwd=self.path, more=own)
+
+    def compute(self, more: Mapping[str, str] = MORE) -> None:
+        """Do all jobs of the scale one after another in one process, which imports JAX once."""
+        self.python(COMPUTE, more)
+
+    def outdated(self) -> set[str]:
+        """The jobs that are not verified by their manifests, named as by `planned`."""
+        outs = self.python(OUTDATED).split()
+        return {out.removeprefix(f"results/{SCALE}").lstrip("/") or "summary" for out in outs}
 
     def snakemake(self, *words: str) -> str:
         return run("snakemake", "--cores", "2", *words, cwd=self.path)

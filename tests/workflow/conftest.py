@@ -12,7 +12,8 @@ from clones import Clone
 def published(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """With fake stages; everything is computed, versioned and in the store of the repository."""
     clone = Clone.of_working_tree(tmp_path_factory.mktemp("published") / "repository")
-    clone.with_fake_stages().dvc("repro")
+    clone.with_fake_stages().compute()
+    clone.dvc("commit", "-q", "-f")
     return clone.publish()
 
 
@@ -21,6 +22,7 @@ def pulled(published: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A fresh clone after `dvc pull`, which nobody touches."""
     clone = published.clone(tmp_path_factory.mktemp("pulled") / "clone")
     clone.dvc("pull", "-q")
+    assert clone.outdated() == set()  # and its modules have been read
     return clone
 
 
@@ -34,7 +36,7 @@ def fresh(pulled: Clone, tmp_path: Path) -> Clone:
 
 @pytest.fixture
 def used(published: Clone, tmp_path: Path) -> Callable[[], Clone]:
-    """Copies of the clone in which everything was computed, with all records."""
+    """Copies of the clone in which everything was computed."""
     made: list[Clone] = []
 
     def copy() -> Clone:
