@@ -6,10 +6,11 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 WITH_REJAX := .venv/installed-benchmark
 WITH_SB3 := .venv/installed-sb3
+WITH_DOCS := .venv/installed-docs
 IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce clients test test-slow benchmark setup lock clean new-venv same-python \
+.PHONY: help reproduce clients test test-slow benchmark docs setup lock clean new-venv same-python \
   lint lint-style lint-types lint-imports lint-workflow
 
 help:  ## this list
@@ -30,6 +31,16 @@ test-slow: setup  ## the long tests: agents solve the real tasks
 
 benchmark: $(WITH_REJAX)  ## speed beside rejax, into benchmarks/README.md; AGENTS="ppo dqn", OPTIONS="--runs 3"
 	$(BIN)/python -m benchmarks $(if $(AGENTS),--agents $(AGENTS)) $(OPTIONS)
+
+# The site has the layout of the repository, so that links between documents, results and figures are the same.
+SITE_FILES := '*.md' 'results/standard/*.png' LICENSE CITATION.cff src/synthgym/stages.yaml docs/site.css docs/first_steps.ipynb
+
+docs: $(WITH_DOCS)  ## the documentation as a site, site/index.html; a link that leads nowhere is an error
+	rm -rf work/docs
+	mkdir -p work/docs
+	git ls-files -z -- $(SITE_FILES) | tar --null --files-from - -cf - | tar -xf - -C work/docs
+	$(BIN)/jupyter-nbconvert --to markdown --log-level WARN --output-dir work/docs/docs docs/first_steps.ipynb
+	$(IN_VENV) zensical build --clean --strict
 
 lint: lint-style lint-types lint-imports lint-workflow  ## the checks of `make test` that run no test
 
@@ -56,7 +67,7 @@ lint-workflow: setup
 setup: $(INSTALLED)  ## .venv/ with snakemake, dvc, synthgym; PYTHON=python3.12 for another Python
 
 # All extras but sb3: PyTorch pins the libraries of CUDA, and would take others from JAX.
-LOCKED := cuda workflow slurm brax watch hpo benchmark dev
+LOCKED := cuda workflow slurm brax watch hpo docs benchmark dev
 
 lock: setup  ## requirements.lock for what pyproject.toml asks; UPGRADE=--upgrade for the newest versions
 	$(BIN)/uv pip compile pyproject.toml --universal --fork-strategy fewest $(LOCKED:%=--extra %) $(UPGRADE) --quiet --no-header \
@@ -90,6 +101,11 @@ $(WITH_SB3): $(INSTALLED)
 	@echo "Installing Stable-Baselines3, with PyTorch, into .venv ..."
 	@grep -v '^nvidia-' requirements.lock > .venv/constraints-sb3.txt
 	@$(call INSTALL,sb3,.venv/constraints-sb3.txt)
+	@touch $@
+
+$(WITH_DOCS): $(INSTALLED)
+	@echo "Installing the tools of the documentation's site into .venv ..."
+	@$(call INSTALL,docs)
 	@touch $@
 
 ifneq ($(shell $(BIN)/python -c 'import pip; print("pip")' 2>/dev/null),pip)

@@ -40,7 +40,7 @@ def make(worlds: Iterable[Any], **changes: Any) -> tuple[dict[str, Any], dict[st
     figures = []
     for task, section in tasks.items():
         place = RESULTS / "figures" / task
-        figures += [_figure(place / figure.file) for figure in STAGES["figures"].figures]
+        figures += [picture(place / figure.file) for figure in STAGES["figures"].figures]
         of_task = [path for path in made if task in path.parts]
         _manifest(place, "figures", {"scale": SCALE, "task": section}, inputs=of_task)
     inputs = {
@@ -74,7 +74,7 @@ def html(
     return (out / "report.html").read_text("utf-8")
 
 
-def _figure(path: Path) -> Path:
+def picture(path: Path) -> Path:
     """A picture like no other: its colour is from its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (60, 40), f"#{digest(str(path))[:6]}").save(path)
@@ -111,7 +111,7 @@ def _experts(tasks: Mapping[str, Any]) -> list[Path]:
             _manifest(read[-1].parent, "expert", config)
     _manifest(place, "expert_report", {"scale": SCALE, "expert_tasks": dict(tasks)}, inputs=read)
     (place / "table.md").write_text(table, "utf-8")
-    return [place / "table.md", _figure(place / "learning_curves.png")]
+    return [place / "table.md", picture(place / "learning_curves.png")]
 
 
 def _manifest(

@@ -127,7 +127,7 @@ search:
     agents.ddqn.static.hidden: {choice: [[32], [64, 64]]}
   settings:
     synth: {name: mdp, hidden: [16]}
-    meta: {population: 8, steps: {ddqn: 700}}
+    meta: {name: ferreira, population: 8, steps: {ddqn: 700}}
   configurations: 9
   budget: {min: 1, max: 9, eta: 3}
   seeds: [0]
@@ -143,8 +143,8 @@ transforms:
   seeds: [0, 1, 2]
   agent: q_learning
   settings:
-    synth: {horizon: 10}
-    meta: {generations: 7, population: 4, steps: {q_learning: 90}}
+    synth: {name: mdp, horizon: 10}
+    meta: {name: ferreira, generations: 7, population: 4, steps: {q_learning: 90}}
 """
 )
 KINDS = tuple(name for name in PARTS if name != "smoke")

@@ -1,6 +1,7 @@
 """What the tutorial and the reference say is what happens: their commands and scripts are run."""
 
 import importlib.util
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -57,26 +58,41 @@ def python(script: str, where: Path) -> str:
     return run(sys.executable, "script.py", cwd=where)
 
 
-def earned(shown: str) -> float:
-    (number,) = re.findall(r"return in the real task: (\S+)", shown)
-    return float(number)
+def earned(shown: str) -> list[float]:
+    return [float(number) for number in re.findall(r"return in the real task: (\S+)", shown)]
 
 
 def test_the_reference_of_settings_is_that_of_the_schema() -> None:
     assert (ROOT / "docs" / "configuration.md").read_text() == markdown()
 
 
-def test_links_in_documents_lead_somewhere() -> None:
-    for document in (ROOT / "docs").glob("*.md"):
-        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
-            assert (document.parent / link).exists(), f"{document.name}: {link}"
+def headings(text: str) -> set[str]:
+    """Anchors of a document."""
+    titles = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("pattern", ["*.md", "docs/**/*.md", "benchmarks/*.md"])
+def test_links_in_documents_lead_somewhere(pattern: str) -> None:
+    for document in ROOT.glob(pattern):
+        for link in re.findall(r"\]\(([^)\s]+)\)", document.read_text("utf-8")):
+            if "://" in link:
+                continue
+            file, _, anchor = link.partition("#")
+            target = document.parent / file if file else document
+            assert target.exists(), link
+            assert not anchor or anchor in headings(target.read_text("utf-8")), link
+
+
+def test_the_lines_in_the_readme_print_what_stands_there(tmp_path: Path) -> None:
+    (script,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert f"# {python(script, tmp_path)}" == script.splitlines(keepends=True)[-1]
 
 
 def test_scripts_are_as_short_as_promised() -> None:
     gymnax, sb3 = (code("python", w) for w in ("gymnax.make", "stable_baselines3"))
     lines = [len([x for x in s.splitlines() if x.strip()]) for s in (gymnax, sb3)]
-    assert lines[0] <= 13
-    assert lines[1] <= 6
+    assert lines == [12, 12]
 
 
 def test_looking_at_the_zoo_works_as_written(tmp_path: Path) -> None:
@@ -99,15 +115,25 @@ def test_training_works_as_written(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_script_for_gymnax_solves_the_real_task(tmp_path: Path) -> None:
-    assert earned(python(code("python", "gymnax.make"), tmp_path)) >= 475.0
+    (returned,) = earned(python(code("python", "gymnax.make"), tmp_path))
+    assert returned >= 475.0
+
+
+@pytest.mark.slow
+def test_the_notebook_shows_what_its_text_says(tmp_path: Path) -> None:
+    cells = json.loads((ROOT / "docs" / "first_steps.ipynb").read_text())["cells"]
+    scripts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    synthetic, control = earned(python("\n".join(scripts), tmp_path))
+    assert synthetic >= 475.0 > control
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(
     importlib.util.find_spec("stable_baselines3") is None, reason="Stable-Baselines3 is not here"
 )
-def test_the_script_for_stable_baselines_does_well_in_the_real_task(tmp_path: Path) -> None:
-    assert earned(python(code("python", "stable_baselines3"), tmp_path)) >= 400.0
+def test_the_script_for_stable_baselines_shows_what_its_text_says(tmp_path: Path) -> None:
+    control, synthetic = earned(python(code("python", "stable_baselines3"), tmp_path))
+    assert synthetic >= 400.0 > 100.0 > control
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""`synthgym <verb>`: a stage, from the workflow or by hand; a look at the plan; the README.
+"""`synthgym <verb>`: a stage, from the workflow or by hand; a look at the plan; documents.
 
 Imports lazily: help and plan need no jax.
 """
@@ -14,18 +14,20 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
+from synthgym.core.checking import check_known
 from synthgym.core.settings import ConfigError
 from synthgym.stages import PHASES, STAGES
 from synthgym.verbs import commands
 
 PLANS = {
     "check": "check a scale of params.yaml and show its jobs per stage; `--scale all` checks all",
-    "readme": "put the results of a scale into README.md",
 }
 OTHERS = {
+    "document": "write what README.md and docs/ say of results, from these themselves",
     "settings": "list all settings: meaning, unit and range",
     "reference": "measure what random actions earn in a task, for conf/task/",
 }
+VERBS = (*STAGES, *PLANS, *OTHERS, *commands.VERBS)
 HELP = {  # of options that are no names in params.yaml
     "seed": "seed of what it looks into (default: the first)",
     "family": "part of the plan: tasks (default), comparisons, mdps, rewards",
@@ -37,12 +39,7 @@ settings` lists them."""
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command line says; the exit status."""
-    parser = _parser()
-    arguments, settings = parser.parse_known_args(argv)
-    if unknown := [word for word in settings if word.startswith("-") or "=" not in word]:
-        parser.error(f"unknown argument {unknown[0]}; settings are written as section.name=value")
-    if settings and (arguments.verb not in STAGES or arguments.spec):
-        parser.error(f"no settings here: {' '.join(settings)}")
+    arguments, settings = _parsed(sys.argv[1:] if argv is None else argv)
     try:
         return _do(arguments, settings)
     except ValueError as error:
@@ -65,13 +62,34 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _parsed(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """The arguments, and the settings behind them; SystemExit with a sentence for other words."""
+    parser = _parser()
+    if argv and not argv[0].startswith("-"):
+        try:
+            check_known(argv[0], VERBS, "verb", "command line", "`synthgym --help`")
+        except ConfigError as error:
+            parser.error(str(error))
+    arguments, settings = parser.parse_known_args(argv)
+    if unknown := [word for word in settings if word.startswith("-") or "=" not in word]:
+        parser.error(f"unknown argument {unknown[0]}; settings are written as section.name=value")
+    if settings and (arguments.verb not in STAGES or arguments.spec):
+        parser.error(f"no settings here: {' '.join(settings)}")
+    return arguments, settings
+
+
 def _do(arguments: argparse.Namespace, settings: Sequence[str]) -> int:
     if arguments.verb in STAGES:
         _stage(arguments, settings)
         return 0
     if arguments.verb in commands.VERBS:
         return commands.run(arguments)
-    others = {"check": _check, "settings": _settings, "readme": _readme, "reference": _reference}
+    others = {
+        "check": _check,
+        "settings": _settings,
+        "document": _document,
+        "reference": _reference,
+    }
     others[arguments.verb](arguments)
     sys.stdout.flush()  # here, where it is known what a reader who has gone means
     return 0
@@ -90,6 +108,9 @@ def _parser() -> argparse.ArgumentParser:
     for verb, text in PLANS.items():
         plan = verbs.add_parser(verb, description=f"{text[0].upper()}{text[1:]}.")
         plan.add_argument("--scale", help="one of params.yaml (default: the one that it names)")
+    text = OTHERS["document"]
+    document = verbs.add_parser("document", description=f"{text[0].upper()}{text[1:]}.")
+    document.add_argument("--scale", default="standard", help="whose results (default: standard)")
     settings = verbs.add_parser("settings", description=f"{OTHERS['settings']}.".capitalize())
     settings.add_argument("--markdown", action="store_true", help="as docs/configuration.md")
     reference = verbs.add_parser("reference", description=f"{OTHERS['reference']}.".capitalize())
@@ -252,14 +273,10 @@ def _reference(arguments: argparse.Namespace) -> None:
     print(f"(mean and its standard error; undiscounted return of {episodes})")
 
 
-def _readme(arguments: argparse.Namespace) -> None:
-    from synthgym.analysis import readme
-    from synthgym.plan.plan import Plan
-    from synthgym.verbs import by_hand
+def _document(arguments: argparse.Namespace) -> None:
+    from synthgym.verbs import documents
 
-    plan = Plan.load()
-    scale = by_hand.scale_of(plan, arguments.scale)
-    readme.update(Path("README.md"), Path("results", scale, "summary.json"))
+    documents.write(Path(), arguments.scale)
 
 
 if __name__ == "__main__":

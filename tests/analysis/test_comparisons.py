@@ -211,4 +211,4 @@ def test_claims_are_drawn_as_shares_in_the_colour_of_their_verdict() -> None:
     assert [label.get_text() for label in axes.get_yticklabels()] == ["one: Better"]
     (point,) = (line for line in axes.lines if line.get_marker() == "o")
     assert np.asarray(point.get_xdata()).tolist() == [0.25]
-    assert point.get_color() == style.GREEN
+    assert point.get_color() == figures.VERDICTS["holds"]

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import FillBetweenPolyCollection
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
@@ -18,7 +19,7 @@ from PIL import Image
 from synthgym.analysis import runs, style, summary
 from synthgym.analysis.core.statistics import estimate
 from synthgym.analysis.core.tables import read_runs
-from synthgym.analysis.figures import behaviour, common, tasks
+from synthgym.analysis.figures import behaviour, common, tasks, training
 from synthgym.stages import STAGES
 
 NAMES = [figure.name for figure in STAGES["figures"].figures]
@@ -34,7 +35,9 @@ def drawn(results: Any, solved: Any = "as it is") -> dict[str, Figure]:
     """All figures of a task, by name."""
     task = results.world.task if solved == "as it is" else {**results.world.task, "solved": solved}
     trained_with = runs.meta_agents(results.tables["progress"])
-    given = {**results.tables, "trained_with": trained_with, "task": task, "scale": "quick"}
+    ways = runs.ways(results.tables["progress"], results.tables["curves"])
+    given = {**results.tables, "trained_with": trained_with, "ways": ways}
+    given |= {"task": task, "scale": "quick"}
     return common.draw("figures", vars(tasks), **given)
 
 
@@ -158,11 +161,44 @@ def test_each_row_of_the_table_is_a_figure_by_the_function_of_its_name() -> None
             assert callable(getattr(module, figure.name.partition("_{")[0])), figure.name
 
 
-def test_an_environment_has_one_colour_at_every_scale() -> None:
-    few, many = style.colours(["mdp_ppo", "mine"]), style.colours(["a", "bandit_ppo", "mdp_ppo"])
-    assert few["mdp_ppo"] == many["mdp_ppo"]
-    assert few["real"] == many["real"] == style.REAL_COLOUR
-    assert len({few[name] for name in ("real", "mdp_ppo", "mine")}) == 3  # of those in a figure
+def test_a_way_of_making_has_one_colour_and_environments_of_it_differ() -> None:
+    ways = {"a": "evolved", "evolved": "evolved", "b": "evolved", "c": "distilled", "d": "model"}
+    looks = style.looks(ways)
+    own = {name: looks[name]["color"] for name in ("real", "evolved", "c", "d")}
+    assert own == {name: style.WAYS[ways.get(name, name)] for name in own}
+    assert len({(look["color"], str(look["ls"])) for look in looks.values()}) == len(looks)
+    others = {style.lines(ways, lw=1)[name]["color"] for name in ways}
+    assert not others & set(style.WAYS.values())
+
+
+def test_a_distilled_environment_that_is_no_bandit_is_a_model(
+    results_of: Callable[[str], Any],
+) -> None:
+    tables = results_of("five environments").tables
+    distilled = tables["progress"].assign(stage="distil")
+    ways = runs.ways(distilled, tables["curves"])
+    assert (ways["bandit_ppo"], ways["mdp_ppo"]) == ("distilled", runs.MODEL)
+    assert runs.ways(tables["progress"], tables["curves"])["mdp_ppo"] == "evolved"
+
+
+def test_the_real_task_at_equal_steps_is_no_row_of_its_own_where_it_is_the_same(
+    results_of: Callable[[str], Any],
+) -> None:
+    results = results_of("one environment")
+    curves = results.tables["curves"]
+    seen = {"bandit_ppo": ["ppo"]}
+    short = curves[(curves["environment"] != "real") | (curves["step"] <= 10_000)]
+    for table, n in ((curves, 3), (short, 2)):
+        with style.applied():
+            figure = training.returns(
+                table,
+                results.tables["episodes"],
+                seen,
+                {"bandit_ppo": "evolved"},
+                results.world.task,
+                "quick",
+            )
+        assert len(figure.axes[0].get_yticklabels()) == n
 
 
 def test_histograms_of_returns_end_where_returns_end(results_of: Callable[[str], Any]) -> None:
@@ -197,7 +233,7 @@ def test_returns_show_the_numbers_of_the_summary(results_of: Callable[[str], Any
             )
 
 
-def test_bars_of_effort_are_the_numbers_of_the_summary(results_of: Callable[[str], Any]) -> None:
+def test_points_of_effort_are_the_numbers_of_the_summary(results_of: Callable[[str], Any]) -> None:
     results = results_of("five environments")
     curves = results.tables["curves"]
     figure = draw(results, "effort")
@@ -209,13 +245,18 @@ def test_bars_of_effort_are_the_numbers_of_the_summary(results_of: Callable[[str
             for row in summary.to_solve(curves, 475, unit).values()
             if row[agent]["n"]
         ]
-        bars = [patch.get_x() + patch.get_width() for patch in axes.patches]  # type: ignore[attr-defined]
-        assert sorted(bars) == pytest.approx(sorted(expected))
+        assert not axes.patches  # no bar on an axis without a zero
+        points = [
+            float(np.asarray(line.get_xdata())[0])
+            for line in axes.lines
+            if line.get_marker() == "o"
+        ]
+        assert sorted(points) == pytest.approx(sorted(expected))
 
 
-def test_effort_of_nobody_is_no_bar_but_said(results_of: Callable[[str], Any]) -> None:
+def test_effort_of_nobody_is_no_point_but_said(results_of: Callable[[str], Any]) -> None:
     for axes in draw(results_of("nobody solved"), "effort").axes:
-        assert not axes.patches
+        assert not axes.lines
         assert sum(text.startswith("0/20 solved") for text in texts(axes)) == 2
 
 
@@ -232,7 +273,7 @@ def test_band_of_meta_training_is_the_interval(results_of: Callable[[str], Any])
     (axes,) = figure.axes
     last = evaluations[evaluations["generation"] == 60]
     expected = estimate(last["return_"])
-    (band,) = axes.collections
+    (band,) = (part for part in axes.collections if isinstance(part, FillBetweenPolyCollection))
     corners = np.asarray(band.get_paths()[0].vertices)
     at_end = corners[corners[:, 0] == 60, 1]
     assert (at_end.min(), at_end.max()) == pytest.approx((expected.low, expected.high))
@@ -272,16 +313,17 @@ def surface(rewards: list[list[float]]) -> pd.DataFrame:
     ).assign(environment="bandit", environment_seed=0, x_name="x (m)", y_name="y (m)")
 
 
-def test_surface_of_two_actions_is_their_difference_with_its_zero() -> None:
+def test_surface_of_two_actions_is_their_difference_over_the_largest_with_its_zero() -> None:
     table = surface([[1, 1, 1], [0, 1.5, 4]])
     figure = behaviour.reward_surface(table, task={"id": "Task"}, scale="quick")
     axes, bar = figure.axes
     mesh, contour = axes.collections
-    assert np.array_equal(np.asarray(mesh.get_array())[0], [-1, 0.5, 3])
+    assert np.asarray(mesh.get_array())[0] == pytest.approx(np.array([-1, 0.5, 3]) / 3)
     zero = np.asarray(contour.get_paths()[0].vertices)[:, 0]
     assert zero == pytest.approx(2 / 3)  # between -1 at 0 and 0.5 at 1
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("x (m)", "y (m)")
-    assert bar.get_ylabel() == "reward: action 1 minus action 0"
+    assert bar.get_ylabel() == "reward, action 1 minus action 0"
+    assert axes.get_title() == "bandit\nseed 0 (1: 3)"
 
 
 def test_surface_without_a_change_of_sign_has_no_zero() -> None:
@@ -304,7 +346,16 @@ def test_surface_of_three_actions_is_the_best_and_its_lead() -> None:
     figure = behaviour.reward_surface(table, task={"id": "Task"}, scale="quick")
     best, lead = (axes.collections[0].get_array() for axes in figure.axes[:2])
     assert np.array_equal(np.asarray(best)[0], [2, 0, 2])
-    assert np.array_equal(np.asarray(lead)[0], [2, 2, 9])
+    assert np.asarray(lead)[0] == pytest.approx(np.array([2, 2, 9]) / 9)
+
+
+def test_surfaces_of_several_environments_are_on_one_scale() -> None:
+    large = surface([[0, 0, 0], [10, 20, 40]])
+    small = surface([[0, 0, 0], [1, -2, 4]]).assign(environment="other")
+    figure = behaviour.reward_surface(pd.concat([large, small]), {"id": "Task"}, "quick")
+    first, second, _ = figure.axes  # one bar for both
+    assert first.collections[0].get_clim() == second.collections[0].get_clim() == (-1, 1)
+    assert np.asarray(second.collections[0].get_array())[0] == pytest.approx([0.25, -0.5, 1])
 
 
 def test_surface_of_several_seeds_is_that_of_the_first() -> None:
@@ -313,8 +364,9 @@ def test_surface_of_several_seeds_is_that_of_the_first() -> None:
     both = pd.concat([other, first], ignore_index=True)
     with style.applied():
         figure = behaviour.reward_surface(both, task={"id": "Task"}, scale="quick")
-    assert figure.axes[0].get_title(loc="left") == "bandit, seed 0"
-    assert np.array_equal(np.asarray(figure.axes[0].collections[0].get_array())[0], [1, 2, 3])
+    assert figure.axes[0].get_title(loc="left").startswith("bandit\nseed 0")
+    shares = np.asarray(figure.axes[0].collections[0].get_array())[0]
+    assert shares == pytest.approx(np.array([1, 2, 3]) / 3)
 
 
 @pytest.mark.parametrize("name", ["meta_training", "returns", "effort"])
@@ -335,7 +387,8 @@ def test_a_rollout_is_drawn_step_by_step_and_its_title_says_the_return() -> None
     )
     task = {"id": "Task-v1", "action": {"kind": "discrete"}}
     with style.applied():
-        figure = behaviour.rollout(steps.assign(environment="bandit", agent="ppo"), task, "quick")
+        steps = steps.assign(environment="bandit", agent="ppo")
+        figure = behaviour.rollout(steps, {"bandit": "evolved"}, task, "quick")
     observation, action, reward = (axes.lines[0] for axes in figure.axes)
     np.testing.assert_array_equal(observation.get_xydata(), [[0, 0], [1, 0.5], [2, 0.25]])
     np.testing.assert_array_equal(action.get_ydata(), [0, 1, 0])

@@ -8,6 +8,7 @@ import os
 import shutil
 from base64 import b64decode
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.support.ui import WebDriverWait
 
 import pages
+from synthgym.core.io import read_json
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -27,8 +29,15 @@ pytestmark = pytest.mark.skipif(
     not (BROWSER and DRIVER),
     reason="no Chromium with its driver (Debian: apt install chromium chromium-driver)",
 )
-NOTHING = "Nothing here for this choice of task and agent."
 VISIBLE = "return [...document.querySelectorAll(arguments[0])].filter((e) => e.checkVisibility())"
+TO_FILTERS = "document.querySelector('[name=task]').focus()"
+UNFOLD = "for (const part of document.querySelectorAll('details')) part.open = true"
+EMPTY = """
+return [...document.querySelectorAll("main table")].filter((table) => table.checkVisibility())
+  .filter((table) => ![...table.tBodies[0].rows].some((row) => !row.hidden && [...row.cells]
+    .slice(1).some((cell) => !cell.hidden && cell.textContent.trim() !== "")))
+  .map((table) => table.closest("details").id)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +49,12 @@ def page(results_of: Callable[[str], Any], tmp_path_factory: pytest.TempPathFact
     names = ("one environment", "negative returns, six dimensions, three actions")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
-        pages.html(*pages.make([results_of(name).world for name in names]))
+        given = pages.make([results_of(name).world for name in names])
+        numbers = read_json(pages.RESULTS / "summary.json")
+        cell = {**numbers["transfer"]["cartpole"]["bandit_ppo"]["ppo"], "environments": 1}
+        numbers["clients"]["cartpole"] = {"bandit_ppo": {"sb3_a2c": cell}}  # in a table of its own
+        pages.resummarise(numbers)
+        pages.html(*given)
     return place / "page/report.html"
 
 
@@ -122,13 +136,14 @@ def test_nothing_but_tables_and_figures_scrolls_sideways(
     opened: Callable[..., Chrome], width: int
 ) -> None:
     driver = opened((width, 844))
-    for script in ("", "for (const part of document.querySelectorAll('details')) part.open = true"):
+    for script in ("", UNFOLD):
         driver.execute_script(script)
         assert driver.execute_script("return document.documentElement.scrollWidth") == width
 
 
 def test_tables_scroll_in_their_own_place_by_keyboard(opened: Callable[..., Chrome]) -> None:
     driver = opened(PHONE)
+    driver.execute_script(UNFOLD)
     wide = "[...document.querySelectorAll('.scroll')].find((e) => e.scrollWidth > e.clientWidth)"
     place = driver.execute_script(f"return {wide}")
     driver.execute_script("arguments[0].focus()", place)
@@ -144,45 +159,60 @@ def test_a_task_and_an_agent_are_chosen_by_keyboard_and_kept_in_the_address(
     driver = opened()
     everything = shown(driver, "main h2")
     assert {"Acrobot-v1", "CartPole-v1"} <= set(everything)
-    keys = ActionChains(driver)
-    keys.send_keys(
-        Keys.TAB, Keys.TAB, "CartPole", Keys.TAB, "ppo"
-    ).perform()  # past “to the results”
+    driver.execute_script(TO_FILTERS)
+    ActionChains(driver).send_keys("CartPole", Keys.TAB, "ppo").perform()
     assert driver.execute_script("return location.hash") == "#task=cartpole&agent=ppo"
     assert shown(driver, "main h2") == [name for name in everything if name != "Acrobot-v1"]
     assert "Acrobot-v1" not in " ".join(shown(driver, "nav a"))
-    assert shown(driver, "#task-cartpole ~ .part thead th")[:2] == ["trained in", "ppo"]
-    assert "dqn" not in " ".join(shown(driver, "#task-cartpole ~ .part th"))
+    assert shown(driver, "#task-cartpole .part thead th")[:2] == ["trained in", "ppo"]
+    assert "dqn" not in " ".join(shown(driver, "#task-cartpole .part thead th"))
     assert "Shown: CartPole-v1, ppo." in shown(driver, "[role=status]")[0]
     again = opened(hash_="task=cartpole&agent=ppo")
     assert "Acrobot-v1" not in shown(again, "main h2")
-    ActionChains(again).send_keys(*[Keys.TAB] * 4, Keys.ENTER).perform()  # Show all
+    again.execute_script(TO_FILTERS)
+    ActionChains(again).send_keys(Keys.TAB, Keys.TAB, Keys.ENTER).perform()  # Show all
     WebDriverWait(again, 20).until(lambda browser: shown(browser, "main h2") == everything)
     assert again.execute_script("return location.hash") == ""
 
 
-def test_a_choice_with_nothing_to_show_says_so(opened: Callable[..., Chrome]) -> None:
+def test_a_choice_leaves_no_empty_table(opened: Callable[..., Chrome]) -> None:
     driver = opened(hash_="task=cartpole&agent=es")  # an expert, judged in no environment
+    driver.execute_script(UNFOLD)
     assert "CartPole-v1" not in shown(driver, "main h2")
-    experts = "#expert_report ~ .part"
-    assert len(shown(driver, f"{experts} tbody tr")) == 1
-    assert shown(driver, f"{experts} .nothing") == []
-    driver = opened(hash_="agent=dqn")  # the other way round
+    assert len(shown(driver, "#expert_report .part tbody tr")) == 1
+    driver = opened(hash_="agent=sb3_a2c")  # the other way round
+    driver.execute_script(UNFOLD)
     assert "CartPole-v1" in shown(driver, "main h2")
-    assert shown(driver, f"{experts} table") == []
-    assert shown(driver, f"{experts} .nothing") == [NOTHING]
+    assert shown(driver, "#expert_report .part") == []  # a figure about all is left
+    choices = [
+        driver.execute_script(f"return [...document.querySelector('[name={kind}]').options]")
+        for kind in ("task", "agent")
+    ]
+    names = [[option.get_attribute("value") for option in options] for options in choices]
+    for task, agent in product(*names):
+        driver.execute_script(f"location.hash = 'task={task}&agent={agent}'")
+        driver.execute_script("dispatchEvent(new HashChangeEvent('hashchange'))")
+        assert driver.execute_script(EMPTY) == [], (task, agent)
+
+
+def test_little_is_to_be_scrolled_before_anything_is_unfolded(
+    opened: Callable[..., Chrome],
+) -> None:
+    for size in (DESKTOP, PHONE):
+        driver = opened(size)
+        height = driver.execute_script("return document.documentElement.scrollHeight")
+        assert height < 20 * size[1]
 
 
 def test_an_address_with_unknown_names_shows_everything(opened: Callable[..., Chrome]) -> None:
     driver = opened(hash_="task=nonsense&agent=nobody")
     assert {"Acrobot-v1", "CartPole-v1"} <= set(shown(driver, "main h2"))
-    assert shown(driver, ".nothing") == []
     assert driver.get_log("browser") == []
 
 
 def test_links_open_what_they_lead_to(opened: Callable[..., Chrome]) -> None:
     driver = opened()
-    link = driver.execute_script("return document.querySelector('figure .from a')")
+    link = driver.execute_script("return document.querySelector('main figure .from a')")
     driver.execute_script("arguments[0].click()", link)
     target = link.get_attribute("hash").lstrip("#")
     is_open = f"return document.getElementById('{target}').open"

@@ -278,10 +278,10 @@ def test_the_lowest_panel_of_a_task_says_how_many_steps() -> None:
 
 
 def test_baselines_of_a_task_can_be_told_apart() -> None:
-    for bonus in ("icm", "count"):
-        names = ["plain", bonus, "plain_tuned", f"{bonus}_tuned"]
-        looks = figures.looks(names)
-        assert len({(looks[n]["color"], looks[n]["ls"]) for n in names}) == len(names)
+    names = [f"{line}{tuned}" for line in ("plain", "icm", "count") for tuned in ("", "_tuned")]
+    looks = figures.looks(names)
+    assert len({(looks[n]["color"], looks[n]["ls"]) for n in names}) == len(names)
+    assert len({looks[n]["color"] for n in names}) == 3
 
 
 def test_published_curves_are_complete() -> None:

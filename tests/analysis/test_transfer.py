@@ -17,7 +17,12 @@ from synthgym.analysis.page import text
 from synthgym.analysis.steps import Line, line, ratio
 from synthgym.core.io import read_json
 
-FIGURES = ["transfer_profiles.png", "transfer_improvement.png", "transfer_efficiency.png"]
+FIGURES = [
+    "overview.png",
+    "transfer_profiles.png",
+    "transfer_improvement.png",
+    "transfer_efficiency.png",
+]
 CLAIMS = [
     {"says": "unseen", "measure": "unseen_less_seen", "expect": "no_worse", "margin": 0},
     {"says": "published", "measure": "bandit_less_published", "expect": "no_worse", "margin": 0},
@@ -46,8 +51,8 @@ def test_a_resample_has_the_same_seeds_for_all_algorithms() -> None:
 
 def test_an_interval_is_wider_than_the_pooled_one_where_seeds_differ() -> None:
     values = np.array([[0.0, 1, 2, 3], [100, 101, 102, 103], [200, 201, 202, 203]])
-    wide = transfer.estimated(values, generator())
-    pooled = transfer.estimated(values.reshape(1, -1), generator())
+    wide = transfer.estimated([values[:, None]], generator())
+    pooled = transfer.estimated([values.reshape(1, 1, -1)], generator())
     assert wide["value"] == pooled["value"] == np.mean([3, 100, 101, 102, 103, 200])
     assert wide["low"] < 10 < pooled["low"] < pooled["high"] < 195 < wide["high"]
     assert (wide["seeds"], pooled["seeds"], wide["agents"]) == (3, 1, 12)
@@ -200,11 +205,41 @@ def test_all_of_it_from_tables(made: Any) -> None:
     assert numbers["break_even"]["cartpole"]["bandit_ppo"].keys() == {"ppo"}
 
 
+def test_environments_of_one_way_are_pooled_beside_what_was_published(made: Any) -> None:
+    numbers = read_json(made[0] / "summary.json")
+    assert numbers["overview"].keys() == {"cartpole"}  # Acrobot has no expert
+    one = numbers["overview"]["cartpole"]
+    assert one["ways"].keys() == {"real", "evolved"}
+    table = numbers["transfer"]["cartpole"]
+    real, every = one["ways"]["real"], one["ways"]["evolved"]
+    evolved = [c for name, a in table.items() if name not in ("real", "tuned") for c in a.values()]
+    assert every["agents"] == sum(cell["agents"] for cell in evolved)
+    assert every["seeds"] == 5 * 2
+    assert every["low"] < every["value"] < every["high"]
+    assert one["published"] == {"ppo": pytest.approx((498.7 - 20) / 480, rel=1e-5)}
+    message = (made[0] / "table.md").read_text().split("\n\n")[2]
+    assert f"agents are {real['value']:.0%} of the way" in message
+    assert f"{every['value']:.0%} where these were evolved (1 task)" in message
+
+
+def test_a_score_of_one_is_the_best_agent_known(results_of: Callable[[str], Any]) -> None:
+    one = results_of("one environment")
+    tables = (one.tables["curves"], one.tables["curves"].iloc[:0], one.tables["progress"])
+    section = {**one.world.task, "reference": {"random": 20.0, "expert": 100.0}}
+    best = {"published": {"sac": {"real": 220.0, "synthetic": None}}}
+    assert transfer.task_results("cartpole", section, *tables).reference == (20.0, 100.0)
+    found = transfer.task_results("cartpole", section | best, *tables)
+    assert found.reference == (20.0, 220.0)
+    assert found.score(120.0) == 0.5
+
+
 def test_published_is_beside_the_best_bandit(made: Any) -> None:
     numbers = read_json(made[0] / "summary.json")
     (cell,) = numbers["published"]  # that of sac, whom nobody trained, is left out
     table = numbers["transfer"]["cartpole"]
-    best = max(table[name]["ppo"]["value"] for name in ("bandit_ppo", "bandit_dqn", "bandit_all"))
+    bandits = ("bandit_ppo", "bandit_dqn", "bandit_all")
+    _, median, best = sorted(table[name]["ppo"]["value"] for name in bandits)
+    assert cell["median"] == median
     assert (cell["value"], cell["of"], cell["published"]) == (best, 3, 498.7)
     claim = next(c for c in numbers["claims"] if c["claim"] == "published")
     low, high = (round(cell[bound] - 498.7, 1) for bound in ("low", "high"))
@@ -228,7 +263,7 @@ def test_the_table_is_for_the_page_and_figures_are_wide(made: Any) -> None:
     assert len(tables) == 1 + 1 + 1 + 1 + 2 * 2  # claims, published, profiles, P; two per task
     for name in FIGURES:
         with Image.open(made[0] / name) as image:
-            assert image.width == 1080
+            assert image.width == (900 if name == "overview.png" else 1080)
 
 
 def test_a_scale_without_experts_and_one_environment_has_it_too(

@@ -47,7 +47,7 @@ def test_the_gradient_is_the_slope_of_what_a_network_says_elsewhere(name: str, w
     def says(array: jax.Array) -> jax.Array:
         tables = [CONTEXTS, TARGETS]
         tables[which] = array
-        return outputs(fit, *tables, ELSEWHERE).sum()
+        return outputs(fit, tables[0], tables[1], ELSEWHERE).sum()
 
     array = [CONTEXTS, TARGETS][which]
     direction = jax.random.normal(jax.random.key(0), array.shape)

@@ -22,9 +22,21 @@ LEARNER = learners.section("learner", "extra")
 
 def job(task: str = "cartpole", **changes: Any) -> Config:
     """CartPole with a horizon of 30, or Pendulum; four contexts, four networks."""
-    fit = {"name": "regression", "width": 8, "normalise": False, "steps": [8, 12], "window": 8}
+    fit: dict[str, Any] = {
+        "name": "regression",
+        "width": 8,
+        "normalise": False,
+        "steps": [8, 12],
+        "window": 8,
+    }
     fit |= {"learning_rate": [0.02, 0.05], "ridge": 1e-3}
-    values = {"start": None, "iterations": 4, "networks": 4, "environments": 4, "steps": 30}
+    values: dict[str, Any] = {
+        "start": None,
+        "iterations": 4,
+        "networks": 4,
+        "environments": 4,
+        "steps": 30,
+    }
     values |= {"fit": fit, "temperature": 0.2, "noise": 0.5, "epochs": 2, "learning_rate": 0.02}
     values |= {"max_grad_norm": 0.5, "clip": 0.2, "entropy_coefficient": 0.0, "gamma": 0.95}
     values |= {"gae_lambda": 0.9, "critic_learning_rate": 0.01, "critic_steps": 2}

@@ -21,7 +21,7 @@ from synthgym.plan.schema import CONF, definition
 LAYERS: Layers = [
     ("here", {"synth": {"name": "bandit"}, "meta": {"sigma": 0.5, "agents": ["ppo"]}})
 ]
-ABSENT = {"distil"}
+ABSENT = {"distil", "grade"}
 
 
 def composed(composer: Composer, *overrides: str) -> Any:

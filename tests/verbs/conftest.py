@@ -13,7 +13,7 @@ from synthgym.core.settings import Config
 from synthgym.jobs.provenance import pick
 from synthgym.plan.plan import Plan
 from synthgym.stages import STAGES
-from synthgym.synth import env as synth
+from synthgym.synth.base import module_of
 
 SCALE = "smoke"
 
@@ -43,11 +43,14 @@ class Results:
         out, seed = self.made(task, environment), self.plan[SCALE].seeds(environment)[0]
         job = self.plan.jobs(SCALE)[out.relative_to(self.root.parents[1]).as_posix()]
         config = pick(job.config(()), STAGES[out.name].uses)
-        env = synth.make(Config.read(config).synth, Config.read(config).task)
-        theta = synth.init_theta(jax.random.key(seed), env)
+        module = module_of(Config.read(config).synth)
+        env = module.make(Config.read(config).synth, Config.read(config).task)
+        theta = module.init_theta(jax.random.key(seed), env)
         checkpoint.save(out / "environment.safetensors", theta, {"config": config})
         started = "meta" in config and config["meta"]["start"]
         stages = [("teacher", ""), ("distil", "")] if out.name == "distil" or started else []
+        if out.name == "grade":
+            stages.append(("grade", ""))
         if out.name == "metatrain":
             agents = config["meta"]["agents"]
             stages += [("metatrain", agents[i % len(agents)]) for i in range(3)]

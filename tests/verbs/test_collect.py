@@ -84,7 +84,7 @@ def test_the_same_results_give_the_same_bytes(results: Any) -> None:
         for d in ("one", "two")
     )
     assert one == two
-    assert len(one) == 2 * 4 + 1
+    assert len(one) == 2 * 5 + 1
 
 
 def test_the_default_is_a_distilled_bandit_before_others() -> None:

@@ -16,19 +16,22 @@ from probes import section
 from synthgym import zoo
 from synthgym.__main__ import main
 from synthgym.core import checkpoint
-from synthgym.synth import env as synth
-from synthgym.zoo import bounded, folders, guard, legacy
+from synthgym.synth.base import module_of
+from synthgym.synth.env import SyntheticEnv
+from synthgym.zoo import bounded, cards, folders, guard, legacy
 
 NAME = "Synthetic-CartPole-v1"
 GOOD = folders.file(NAME)
 SENTENCE = re.compile(r"[^\n]+[.]")
 
 
-@pytest.mark.parametrize("kind", ["bandit", "table_bandit", "mdp"])
+@pytest.mark.parametrize("kind", ["bandit", "table_bandit", "exact_bandit", "mdp"])
 @pytest.mark.parametrize("task", ["cartpole", "pendulum"])
 def test_shapes_are_those_of_fresh_parameters(kind: str, task: str) -> None:
-    env = synth.make(section("synth", kind), section("task", task))
-    fresh = synth.init_theta(jax.random.key(0), env)
+    settings = section("synth", kind)
+    env = module_of(settings).make(settings, section("task", task))
+    assert isinstance(env, SyntheticEnv)
+    fresh = module_of(settings).init_theta(jax.random.key(0), env)
     leaves = jax.tree_util.tree_flatten_with_path(fresh)[0]
     named = {"/".join(key.key for key in path): leaf.shape for path, leaf in leaves}
     assert guard.shapes(env) == named
@@ -110,7 +113,7 @@ def test_a_file_larger_than_allowed_is_refused_by_its_size(tmp_path: Path) -> No
     with pytest.raises(ValueError, match=too_large):
         legacy.read(damage.sparse(tmp_path / "checkpoint.pkl", legacy.LARGEST + 1))
     with pytest.raises(ValueError, match=too_large):
-        guard.read_card(damage.sparse(tmp_path / "card.json", bounded.LARGEST_TEXT + 1))
+        cards.read_card(damage.sparse(tmp_path / "card.json", bounded.LARGEST_TEXT + 1))
 
 
 def test_memory_is_bounded(damaged: list[Path], tmp_path: Path) -> None:

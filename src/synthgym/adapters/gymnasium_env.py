@@ -1,5 +1,6 @@
 """A trained environment as one of Gymnasium, alone or as a vector."""
 
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -158,10 +159,15 @@ def make(
     variant: str | None = None,
     version: str | None = None,
     render_mode: str | None = None,
+    path: str | Path | None = None,
 ) -> GymnasiumEnv:
-    """The environment of the zoo with that name; arguments and errors as those of `zoo.load`."""
-    task_id = zoo.card(name, variant, version)["task"]["id"]
-    return GymnasiumEnv(zoo.load(name, variant, version), task_id, render_mode)
+    """The environment of the zoo with that name, or one of that name in a file: `path`.
+
+    Other arguments and errors as those of `zoo.load`.
+    """
+    source = named(name, path)
+    task_id = zoo.card(source, variant, version)["task"]["id"]
+    return GymnasiumEnv(zoo.load(source, variant, version), task_id, render_mode)
 
 
 def make_vec(
@@ -170,8 +176,18 @@ def make_vec(
     variant: str | None = None,
     version: str | None = None,
     render_mode: str | None = None,
+    path: str | Path | None = None,
 ) -> GymnasiumVectorEnv:
-    """The environment of the zoo with that name as a vector; it has no pictures."""
+    """The same as a vector; it has no pictures."""
     if render_mode is not None:
         raise ValueError(f"a vector has no pictures: make {name} alone with render_mode.")
-    return GymnasiumVectorEnv(zoo.load(name, variant, version), num_envs)
+    return GymnasiumVectorEnv(zoo.load(named(name, path), variant, version), num_envs)
+
+
+def named(name: str, path: str | Path | None) -> str | Path:
+    """The name, or the path of a file whose environment is called so. Raises ValueError."""
+    if path is None:
+        return name
+    if (found := zoo.card(Path(path))["name"]) != name:
+        raise ValueError(f"{path} is {found}, not {name}.")
+    return Path(path)

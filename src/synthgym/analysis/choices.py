@@ -9,12 +9,11 @@ import pandas as pd
 
 from synthgym.analysis import runs
 from synthgym.analysis.core import report
-from synthgym.analysis.core.estimate import Numbers, number, rounded, written
-from synthgym.analysis.core.statistics import LEVEL, estimate
+from synthgym.analysis.core.estimate import Numbers, number, written
+from synthgym.analysis.core.statistics import estimate
 from synthgym.analysis.core.tables import read, table
 from synthgym.analysis.figures import choices as figures
 from synthgym.analysis.figures.choices import CHOICES, order
-from synthgym.analysis.figures.common import draw
 
 Tasks = Mapping[str, Mapping[str, Any]]
 
@@ -26,13 +25,13 @@ def run(
     scale, tasks = config["scale"], config["choice_tasks"]
     agents = read(inputs["choices"])
     numbers = summarise(scale, tasks, agents)
-    drawn = draw("choice_report", vars(figures), table=agents, tasks=tasks, scale=scale)
-    return report.write(out, numbers, markdown(numbers, tasks), drawn)
+    given = {"table": agents, "tasks": tasks, "scale": scale}
+    return report.publish("choice_report", out, numbers, markdown(numbers, tasks), figures, **given)
 
 
 def summarise(scale: str, tasks: Tasks, agents: pd.DataFrame) -> Numbers:
     """{task: {agent: {choice: {value: numbers}}}}, and the smallest table that solves."""
-    summary: Numbers = {"about": {"scale": scale, "level": LEVEL}, "choices": {}, "fewest": {}}
+    summary: Numbers = {"choices": {}, "fewest": {}}
     for (task, agent), rows in runs.by(agents, "task", "agent"):
         cells: Numbers = {}
         for (choice, value), chosen in runs.by(rows, "choice", "value"):
@@ -49,7 +48,7 @@ def summarise(scale: str, tasks: Tasks, agents: pd.DataFrame) -> Numbers:
             "smallest": min(enough, default=None),
             "and_all_larger": min(safe, default=None),
         }
-    return rounded(summary)
+    return report.summary(scale, summary)
 
 
 def markdown(numbers: Numbers, tasks: Tasks) -> str:

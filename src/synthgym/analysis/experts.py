@@ -13,11 +13,10 @@ import pandas as pd
 
 from synthgym.analysis import runs
 from synthgym.analysis.core import report
-from synthgym.analysis.core.estimate import COUNT, Numbers, bold, given, number, rounded
-from synthgym.analysis.core.statistics import LEVEL, RESAMPLES, estimate
+from synthgym.analysis.core.estimate import COUNT, Numbers, bold, given, number
+from synthgym.analysis.core.statistics import RESAMPLES, estimate
 from synthgym.analysis.core.tables import read_runs, table
 from synthgym.analysis.figures import experts as figures
-from synthgym.analysis.figures.common import draw
 
 Tasks = Mapping[str, Mapping[str, Any]]
 
@@ -29,20 +28,19 @@ def run(
     scale, tasks = config["scale"], config["expert_tasks"]
     curves, episodes = (read_runs(name, inputs[name]) for name in ("curves", "episodes"))
     numbers = summarise(scale, tasks, curves, episodes)
-    drawn = draw("expert_report", vars(figures), curves=curves, tasks=tasks, scale=scale)
-    return report.write(out, numbers, markdown(numbers, tasks), drawn)
+    given = {"curves": curves, "tasks": tasks, "scale": scale}
+    return report.publish("expert_report", out, numbers, markdown(numbers, tasks), figures, **given)
 
 
 def summarise(scale: str, tasks: Tasks, curves: pd.DataFrame, episodes: pd.DataFrame) -> Numbers:
     """{task: {agent: numbers of the finished agents}}, and `about` how they were made."""
-    about = {"scale": scale, "level": LEVEL, "resamples": RESAMPLES}
-    summary: Numbers = {"about": about, "experts": {}}
+    found: Numbers = {}
     tested = episodes.groupby(["task", *runs.RUN]).size().groupby(["task", "agent"]).min()
     for task in sorted(tasks):
         rows = curves[curves["task"] == task]
         if rows.empty:
             raise ValueError(f"{task} is among the experts of the plan, but has no table.")
-        summary["experts"][task] = {
+        found[task] = {
             agent: asdict(estimate(ends["return_"]))
             | {
                 "steps": int(ends["step"].median()),
@@ -52,7 +50,7 @@ def summarise(scale: str, tasks: Tasks, curves: pd.DataFrame, episodes: pd.DataF
             }
             for (agent,), ends in runs.by(runs.finished(rows), "agent")
         }
-    return rounded(summary)
+    return report.summary(scale, {"experts": found}, resamples=RESAMPLES)
 
 
 def markdown(numbers: Numbers, tasks: Tasks) -> str:

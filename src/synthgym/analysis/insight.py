@@ -13,12 +13,11 @@ import pandas as pd
 from scipy import stats
 
 from synthgym.analysis.core import report
-from synthgym.analysis.core.estimate import Numbers, exactly, number, rounded, written
-from synthgym.analysis.core.statistics import LEVEL, difference, estimate
+from synthgym.analysis.core.estimate import Numbers, exactly, number, written
+from synthgym.analysis.core.statistics import difference, estimate
 from synthgym.analysis.core.tables import read, table
 from synthgym.analysis.core.verdict import MARGIN, Evidence, Measure, judge, span_of
 from synthgym.analysis.figures import insight as figures
-from synthgym.analysis.figures.common import draw
 
 Tasks = Mapping[str, Mapping[str, Any]]
 Tables = Mapping[str, pd.DataFrame]
@@ -39,16 +38,17 @@ def run(
     """Write summary.json, table.md and insight.png into `out`."""
     scale, tasks = config["scale"], config["insight_tasks"]
     tables = {name: with_kinds(read(inputs[name], "task", "environment")) for name in INPUTS}
-    numbers: Numbers = {"about": {"scale": scale, "level": LEVEL}, "tasks": {}, "claims": []}
+    found: Numbers = {"tasks": {}, "claims": []}
     for task, environment, rows in by_bandit(tables):
         bandit = summarise(rows)
-        numbers["tasks"].setdefault(task, {})[environment] = bandit
+        found["tasks"].setdefault(task, {})[environment] = bandit
         judged = measures(rows["policies"], bandit, tasks[task])
         place = {"task": task, "environment": environment}
-        numbers["claims"] += judge(config.get("claims", ()), judged, **place)
-    numbers = rounded(numbers)
-    drawn = draw("insight_report", vars(figures), tables=tables, tasks=tasks, scale=scale)
-    return report.write(out, numbers, markdown(numbers, tasks), drawn)
+        found["claims"] += judge(config.get("claims", ()), judged, **place)
+    numbers = report.summary(scale, found)
+    given = {"tables": tables, "tasks": tasks, "scale": scale}
+    text = markdown(numbers, tasks)
+    return report.publish("insight_report", out, numbers, text, figures, **given)
 
 
 def with_kinds(rows: pd.DataFrame) -> pd.DataFrame:

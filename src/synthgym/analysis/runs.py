@@ -11,12 +11,13 @@ import pandas as pd
 from synthgym.analysis.core.tables import REAL
 
 RUN = ["environment", "environment_seed", "agent", "draw"]  # what names one training run
-DISTIL, METATRAIN = "distil", "metatrain"  # stages in progress.parquet
-VARIANTS = {  # (has DISTIL, has METATRAIN)
-    (False, True): "evolved",
-    (True, False): "distilled",
-    (True, True): "distilled+evolved",
-}
+METATRAIN = "metatrain"  # the stage in progress.parquet that evolves
+STAGES = {METATRAIN: "evolved", "distil": "distilled", "grade": "graded"}  # stage -> way
+VARIANTS = (
+    *("evolved", "distilled", "distilled+evolved"),
+    *("graded", "distilled+graded", "evolved+graded"),
+)
+MODEL = "model"  # a way, too: what happens in the task is predicted, step by step
 
 
 def by(table: pd.DataFrame, *columns: str) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
@@ -65,7 +66,25 @@ def meta_agents(progress: pd.DataFrame) -> dict[str, list[str]]:
     }
 
 
-def made(progress: pd.DataFrame) -> dict[str, str]:
+def made(progress: pd.DataFrame, column: str = "environment") -> dict[str, str]:
     """The way in which each environment was made, of VARIANTS."""
-    stages = {name: set(rows["stage"]) for (name,), rows in by(progress, "environment")}
-    return {name: VARIANTS[DISTIL in done, METATRAIN in done] for name, done in stages.items()}
+    stages = {name: dict.fromkeys(rows["stage"]) for (name,), rows in by(progress, column)}
+    return {
+        name: "+".join(STAGES[stage] for stage in done if stage in STAGES)
+        for name, done in stages.items()
+    }
+
+
+def bandits(curves: pd.DataFrame) -> list[str]:
+    """Environments whose episodes are all of one step."""
+    one = (curves["episode"] == curves["step"]).groupby(curves["environment"]).all()
+    return [name for name in map(str, one.index[one]) if name != REAL]
+
+
+def ways(progress: pd.DataFrame, curves: pd.DataFrame) -> dict[str, str]:
+    """The way in which each environment was made: as `made`, but MODEL where no bandit is."""
+    one_step = bandits(curves)
+    return {
+        name: MODEL if way == STAGES["distil"] and name not in one_step else way
+        for name, way in made(progress).items()
+    }

@@ -22,14 +22,12 @@ from synthgym.analysis.core.estimate import (
     Numbers,
     exactly,
     number,
-    rounded,
     written,
 )
-from synthgym.analysis.core.statistics import LEVEL, difference
+from synthgym.analysis.core.statistics import difference
 from synthgym.analysis.core.tables import identity, table
 from synthgym.analysis.core.verdict import FAILS, HOLDS, UNDECIDED, Evidence, Measure, judge
 from synthgym.analysis.figures import searches as figures
-from synthgym.analysis.figures.common import draw
 from synthgym.core.io import read_json, read_table
 from synthgym.core.spaces import value_of
 
@@ -55,17 +53,15 @@ def run(
         for path in inputs[kind]:
             job = identity(path)
             results[job["task"], job["search"]][kind] = reader(path)
-    numbers: Numbers = {"about": {"scale": scale, "level": LEVEL}, "searches": {}, "claims": []}
+    every: Numbers = {"searches": {}, "claims": []}
     for (task, name), found in results.items():
         search = summarise(plans[task][name], found)
-        numbers["searches"].setdefault(task, {})[name] = search
+        every["searches"].setdefault(task, {})[name] = search
         claims = config.get("claims", ())
-        numbers["claims"] += judge(claims, measures(search), task=task, search=name)
-    numbers = rounded(numbers)
-    drawn = draw(
-        "search_report", vars(figures), results=results, numbers=numbers, plans=plans, scale=scale
-    )
-    return report.write(out, numbers, markdown(numbers, plans), drawn)
+        every["claims"] += judge(claims, measures(search), task=task, search=name)
+    numbers = report.summary(scale, every)
+    given = {"results": results, "plans": plans, "scale": scale}
+    return report.publish("search_report", out, numbers, markdown(numbers, plans), figures, **given)
 
 
 def summarise(plan: Mapping[str, Any], found: Mapping[str, Any]) -> Numbers:

@@ -1,13 +1,15 @@
 """Style of all figures: colours, sizes, fonts, and how a figure becomes a file."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from io import BytesIO
 from itertools import cycle
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from matplotlib import style as mpl_style
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
@@ -19,34 +21,29 @@ WIDTH = 7.2  # inches; 1080 pixels, a README shows about 900
 LABEL, SMALL = 8.5, 7.5  # points
 DPI = 150
 LARGE = 120_000  # bytes
+LONG = 95  # characters of a title
 
-# Okabe & Ito (2008): told apart with any common colour vision. The real task is grey, and the
-# ways of making an environment that are planned keep their colours; others take what is left.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-BLUE, RED, GREEN, PINK, SKY, ORANGE = PALETTE
-MORE = ("#8C564B", "#999933")  # where six are too few
-REAL_COLOUR = "#555555"
-PLANNED = {
-    "bandit_ppo": BLUE,
-    "bandit_dqn": RED,
-    "mdp_ppo": GREEN,
-    "mdp_dqn": PINK,
-    "bandit_all": SKY,
-    "evolved": BLUE,
-    "distilled": ORANGE,
-    "distilled_evolved": GREEN,
-    "world_model": SKY,
-    "distilled_ppo": SKY,
-    "varied": BLUE,
-    "fixed": RED,
+# One colour per way of making an environment, and grey for the real task, in all figures (Okabe &
+# Ito 2008: told apart with any common colour vision). What else has colours takes others.
+WAYS = {
+    REAL: "#555555",
+    "evolved": "#0072b2",
+    "distilled": "#e69f00",
+    "distilled+evolved": "#009e73",
+    "graded": "#d55e00",
+    "distilled+graded": "#56b4e9",
+    "evolved+graded": "#a6761d",
+    "model": "#cc79a7",
 }
-DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)))
-SOURCES = {
-    "real_test": ("real test episodes", REAL_COLOUR),
-    "synthetic_training": ("synthetic training", ORANGE),
-    "synthetic_on_real": ("synthetic answer to real queries", BLUE),
+REAL_COLOUR = WAYS[REAL]
+PALETTE = ("#332288", "#cc6677", "#999933", "#88ccee", "#882255", "#000000")  # Tol (2021), muted
+SHADES = (0.0, 0.45, -0.35, 0.65, -0.6)  # of a colour: towards white, or towards black
+DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (4, 1, 1, 1)))
+SOURCES: dict[str, tuple[str, dict[str, Any]]] = {  # what it is called, and the look of its line
+    "real_test": ("real test episodes", {"color": REAL_COLOUR, "lw": 1.4}),
+    "synthetic_training": ("synthetic training", {"color": PALETTE[1], "lw": 1.1}),
+    "synthetic_on_real": ("synthetic answer to real queries", {"color": PALETTE[0], "lw": 1.1}),
 }
-ACTIONS = (BLUE, "#F0E442", RED, GREEN, PINK, SKY, ORANGE)
 AGENTS = (
     *("ppo", "sac", "es", "dqn", "ddpg", "td3"),
     *("q_learning", "sarsa", "discrete_td3", "ddqn", "dueling_ddqn"),
@@ -76,17 +73,30 @@ RC: dict[str, Any] = {
 }
 
 
-def colours(names: Iterable[str]) -> dict[str, str]:
-    """A colour per way of making an environment, and grey for `real`."""
-    names = list(names)
-    others = [name for name in dict.fromkeys(names) if name not in (REAL, *PLANNED)]
-    taken = {PLANNED[name] for name in names if name in PLANNED}
-    spare = [colour for colour in (*PALETTE, *MORE) if colour not in taken]
-    return {REAL: REAL_COLOUR, **PLANNED, **dict(zip(others, cycle(spare), strict=False))}
+def looks(ways: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """The look of a line per environment, and of one in the real task.
+
+    ways: environment -> how it was made. Environments that were made alike have shades of one
+    colour, and other dashes; the one that is called as its way has the colour itself.
+    """
+    found: dict[str, dict[str, Any]] = {REAL: {"color": REAL_COLOUR, "ls": "-"}}
+    for way, colour in WAYS.items():
+        alike = [name for name in ways if ways[name] == way and name != REAL]
+        alike.sort(key=lambda name: name.replace("_", "+") != way)
+        for name, shade, dashes in zip(alike, cycle(SHADES), cycle(DASHES), strict=False):
+            found[name] = {"color": shaded(colour, shade), "ls": dashes}
+    return found
 
 
-def looks(names: Iterable[str], **more: Any) -> dict[str, dict[str, Any]]:
-    """The look of each line: six colours, then dashed ones."""
+def shaded(colour: str, shade: float) -> str:
+    """A colour, darker (to -1) or lighter (to 1)."""
+    towards = 1.0 if shade > 0 else 0.0
+    red, green, blue = (x + abs(shade) * (towards - x) for x in to_rgb(colour))
+    return to_hex((red, green, blue))
+
+
+def lines(names: Iterable[str], **more: Any) -> dict[str, dict[str, Any]]:
+    """The look of each line of what is no way of making an environment."""
     n = len(PALETTE)
     return {
         name: {"color": PALETTE[i % n], "ls": DASHES[i // n % len(DASHES)], **more}
@@ -96,14 +106,14 @@ def looks(names: Iterable[str], **more: Any) -> dict[str, dict[str, Any]]:
 
 def agents(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """The look of a line per agent, the same in all figures."""
-    return looks([*AGENTS, *sorted(set(names) - set(AGENTS))], lw=1.3)
+    return lines([*AGENTS, *sorted(set(names) - set(AGENTS))], lw=1.3)
 
 
-def blank(height: float) -> Figure:
-    """An empty figure, `height` inches high."""
+def blank(height: float, width: float = WIDTH) -> Figure:
+    """An empty figure, so many inches high and wide."""
     # the layout does not see that an axis may choose longer labels afterwards: leave some room
     layout = ConstrainedLayoutEngine(w_pad=0.08)
-    return Figure((WIDTH, height), layout=layout)
+    return Figure((width, height), layout=layout)
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -120,7 +130,8 @@ def save(figure: Figure, path: Path) -> None:
 
 def heading(figure: Figure, about: str, scale: str, what: str = "") -> None:
     """The title, which names what the figure is about, and the scale."""
-    figure.suptitle(f"{about}, scale “{scale}”{f': {what}' if what else ''}", x=0.01, ha="left")
+    title = f"{about}, scale “{scale}”{f': {what}' if what else ''}"
+    figure.suptitle(fill(title, LONG), x=0.01, ha="left")
 
 
 def applied() -> AbstractContextManager[None]:

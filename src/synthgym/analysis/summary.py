@@ -116,7 +116,7 @@ def differences(
     """
     ends = runs.finished(curves)
     entries = []
-    order = list(runs.VARIANTS.values())
+    order = runs.VARIANTS
     for (agent,), rows in runs.by(ends[ends["environment"] != REAL], "agent"):
         returns: dict[str, list[np.ndarray]] = {}
         for (name, _), of_seed in rows.groupby(["environment", "environment_seed"]):

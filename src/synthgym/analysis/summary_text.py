@@ -21,6 +21,7 @@ COSTS = {
     "synthetic_steps": "synthetic steps",
     "updates": "updates of agents",
 }
+UNITS = ("steps", "episodes")
 UNSEEN = " † unseen: this agent took no part in that environment's meta-training."
 
 
@@ -57,7 +58,9 @@ def reading(summary: Numbers) -> str:
 def returns_table(summary: Numbers, task: str) -> str:
     """Return by where agents were trained and by agent, after a sentence on what is compared."""
     equal = summary["real_at_equal_steps"][task][REAL]
-    rows: Rows = {"real task, equal steps (next evaluation)": equal} if equal else {}
+    finished = summary["transfer"][task][REAL]
+    longer = any(finished[agent]["steps"] > cell["steps"] for agent, cell in equal.items())
+    rows: Rows = {"real task, equal steps (next evaluation)": equal} if longer else {}
     rows |= _by_place(summary, "transfer", task)
     cells = _cells(rows)
     tested = span(cell["test_episodes"] for cell in cells if "test_episodes" in cell)
@@ -123,16 +126,14 @@ def effort_table(summary: Numbers, task: str) -> str:
     solved = summary["about"]["tasks"][task]["solved"]
     if solved is None:
         return "There is no agreed return from which this task counts as solved."
-    rows = {
-        f"{unit}: {name}": row
-        for unit in ("steps", "episodes")
-        for name, row in _by_place(summary, f"{unit}_to_solve", task).items()
-    }
+    steps, episodes = (_by_place(summary, f"{unit}_to_solve", task) for unit in UNITS)
+    rows = {f"steps: {name}": row for name, row in steps.items()}
+    rows |= {f"episodes: {name}": row for name, row in episodes.items() if row != steps[name]}
     sentence = (
         f"{_scale(summary)}: training in the environment named until the first "
         f"evaluation on the real task with a mean return of at least {solved:g}, over the agents "
         "that got there; k/n of them did. The others enter no mean, so compare rows only where k "
-        "is close to n."
+        "is close to n. Episodes are shown where they are not as many as steps."
     )
     return f"{sentence}\n\n{_table(rows, _effort_cell)}"
 
@@ -235,8 +236,8 @@ def _trained_in(summary: Numbers, task: str, environment: str) -> str:
         return "real task"
     entry = summary["meta_training"][task][environment]
     how = f"meta-trained with {', '.join(entry['agents'])}"
-    made = {"evolved": how, "distilled": "distilled", "distilled+evolved": f"distilled, then {how}"}
-    return f"`{environment}` ({made[entry['made']]})"
+    made = entry["made"].replace("+", ", then ").replace("evolved", how)
+    return f"`{environment}` ({made})"
 
 
 def _spread(cost: Numbers) -> str:

@@ -23,7 +23,6 @@ from synthgym.analysis.core.statistics import NESTED, interquartile_mean
 from synthgym.analysis.core.tables import REAL, read_runs
 from synthgym.analysis.core.verdict import HOLDS, Evidence, Measure, judge
 from synthgym.analysis.figures import transfer as figures
-from synthgym.analysis.figures.common import draw
 from synthgym.analysis.learning import mean_curves
 from synthgym.analysis.steps import TUNED, Line, line, ratio
 from synthgym.analysis.summary import break_even, real_steps
@@ -37,7 +36,7 @@ FEWER = {"expect": "more_than", "value": 1}  # steps in an environment than in t
 def run(
     config: Mapping[str, Any], inputs: Mapping[str, Iterable[Path]], out: Path, checkpoint: Path
 ) -> list[str]:
-    """Write summary.json, table.md and three figures into `out`. There may be no experts."""
+    """Write summary.json, table.md and four figures into `out`. There may be no experts."""
     scale, tasks = config["scale"], config["tasks"]
     curves, progress = (read_runs(name, inputs[name]) for name in ("curves", "progress"))
     paths = list(inputs.get("expert_curves", ()))
@@ -47,9 +46,10 @@ def run(
     numbers = summarise(scale, results, profiles, lines)
     numbers["claims"] = judge(config.get("claims", ()), measures(numbers))
     numbers = rounded(numbers)
-    given = {"profiles": profiles, "lines": lines, "improvement": numbers["improvement"]}
-    drawn = draw("transfer_report", vars(figures), tasks=tasks, scale=scale, **given)
-    return report.write(out, numbers, transfer_text.markdown(numbers), drawn)
+    ways = {name: way for one in results for name, way in one.ways.items()}
+    given = {"profiles": profiles, "lines": lines, "ways": ways, "tasks": tasks, "scale": scale}
+    text = transfer_text.markdown(numbers)
+    return report.publish("transfer_report", out, numbers, text, figures, **given)
 
 
 @dataclass(frozen=True)
@@ -73,31 +73,35 @@ class TaskResults:
         """The agents that took part in the meta-training of each environment."""
         return runs.meta_agents(self.progress)
 
-    @property
-    def bandits(self) -> list[str]:
-        """Environments whose episodes are all of one step."""
-        one = self.curves["episode"] == self.curves["step"]
-        return [name for name in self.environments if one[self.curves["environment"] == name].all()]
+    @cached_property
+    def ways(self) -> dict[str, str]:
+        """The way in which each environment was made."""
+        return runs.ways(self.progress, self.curves)
 
     @cached_property
     def reference(self) -> tuple[float, float] | None:
-        """Returns that count as 0 and 1: of random actions, and of an expert; None without one.
+        """Returns that count as 0 and 1: of random actions, and of the best agent known.
 
-        The expert's is the task section's own, or the best that was published of the task itself.
+        That is the expert of the task's section, or the best that was published of the task itself;
+        None where there is neither.
         """
-        random, expert = (self.section["reference"][name] for name in ("random", "expert"))
-        if expert is None:
-            published = [values["real"] for values in self.section["published"].values()]
-            expert = max((value for value in published if value is not None), default=None)
-        return None if expert is None else (random, expert)
+        published = (values["real"] for values in self.section["published"].values())
+        known = [x for x in (self.section["reference"]["expert"], *published) if x is not None]
+        return (self.section["reference"]["random"], max(known)) if known else None
 
     @cached_property
     def scores(self) -> dict[str, np.ndarray]:
         """The returns, normalised; empty without a reference."""
         if self.reference is None:
             return {}
-        random, expert = self.reference
-        return {name: (x - random) / (expert - random) for name, x in self.returns.items()}
+        return {name: self.score(values) for name, values in self.returns.items()}
+
+    def score(self, returns: Any) -> Any:
+        """Returns on the way from 0 to 1. Raises ValueError without a reference."""
+        if self.reference is None:
+            raise ValueError(f"{self.task} has no agent to compare others with.")
+        random, best = self.reference
+        return (returns - random) / (best - random)
 
 
 def task_results(task: str, section: Mapping[str, Any], *tables: pd.DataFrame) -> TaskResults:
@@ -151,6 +155,7 @@ def summarise(
     """All numbers; `profiles` and `lines` are those that are drawn, too."""
     summary: Numbers = {
         "about": {"scale": scale, "level": statistics.LEVEL, "resamples": NESTED, "tasks": {}},
+        "overview": {one.task: overview(one) for one in results if one.scores},
         "transfer": {},
         "profiles": [_shown(profile) for profile in profiles],
         "improvement": improvements(results),
@@ -162,7 +167,7 @@ def summarise(
             "id": one.section["id"],
             "reference": one.reference,
             "published": one.section["published"],
-            "bandits": one.bandits,
+            "bandits": runs.bandits(one.curves),
         }
         summary["transfer"][one.task] = transferred(one)
         summary["efficiency"][one.task] = ratios = efficiency(one, lines[one.task])
@@ -182,29 +187,60 @@ def transferred(results: TaskResults) -> Numbers:
     table: Numbers = {}
     for name, values in results.returns.items():
         for i, agent in enumerate(results.agents):
-            cell = estimated(values[:, i], stream(results.task, name, agent))
+            cell = estimated([values[:, [i]]], stream(results.task, name, agent))
             # in the task, no environment was made
             cell |= {"seeds": 0} if name == REAL else {"unseen": agent not in results.seen[name]}
             table.setdefault(name, {})[agent] = cell
     tuned = results.experts[results.experts["agent"].isin(results.agents)]
     for (agent,), rows in runs.by(tuned, "agent"):
         ends = runs.finished(rows)
-        cell = estimated(ends["return_"].to_numpy()[None], stream(results.task, TUNED, agent))
+        values = ends["return_"].to_numpy()[None, None]
+        cell = estimated([values], stream(results.task, TUNED, agent))
         cell |= {"seeds": 0, "steps": int(ends["step"].median())}
         table.setdefault(TUNED, {})[agent] = cell
     return table
 
 
-def estimated(values: np.ndarray, generator: np.random.Generator) -> Numbers:
-    """Interquartile mean of returns (seeds, agents), with its interval."""
-    every, chosen = values.reshape(-1), resampled(values[:, None], generator)
-    iqms = np.asarray(interquartile_mean(every[chosen]))
+def estimated(places: Sequence[np.ndarray], generator: np.random.Generator) -> Numbers:
+    """Interquartile mean of returns (seeds, algorithms, agents) of one or more places, together.
+
+    Its interval resamples the seeds of each place, and agents within each.
+    """
+    every = np.concatenate([values.reshape(-1) for values in places])
+    samples = [values.reshape(-1)[resampled(values, generator)] for values in places]
+    iqms = np.asarray(interquartile_mean(np.concatenate(samples, axis=1)))
     numbers = estimate(float(interquartile_mean(every)), iqms)
-    return numbers | {"seeds": len(values), "agents": values.size}
+    return numbers | {"seeds": sum(map(len, places)), "agents": every.size}
+
+
+def overview(results: TaskResults) -> Numbers:
+    """Scores by the way in which environments were made, of agents of all algorithms together.
+
+    {steps of training, ways: {real, way: interquartile mean, interval, seeds, agents}, published:
+    {agent: score}}, of the agents that are trained here.
+    """
+    groups: dict[str, list[np.ndarray]] = {}
+    for name, values in results.scores.items():
+        groups.setdefault(results.ways.get(name, REAL), []).append(values)
+    published = {a: results.section["published"].get(a, {}) for a in results.agents}
+    return {
+        "id": results.section["id"],
+        "steps": int(results.curves.loc[results.curves["environment"] != REAL, "step"].max()),
+        "ways": {
+            way: estimated(groups[way], stream("overview", results.task, way))
+            for way in (REAL, *runs.VARIANTS, runs.MODEL)
+            if way in groups
+        },
+        "published": {
+            agent: results.score(values["synthetic"])
+            for agent, values in published.items()
+            if values.get("synthetic") is not None
+        },
+    }
 
 
 def published(summary: Numbers) -> list[Numbers]:
-    """Best environment for each task and agent of which a value was published.
+    """Best and median environment for each task and agent of which a value was published.
 
     The best of the bandits, as that is what was published; where a task has none, of all.
     """
@@ -216,10 +252,12 @@ def published(summary: Numbers) -> list[Numbers]:
             value = values["synthetic"]
             if value is None or agent not in table[names[0]]:
                 continue
-            best = max(names, key=lambda name: table[name][agent]["value"])
+            of_agent = {name: table[name][agent]["value"] for name in names}
+            best = max(names, key=of_agent.__getitem__)
             cells.append(
                 {"task": task, "agent": agent, "bandit": bool(about["bandits"])}
                 | {"environment": best, "of": len(names), "published": value}
+                | {"median": float(np.median(list(of_agent.values())))}
                 | table[best][agent]
             )
     return cells

@@ -1,19 +1,21 @@
 """The numbers of transfer as Markdown: claims and tables, each after what it shows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
 from typing import Any
 
-from synthgym.analysis import published
+from synthgym.analysis import published, runs
 from synthgym.analysis.core import estimate, report
-from synthgym.analysis.core.estimate import COUNT, SHARE, given, less, number, written
+from synthgym.analysis.core.estimate import COUNT, SHARE, given, less, number, span, written
 from synthgym.analysis.core.tables import REAL, table
-from synthgym.analysis.core.verdict import Evidence
+from synthgym.analysis.core.verdict import UNDECIDED, Evidence
 from synthgym.analysis.steps import TUNED
 from synthgym.analysis.summary_text import pays
 
 Numbers = Mapping[str, Any]
 REACHED = {"expect": "no_worse", "margin": 0}
 LIKELIER = {"expect": "more_than", "value": 0.5}
+IN_SHORT = "In short"
 UNSEEN = (
     "Unseen agents are compared with seen ones in the same environments, by normalised score; "
     "that algorithms differ wherever they are trained is part of the difference."
@@ -25,6 +27,9 @@ def markdown(summary: Numbers) -> str:
     about = summary["about"]
     parts = [
         "# Transfer",
+        f"## {IN_SHORT}",
+        *in_short(summary),
+        "## What is compared",
         f"Scale `{about['scale']}`: agents trained in synthetic environments, with a draw of "
         "settings each, and tested on the real task, as in Liesen et al. 2024. Values are "
         f"interquartile means [{about['level']:.0%} interval] over agents. Unlike those of "
@@ -49,7 +54,7 @@ def markdown(summary: Numbers) -> str:
         table([_improvement(e) for e in summary["improvement"]]),
         "## Steps for the same return",
         STEPS,
-        *_middle_ratios(summary),
+        *_middle_ratios(summary, TUNED, REAL),
     ]
     for task, section in about["tasks"].items():
         parts += [
@@ -61,6 +66,40 @@ def markdown(summary: Numbers) -> str:
     return report.document(*parts)
 
 
+def in_short(summary: Numbers) -> Iterable[str]:
+    """How far agents come, how soon, and what came of the claims: a sentence on each."""
+    by_way: dict[str, list[float]] = {}
+    for one in summary["overview"].values():
+        for way, e in one["ways"].items():
+            by_way.setdefault(way, []).append(e["value"])
+    if by_way:
+        steps = span(one["steps"] for one in summary["overview"].values())
+        real, *others = (f"{median(x):.0%}" for x in by_way.values())
+        where = ", ".join(
+            f"{share} where these were {_made(way)} ({n_tasks(by_way[way])})"
+            for share, way in zip(others, list(by_way)[1:], strict=True)
+        )
+        yield (
+            f"After {steps} steps of training in the real task, agents are {real} of the way from "
+            f"random actions to the best agent known, by the median of {n_tasks(by_way[REAL])}; "
+            f"after as many steps in synthetic environments, and none in the task, {where}."
+        )
+    yield from _middle_ratios(summary, TUNED)
+    if summary["claims"]:
+        verdicts = (f"“{claim['claim']}” {_said(claim)}" for claim in summary["claims"])
+        yield f"Of what was claimed before anything was computed: {'; '.join(verdicts)}."
+
+
+def _made(way: str) -> str:
+    """How environments were made, in a sentence."""
+    return "fitted as models of the task" if way == runs.MODEL else way.replace("+", ", then ")
+
+
+def _said(claim: Numbers) -> str:
+    """A verdict in a sentence."""
+    return f"is {claim['verdict']}" if claim["verdict"] == UNDECIDED else claim["verdict"]
+
+
 def _published(summary: Numbers) -> str:
     if not summary["published"]:
         return "Nothing was published of agents that this scale trains in such environments."
@@ -68,9 +107,10 @@ def _published(summary: Numbers) -> str:
         {
             "task": summary["about"]["tasks"][cell["task"]]["id"],
             "agent": cell["agent"],
-            "best environment": _place(cell["environment"]),
-            "best of": str(cell["of"]),
-            "here": _cell(cell),
+            "bandits": str(cell["of"]),
+            "median of these": number(cell["median"]),
+            "best of these": _cell(cell),
+            "that is": _place(cell["environment"]),
             "published": given(cell["published"]),
             "reached": Evidence(less_published(cell)).judge(REACHED),
         }
@@ -79,9 +119,9 @@ def _published(summary: Numbers) -> str:
     return (
         "Published: interquartile mean of 20 agents with sampled settings in an evolved bandit "
         "(Liesen et al. 2024; of CartPole-v0 mean in synthetic MDPs, Ferreira et al. 2022). Beside "
-        "it stands the best of so many bandits here, of all environments where a task has no "
-        "bandit: chosen by the value that is shown, which flatters it. Reached: whether it holds "
-        f"that ours is at least what is published.\n\n{table(rows)}"
+        "it stand the median and the best of so many bandits here, of all environments where a "
+        "task has no bandit; the best is chosen by the value that is shown, which flatters it. "
+        f"Reached: whether it holds that the best is at least what is published.\n\n{table(rows)}"
     )
 
 
@@ -95,10 +135,10 @@ def _profiles(summary: Numbers) -> Iterable[str]:
     without = [section["id"] for section in tasks.values() if section["reference"] is None]
     yield (
         "Share of agents with at least so much of the way from the return of random actions (0) "
-        "to that of an expert (1): `reference:` in conf/task/, or where that has no expert, the "
-        "best that is published of the task. Experts of Brax have short trainings, so there scores "
-        "are far above 1, too. Several tasks count alike. In the task agents train for as many "
-        "steps." + (f" Left out, as they have no expert: {', '.join(without)}." if without else "")
+        "to that of the best agent known (1): the expert in `reference:` of conf/task/, or the "
+        "best that is published of the task itself, where that is better. Several tasks count "
+        "alike. In the task agents train for as many steps."
+        + (f" Left out, as they have no expert: {', '.join(without)}." if without else "")
     )
     rows = [
         {
@@ -165,15 +205,19 @@ STEPS = (
 )
 
 
-def _middle_ratios(summary: Numbers) -> Iterable[str]:
-    for settings, word in ((TUNED, "tuned"), (REAL, "sampled")):
+def _middle_ratios(summary: Numbers, *reference: str) -> Iterable[str]:
+    for settings in reference:
+        word = "tuned" if settings == TUNED else "sampled"
         every = [e for *_, e in bandit_ratios(summary, settings)]
         if ratios := sorted(filter(None, every), key=lambda e: e["value"]):
             low, middle, high = (times(ratios[i]) for i in (0, len(ratios) // 2, -1))
+            nothing = len(every) - len(ratios)
             yield (
-                f"Bandits against the task with {word} settings: agents learn nothing in "
-                f"{len(every) - len(ratios)} of {len(every)} (bandits and agents); of the others "
-                f"the middle one needs {middle} times fewer steps, all between {low} and {high}."
+                f"Agents in bandits need {middle} times fewer steps than agents in the task with "
+                f"{word} settings need for the same return: the median of {len(ratios)} pairs of "
+                f"bandit and algorithm, which are between {low} and {high}"
+                + f"; in {nothing} more they learn nothing" * (nothing > 0)
+                + "."
             )
 
 
@@ -217,8 +261,12 @@ def times(e: Numbers | None) -> str:
 
 def tasks_of(e: Numbers) -> str:
     """Number of tasks of an estimate, with a star where there is only one seed on one of them."""
-    n = len(e["tasks"])
-    return f"{n} task{'s' * (n > 1)}{' *' * e['one_seed']}"
+    return n_tasks(e["tasks"]) + " *" * e["one_seed"]
+
+
+def n_tasks(every: Sequence[object]) -> str:
+    """Number of tasks, in words."""
+    return f"{len(every)} task{'s' * (len(every) > 1)}"
 
 
 def _cell(e: Numbers) -> str:

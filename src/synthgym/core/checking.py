@@ -47,6 +47,7 @@ def check_known(name: object, names: Collection[Any], kind: str, place: str, whe
     """Refuse a name that is not among `names`."""
     if name not in names:
         close = difflib.get_close_matches(str(name), [str(n) for n in names], 1)
+        close = close or [str(n) for n in names if str(n).lower() == str(name).lower()]
         hint = f"do you mean {close[0]}?" if close else f"there is {listed(names)}."
         raise ConfigError(f"{place}: no {kind} is named {name} in {where}; {hint}")
 

@@ -24,7 +24,7 @@ from synthgym.core.job import Inputs
 from synthgym.core.rng import root, stream
 from synthgym.core.settings import Config
 from synthgym.core.types import Transition
-from synthgym.synth import env as synth
+from synthgym.synth import stored
 from synthgym.synth.env import SyntheticEnv
 from synthgym.tasks import base as tasks
 from synthgym.tasks.rollout import episodes
@@ -36,7 +36,7 @@ SURFACE = ("x_name", "y_name", "x", "y", "action", "reward")
 def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str]:
     """Record agents: those that it was meta-trained with, or all that it is to train."""
     (path,) = inputs["environment"]
-    env = synth.load(path, config.synth, config.task)
+    env = stored.load(path, config)
     names = config.task.observation_names
     values, visited = [], []
     with Work(f"{config.task.name} {config.synth.name}", len(config.agents), "algorithm") as w:

@@ -21,7 +21,7 @@ from synthgym.core.io import write_table
 from synthgym.core.job import Inputs
 from synthgym.core.rng import root, stream
 from synthgym.core.settings import REAL, Config
-from synthgym.synth import env as synth
+from synthgym.synth import stored
 
 LARGEST_SEED = 2**31 - 1  # what numpy and torch take
 
@@ -45,7 +45,7 @@ def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str
     place: gymnasium.Env
     if paths := inputs.get("environment"):
         (path,) = paths
-        env = synth.load(path, config.synth, config.task)
+        env = stored.load(path, config)
         place, environment, seed = GymnasiumEnv(env, config.task.id), _name(path), config.seed
     else:
         place, environment, seed = gymnasium.make(config.task.id), REAL, -1

@@ -25,7 +25,8 @@ from synthgym.core.job import Inputs
 from synthgym.core.rng import root, stream
 from synthgym.core.settings import Config, Mirror
 from synthgym.core.types import Action, Agent, Observation, Policy, PRNGKey
-from synthgym.synth import env as synth
+from synthgym.synth import stored
+from synthgym.synth.env import SyntheticEnv
 from synthgym.tasks import base as tasks
 from synthgym.tasks.rollout import episode_returns, episodes, uniform_action
 
@@ -39,13 +40,13 @@ Output = Callable[[Observation], Float[Array, " k"]]
 def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str]:
     """Write policies, importance, symmetry and states, each as <name>.parquet."""
     (path,) = inputs["environment"]
-    env = synth.load(path, config.synth, config.task)
+    env = stored.load(path, config)
     for name, table in tables(config, env).items():
         write_table(out / f"{name}.parquet", table)
     return [f"{name}.parquet" for name in TABLES]
 
 
-def tables(config: Config, env: synth.SyntheticEnv) -> dict[str, pd.DataFrame]:
+def tables(config: Config, env: SyntheticEnv) -> dict[str, pd.DataFrame]:
     """All tables for one bandit, with the first of the job's agents."""
     settings, task = config.insight, tasks.load(config.task)
     key = stream(root(config.seed), "insight")
@@ -107,7 +108,7 @@ def tables(config: Config, env: synth.SyntheticEnv) -> dict[str, pd.DataFrame]:
     }
 
 
-def best_action(env: synth.SyntheticEnv, observation: Observation) -> Action:
+def best_action(env: SyntheticEnv, observation: Observation) -> Action:
     """The best paid action: of all discrete ones; of continuous ones by ascent from several."""
     spec = env.spec
     if spec.discrete:
@@ -125,7 +126,7 @@ def best_action(env: synth.SyntheticEnv, observation: Observation) -> Action:
     return ends[jax.vmap(env.reward, (None, 0))(observation, ends).argmax()]
 
 
-def paid(env: synth.SyntheticEnv, observation: Observation) -> Float[Array, " k"]:
+def paid(env: SyntheticEnv, observation: Observation) -> Float[Array, " k"]:
     """The reward of each discrete action, or the continuous action that pays best."""
     if not env.spec.discrete:
         return best_action(env, observation)

@@ -20,7 +20,7 @@ from synthgym.core.job import Inputs
 from synthgym.core.rng import root, stream
 from synthgym.core.settings import Config
 from synthgym.core.types import Env, Transition
-from synthgym.synth import env as synth
+from synthgym.synth import stored
 from synthgym.tasks import base as tasks
 from synthgym.tasks.rollout import episodes
 
@@ -28,7 +28,7 @@ from synthgym.tasks.rollout import episodes
 def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str]:
     """Write rollout.parquet: a row per step of the episode and quantity."""
     (path,) = inputs["environment"]
-    env = synth.load(path, config.synth, config.task)
+    env = stored.load(path, config)
     (agent,) = config.agents.values()
     table = in_rows(record(config, env, agent), config.task.observation_names)
     write_table(out / "rollout.parquet", table.assign(agent=agent.name))

@@ -40,7 +40,7 @@ from synthgym.plan.schema import (
 from synthgym.plan.validate import check_environment, check_pair
 from synthgym.plan.views import of_agents, seen_by_jobs
 
-STRATEGY, SYNTH = "ferreira", "mdp"  # where a plan names none
+STRATEGY = "ferreira"  # the one that has step sizes and transforms of scores
 # Of meta-training; others would change what a generation costs, or what is compared.
 OF_META = ("sigma", "learning_rate", "step_size", "transform", "mirrored", "fitness")
 NEVER = {"stop": "never", "keep": "last"}  # the budget is the number of generations
@@ -116,7 +116,7 @@ class Search(Sweep):
     def layers(self) -> Layers:
         """Return the budget and the settings that are not searched for."""
         generations = self.values["budget"]["max"]
-        first = {"meta": {"name": STRATEGY, "generations": generations, **NEVER}}
+        first = {"meta": {"generations": generations, **NEVER}}
         settings = expanded(self.values["settings"])
         return [(f"{self.where}.budget", expanded(first)), (f"{self.where}.settings", settings)]
 
@@ -188,10 +188,9 @@ class Transforms(Sweep):
 
     def layers(self) -> Layers:
         """Return the strategy, and the settings of all searches."""
-        first = {"synth": {"name": SYNTH}}
-        meta = {"meta": {"name": STRATEGY, "agents": [self.values["agent"]]}}
+        first = {"meta": {"agents": [self.values["agent"]]}}
         settings = expanded(self.values.get("settings") or {})
-        return [(f"{self.where}.agent", {**first, **meta}), (f"{self.where}.settings", settings)]
+        return [(f"{self.where}.agent", first), (f"{self.where}.settings", settings)]
 
     def config(self, overrides: Sequence[str] = ()) -> Values:
         """Return the configuration of the study."""

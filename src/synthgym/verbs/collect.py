@@ -16,17 +16,20 @@ from synthgym.analysis import runs
 from synthgym.analysis.core.estimate import rounded
 from synthgym.analysis.core.statistics import LEVEL, estimate
 from synthgym.analysis.core.tables import REAL, read_runs
-from synthgym.core.definitions import definition
 from synthgym.core.io import atomic, read_json, read_table, sha256, write_json
 from synthgym.plan.plan import Plan
 from synthgym.plan.scale import ScalePlan
 from synthgym.zoo import guard
+from synthgym.zoo.cards import about_task
 from synthgym.zoo.folders import CARD, ENVIRONMENT, INDEX
 
 LICENCE = "Apache-2.0"
 # Which of a task's environments is meant where none is named: the first by these words. A bandit is
 # all that an agent needs, and distilling takes the fewest steps in the real task.
-ORDER = ("distilled", "distilled+evolved", "evolved")
+ORDER = (
+    *("distilled", "graded", "distilled+graded"),
+    *("distilled+evolved", "evolved+graded", "evolved"),
+)
 Card = dict[str, Any]
 
 
@@ -95,7 +98,7 @@ def _publish(
         "code": manifest["code"],
         "versions": manifest["versions"],
         "config": config,
-        "task": about_task(task, config["task"]),
+        "task": about_task(config["task"], str(made)),
         **origin(read_runs("progress", [made / "progress.parquet"])),
     }
     agents = plan.tasks[task].agents
@@ -119,15 +122,6 @@ def origin(progress: pd.DataFrame) -> Card:
     cost |= {"seconds": float(progress["seconds"].sum())}
     cost |= {"generations": int(progress["generation"].max())}
     return {"made": made, "seen": seen, "cost": rounded(cost)}
-
-
-def about_task(name: str, section: Mapping[str, Any]) -> Card:
-    """The real task that it was made for, in words that need no plan."""
-    known = definition("task", name)
-    return {
-        **{key: section[key] for key in ("name", "id", "action", "horizon", "options")},
-        **{key: known[key] for key in ("observation_names", "solved", "reference")},
-    }
 
 
 def worth(

@@ -12,6 +12,7 @@ EXAMPLES = {
     "train": "synthgym train --env Synthetic-CartPole-v1 --agent ppo",
     "compare": "synthgym compare --env Synthetic-CartPole-v1 --agent ppo",
 }
+ENV = "as in `synthgym zoo list`, or a file environment.safetensors"
 VERBS = {
     "zoo": "list, show, fetch and verify trained environments",
     "import": "read a trained environment of another library",
@@ -91,7 +92,7 @@ def _import(parser: argparse.ArgumentParser) -> None:
 
 
 def _training(parser: argparse.ArgumentParser, agents: int) -> None:
-    parser.add_argument("--env", required=True, metavar="NAME", help="as in `synthgym zoo list`")
+    parser.add_argument("--env", required=True, metavar="NAME", help=ENV)
     _which(parser)
     parser.add_argument("--agent", required=True, help="as in conf/agent/<name>.yaml")
     parser.add_argument(

@@ -10,8 +10,8 @@ from synthgym.core.definitions import definition, groups
 from synthgym.core.display import say
 from synthgym.stages import TASK
 from synthgym.synth.env import SyntheticEnv
-from synthgym.verbs.collect import about_task
 from synthgym.zoo import guard, legacy
+from synthgym.zoo.cards import about_task
 from synthgym.zoo.folders import ENVIRONMENT
 
 LIBRARY, VERSION = "synthetic-gymnax", "0.0.1"
@@ -58,7 +58,7 @@ def _task(name: str) -> dict[str, Any]:
 
 
 def _card(path: Path, task: str, config: dict[str, Any]) -> dict[str, Any]:
-    about = about_task(task, config["task"])
+    about = about_task(config["task"], task)
     return {
         "name": f"Synthetic-{about['id']}",
         "variant": LIBRARY,

@@ -55,7 +55,7 @@ def compared(curves: pd.DataFrame, title: str, task: Mapping[str, Any]) -> Figur
     """Return on the real task over steps of training, with intervals, a line per environment."""
     figure = style.blank(3.2)
     axes = figure.add_subplot()
-    colours = {"synthetic environment": style.BLUE, "real task": style.REAL_COLOUR}
+    colours = {"synthetic environment": style.WAYS["evolved"], "real task": style.REAL_COLOUR}
     for where, rows in curves.groupby("environment", sort=False):
         by_step = [(step, estimate(ends["return_"])) for step, ends in rows.groupby("step")]
         steps = [step for step, _ in by_step]
@@ -68,5 +68,5 @@ def compared(curves: pd.DataFrame, title: str, task: Mapping[str, Any]) -> Figur
     agents = curves["draw"].nunique()
     figure.suptitle(f"{title}: {agents} agents", x=0.01, ha="left")
     axes.set(xlabel="steps of training", ylabel=f"return on {task['id']} (IQM, 95 %)")
-    axes.legend(title="trained in the")
+    figure.legend(title="trained in the", loc="outside right upper")
     return figure

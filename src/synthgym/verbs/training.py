@@ -129,13 +129,14 @@ def compare(setup: Setup, arguments: argparse.Namespace) -> pd.DataFrame:
 
 def load(arguments: argparse.Namespace) -> Setup:
     """Load what the command line names. Raises ValueError where there is no such thing."""
-    card = zoo.card(arguments.env, arguments.variant, arguments.version)
+    which = (_source(arguments.env), arguments.variant, arguments.version)
+    card = zoo.card(*which)
     name, task = arguments.agent, card["task"]["name"]
     check_known(name, groups("agent"), "agent", "--agent", "conf/agent")
     check_known(task, groups("task"), "task", arguments.env, "conf/task")
     section = definition("task", task)
     check_pair(name, section, "--agent")
-    env = zoo.load(arguments.env, arguments.variant, arguments.version)
+    env = zoo.load(*which)
     agent = settings.Agent.read(definition("agent", name))
     return Setup(env, tasks.load(settings.Task.read(section)), agent, card)
 
@@ -143,7 +144,14 @@ def load(arguments: argparse.Namespace) -> Setup:
 def directory(arguments: argparse.Namespace) -> Path:
     """Where the results go."""
     chosen: Path | None = arguments.out
-    return chosen or Path("outputs", f"{arguments.env}-{arguments.agent}")
+    source = _source(arguments.env)
+    name = source.parent.name if isinstance(source, Path) else source
+    return chosen or Path("outputs", f"{name}-{arguments.agent}")
+
+
+def _source(env: str) -> str | Path:
+    """A name of the zoo, or a file."""
+    return Path(env) if env.endswith(".safetensors") else env
 
 
 def in_words(returns: Estimate) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthgym.zoo import folders
+from synthgym.zoo.cards import read_card
 from synthgym.zoo.folders import names, variants
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ __all__ = ["card", "load", "names", "variants"]
 def load(
     name: str | Path, variant: str | None = None, version: str | None = None
 ) -> "SyntheticEnv":
-    """The environment of that name, as an `Env`; or, given a Path, that of a file with its card.
+    """The environment of that name, as an `Env`; or, given a Path, that of a file.
 
     variant: how it was made, of `variants(name)`; the default one unless given.
     version: as it is here, or as `synthgym zoo pull` fetched it; the one here unless given.
@@ -29,15 +30,22 @@ def load(
     """
     from synthgym.zoo import guard
 
-    file = name if isinstance(name, Path) else folders.file(name, variant, version)
-    return guard.environment(file)
+    return guard.environment(_file(name, variant, version))
 
 
-def card(name: str, variant: str | None = None, version: str | None = None) -> dict[str, Any]:
+def card(
+    name: str | Path, variant: str | None = None, version: str | None = None
+) -> dict[str, Any]:
     """The card of an environment: task, cost, agents seen, measured transfer, limits, ...
 
     Arguments and errors as those of `load`.
     """
+    if not isinstance(name, Path):
+        return read_card(_file(name, variant, version).parent / folders.CARD)
     from synthgym.zoo import guard
 
-    return guard.read_card(folders.file(name, variant, version).parent / folders.CARD)
+    return guard.card_of(name)
+
+
+def _file(name: str | Path, variant: str | None, version: str | None) -> Path:
+    return name if isinstance(name, Path) else folders.file(name, variant, version)

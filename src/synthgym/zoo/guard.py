@@ -17,8 +17,10 @@ from synthgym.core.checking import check, short
 from synthgym.core.io import sha256, write_json
 from synthgym.core.settings import Synth, Task
 from synthgym.synth import env as synth
+from synthgym.synth import exact
 from synthgym.synth.env import SyntheticEnv
-from synthgym.zoo.bounded import LARGEST, LARGEST_TEXT, content, parsed, read_json
+from synthgym.zoo.bounded import LARGEST, LARGEST_TEXT, content, parsed
+from synthgym.zoo.cards import about_task, read_card
 from synthgym.zoo.folders import CARD
 
 SECTIONS: Mapping[str, tuple[type, tuple[str, ...]]] = {  # of a card's config, and what each needs
@@ -31,12 +33,12 @@ LONGEST = 2**31 - 1  # steps, which are counted in 32 bits
 
 
 def environment(path: Path) -> SyntheticEnv:
-    """The environment in a file that has its card beside it.
+    """The environment in a file.
 
-    Raises ValueError, in a sentence, where the file is not what the card describes.
+    Raises ValueError, in a sentence, where the file is not what its card describes.
     """
-    card = read_card(path.parent / CARD)
-    env = described(card["config"], str(path.parent / CARD))
+    card = card_of(path)
+    env = described(card["config"], str(path))
     arrays = read_arrays(path)
     fit(arrays, shapes(env), str(path))
     if (found := sha256(path)) != card["sha256"]:
@@ -44,15 +46,25 @@ def environment(path: Path) -> SyntheticEnv:
     return env.replace(theta=checkpoint.nested(arrays))
 
 
-def read_card(path: Path) -> dict[str, Any]:
-    """A card; raises ValueError where the file is none."""
-    card = read_json(path)
-    words = ("name", "variant", "version", "sha256")
-    if not isinstance(card, dict) or not all(isinstance(card.get(word), str) for word in words):
-        raise ValueError(f"{path} is not the card of an environment.")
-    if not isinstance(card.get("config"), dict):
-        raise ValueError(f"{path}: config must be a mapping, not {short(card.get('config'))}.")
-    return card
+def card_of(path: Path) -> dict[str, Any]:
+    """The card beside a file; of one that was made here, what it says of itself.
+
+    Raises ValueError where the file does not say that it is an environment, or of which task.
+    """
+    if (path.parent / CARD).exists():
+        return read_card(path.parent / CARD)
+    config = read(path)[1].get("config")
+    if not isinstance(config, dict) or not {"synth", "task"} <= config.keys():
+        raise ValueError(f"{path} is no environment, by what it says of itself.")
+    described(config, str(path))
+    return {
+        "name": f"Synthetic-{config['task']['id']}",
+        "variant": str(path),
+        "version": "made here",
+        "sha256": sha256(path),
+        "config": config,
+        "task": about_task(config["task"], str(path)),
+    }
 
 
 def described(config: Mapping[str, Any], where: str) -> SyntheticEnv:
@@ -70,7 +82,8 @@ def described(config: Mapping[str, Any], where: str) -> SyntheticEnv:
             raise ValueError(f"{where}: config.synth.horizon must be at most {LONGEST:,} steps.")
         if len(config["synth"]["hidden"]) > MOST_LAYERS:
             raise ValueError(f"{where}: config.synth.hidden has more than {MOST_LAYERS} layers.")
-        return synth.make(Synth.read(config["synth"]), Task.read(config["task"]))
+        module = exact if config["synth"].get("module") == exact.__name__ else synth
+        return module.make(Synth.read(config["synth"]), Task.read(config["task"]))
     except RecursionError:
         raise ValueError(f"{where} is nested too deeply to be read.") from None
     except OverflowError:
@@ -80,6 +93,10 @@ def described(config: Mapping[str, Any], where: str) -> SyntheticEnv:
 def shapes(env: SyntheticEnv) -> dict[str, tuple[int, ...]]:
     """Shapes of an environment's arrays: "reward/Dense_0/kernel" -> (inputs, units), ..."""
     expected: dict[str, tuple[int, ...]] = {}
+    if isinstance(env, exact.ExactBandit):
+        sizes = (env.spec.observation_size, env.spec.num_actions or env.spec.action_size)
+        tables = zip(("initial_state", "reward"), sizes, strict=True)
+        return {f"{name}/table": (env.initial_states, size) for name, size in tables}
     for head, (inputs, outputs) in synth.heads(env).items():
         if head == "initial_state" and env.initial_states:
             expected[f"{head}/table"] = (env.initial_states, outputs)
@@ -92,7 +109,12 @@ def shapes(env: SyntheticEnv) -> dict[str, tuple[int, ...]]:
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a file, by name; its header's length is checked before the rest is read.
+    """The arrays of a file, by name; errors as those of `read`."""
+    return read(path)[0]
+
+
+def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays of a file, and what it says of itself; its header is checked before the rest.
 
     Raises ValueError where the file is damaged or of another kind.
     """
@@ -102,7 +124,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         raise ValueError(f"{path} is no safetensors file, or is cut off: {size:,} bytes.")
     parsed(content(path, LARGEST, begin=8 + header)[8:], f"the header of {path}")
     try:
-        return checkpoint.read(path)[0]
+        return checkpoint.read(path)
     except RecursionError:
         raise ValueError(f"{path}: what it says of itself is nested too deeply.") from None
     except ValueError as error:

@@ -1,15 +1,14 @@
 """Which choices in distilling matter: return over the values of each."""
 
-from textwrap import fill
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from synthgym.analysis import runs, style
 from synthgym.analysis.core.statistics import estimate
-from synthgym.analysis.figures.common import INTERVAL, Tasks, below, keys, level, n_of, reach
+from synthgym.analysis.figures.common import INTERVAL, Tasks, finish, keys, level, n_of, reach
 
+COLUMNS = 3
 CHOICES = {  # name -> what the figure calls it
     "noise": "context noise (sd)",
     "exploration": "random actions (share)",
@@ -21,14 +20,16 @@ CHOICES = {  # name -> what the figure calls it
 
 
 def choices(table: pd.DataFrame, tasks: Tasks, scale: str) -> Figure:
-    """Return on the real task over the values of each choice: a row per task, a line per agent."""
+    """Return on the real task over the values of each choice: rows per task, a line per agent."""
     names = sorted(map(str, table["task"].unique()))
-    figure = style.blank(1.1 + 1.7 * len(names))
-    panels = figure.subplots(len(names), len(CHOICES), squeeze=False, sharey="row")
+    lines = -(-len(CHOICES) // COLUMNS)  # of panels, per task
+    figure = style.blank(1.1 + 1.9 * lines * len(names))
+    panels = figure.subplots(lines * len(names), COLUMNS, squeeze=False, sharey="row")
     agents = sorted(map(str, table["agent"].unique()))
     look = style.agents(agents)
-    for row, task in zip(panels, names, strict=True):
-        for axes, choice in zip(row, CHOICES, strict=True):
+    for i, task in enumerate(names):
+        of_task = panels[lines * i : lines * (i + 1)]
+        for axes, choice in zip(of_task.flat, CHOICES, strict=True):
             tried = table[(table["task"] == task) & (table["choice"] == choice)]
             values = sorted(map(str, tried["value"].unique()), key=order)
             for (agent,), rows in runs.by(tried, "agent"):
@@ -43,17 +44,17 @@ def choices(table: pd.DataFrame, tasks: Tasks, scale: str) -> Figure:
                 axes.plot(along, [means[i] for i in along], **look[agent])
             level(axes, tasks[task])
             words = [value.replace("_", " ") for value in values]
-            turned = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
-            axes.set_xticks(range(len(values)), words, fontsize=6, **turned)
+            long = sum(map(len, words)) > 20
+            turned = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if long else {}
+            axes.set_xticks(range(len(values)), words, fontsize=style.SMALL, **turned)
             axes.margins(x=0.12)
-            if task == names[-1]:
-                axes.set_xlabel(fill(CHOICES[choice], 16), fontsize=6.5)
-        row[0].set_ylabel(f"{tasks[task]['id']}\nreturn per episode")
+            axes.set_title(f"{tasks[task]['id']}\n{CHOICES[choice]}")
+        for axes in of_task[:, 0]:
+            axes.set_ylabel("return per episode")
     n = n_of(table.groupby(["task", "agent", "choice", "value"]).size())
     note = f"Interquartile mean of {n} agents, {INTERVAL}; dashed: solved."
-    below(figure, keys({agent: look[agent] for agent in agents}, marker="o", ms=3), [note], 5)
-    style.heading(figure, "Choices in distilling", scale)
-    return figure
+    entries = keys({agent: look[agent] for agent in agents}, marker="o", ms=3)
+    return finish(figure, "Choices in distilling", scale, entries=entries, note=note, columns=5)
 
 
 def order(value: str) -> tuple[float, str]:

@@ -10,7 +10,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from synthgym.analysis import style
 from synthgym.analysis.core.statistics import LEVEL, Estimate
@@ -24,6 +23,7 @@ INTERVAL = f"{LEVEL:.0%} interval"
 UNSEEN = "† unseen: this agent took no part in that environment's meta-training"
 RETURN = "return per episode on the real task"
 SOLVED: Look = {"color": "black", "ls": "--", "lw": 0.9, "zorder": 1}
+PUBLISHED: Look = {"color": "black", "marker": "x", "ls": "", "ms": 5}
 BINS = 40
 NOTE_WIDTH = 125  # characters
 
@@ -72,20 +72,6 @@ def grid(
     return figure, panels(figure, n, columns, x, y, **{"sharex": True, "sharey": True, **share})
 
 
-def below(
-    figure: FigureBase, entries: Mapping[str, Any], notes: Iterable[str] = (), columns: int = 2
-) -> None:
-    """Notes under all panels, and a legend of {text: handle} under the notes."""
-    figure.legend(
-        entries.values(),
-        entries.keys(),
-        loc="outside lower left",
-        ncols=columns,
-        title="\n".join(fill(note, NOTE_WIDTH) for note in notes) or None,
-        alignment="left",
-    )
-
-
 def finish(
     figure: Figure,
     about: str,
@@ -94,9 +80,23 @@ def finish(
     entries: Mapping[str, Any] | None = None,
     note: str = "",
     columns: int = 2,
+    size: float | None = None,
 ) -> Figure:
-    """The figure with its title, and with a note and a legend under all panels."""
-    below(figure, entries or {}, [note] if note else [], columns)
+    """The figure with its title, and with a note and a legend under all panels.
+
+    entries: text -> handle. size: of the letters in points, where it is not as everywhere.
+    """
+    entries = entries or {}
+    figure.legend(
+        entries.values(),
+        entries.keys(),
+        loc="outside lower left",
+        ncols=columns,
+        title="\n".join(fill(line, NOTE_WIDTH) for line in note.splitlines()) or None,
+        alignment="left",
+        fontsize=size,
+        title_fontsize=size,
+    )
     style.heading(figure, about, scale, what)
     return figure
 
@@ -156,18 +156,12 @@ def solved_entry(task: Task) -> dict[str, Line2D]:
 
 def source_entries() -> dict[str, Any]:
     """The legend's entries for histograms of samples from different sources."""
-    return {
-        label: Patch(color=colour, alpha=0.5)
-        if source == "real_test"
-        else Line2D([], [], color=colour)
-        for source, (label, colour) in style.SOURCES.items()
-    }
+    return keys(dict(style.SOURCES.values()))
 
 
-def unseen_note(trained_with: Mapping[str, list[str]], agents: Iterable[str]) -> list[str]:
+def unseen_note(trained_with: Mapping[str, list[str]], agents: Iterable[str]) -> str:
     """What the dagger means, where there is one."""
-    unseen = any(set(agents) - set(used) for used in trained_with.values())
-    return [UNSEEN] if unseen else []
+    return UNSEEN * any(set(agents) - set(used) for used in trained_with.values())
 
 
 def edges_of(values: Iterable[float]) -> np.ndarray:

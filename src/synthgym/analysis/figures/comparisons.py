@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, PercentFormatter
 
-from synthgym.analysis import style
+from synthgym.analysis import runs, style
 from synthgym.analysis.core import verdict
 from synthgym.analysis.core.statistics import interquartile_mean
 from synthgym.analysis.core.tables import REAL
@@ -19,10 +19,10 @@ from synthgym.analysis.figures.common import INTERVAL, RETURN, Look
 Numbers = Mapping[str, Any]
 Section = Mapping[str, Any]
 COLUMNS = 2  # of panels of returns
-VERDICTS = {  # verdict -> its colour
-    verdict.HOLDS: style.GREEN,
-    verdict.FAILS: style.RED,
-    verdict.UNDECIDED: style.REAL_COLOUR,
+VERDICTS = {  # verdict -> its colour, which is of no way of making
+    verdict.HOLDS: "black",
+    verdict.FAILS: style.PALETTE[1],
+    verdict.UNDECIDED: "#aaaaaa",
 }
 
 
@@ -82,7 +82,8 @@ def _one(section: Section, numbers: Numbers, course: list[pd.DataFrame], scale: 
 
     course: evaluations and progress of the comparison.
     """
-    trials, look = list(section["trials"]), style.looks(section["arms"])
+    made = runs.made(course[1], "arm")
+    trials, look = list(section["trials"]), style.looks({arm: made[arm] for arm in section["arms"]})
     lengths = [arm for arm, n in numbers["making"].items() if "one_step_last" in n]
     rows = -(-len(trials) // min(COLUMNS, len(trials)))
     height = 0.45 + 0.19 * (len(section["arms"]) + 1)

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from synthgym.analysis import runs, style
 from synthgym.analysis.core.statistics import estimate
 from synthgym.analysis.figures import common
-from synthgym.analysis.figures.common import INTERVAL, Tasks, below, keys, level
+from synthgym.analysis.figures.common import INTERVAL, Tasks, finish, keys, level
 
 RANDOM = {**common.SOLVED, "ls": ":"}
 
@@ -33,6 +33,4 @@ def learning_curves(curves: pd.DataFrame, tasks: Tasks, scale: str) -> Figure:
     agents = {name: line for name, line in look.items() if (curves["agent"] == name).any()}
     entries = keys({**agents, "solved": common.SOLVED, "random actions": RANDOM})
     note = f"Lines: interquartile mean of {n} agents; bands: {INTERVAL}."
-    below(figure, entries, [note], columns=5)
-    style.heading(figure, "Experts", scale, "learning in the real tasks")
-    return figure
+    return finish(figure, "Experts", scale, "learning in the real tasks", entries, note, columns=5)

@@ -14,10 +14,11 @@ from matplotlib.patches import Patch
 from synthgym.analysis import style
 from synthgym.analysis.core.statistics import estimate
 from synthgym.analysis.figures import common
-from synthgym.analysis.figures.common import INTERVAL, Look, Task, Tasks, below, level
+from synthgym.analysis.figures.common import INTERVAL, Look, Task, Tasks, finish, level
 
-KINDS = {"best paid": style.BLUE, "trained": style.ORANGE, "random": "#999999"}
-SOURCES = {"visited": style.REAL_COLOUR, "context": style.BLUE}
+BEST, OTHER = style.PALETTE[:2]  # of no way of making: a row is about one bandit
+KINDS = {"best paid": BEST, "trained": OTHER, "random": "#aaaaaa"}
+SOURCES = {"visited": "#777777", "context": BEST}
 POINTS = 400  # drawn of each source
 
 
@@ -25,8 +26,10 @@ def insight(tables: Mapping[str, pd.DataFrame], tasks: Tasks, scale: str) -> Fig
     """A row per bandit: returns, importance of observations, contexts among the states visited."""
     places = tables["policies"][["task", "environment"]].drop_duplicates()
     bandits = [(str(task), str(environment)) for task, environment in places.to_numpy()]
-    figure = style.blank(1.3 + 2.0 * len(bandits))
-    panels = figure.subplots(len(bandits), 3, squeeze=False, width_ratios=[1, 1.5, 1.2])
+    heights = [max(1.0, 0.4 + 0.15 * len(tasks[task]["observation_names"])) for task, _ in bandits]
+    figure = style.blank(1.3 + sum(heights))
+    shape: dict[str, Any] = {"width_ratios": [1, 1.3, 1.1], "height_ratios": heights}
+    panels = figure.subplots(len(bandits), 3, squeeze=False, **shape)
     for (left, middle, right), (task, environment) in zip(panels, bandits, strict=True):
         section = tasks[task]
         policies, importance, states = (
@@ -38,6 +41,8 @@ def insight(tables: Mapping[str, pd.DataFrame], tasks: Tasks, scale: str) -> Fig
         common.forest(left, returns, list(KINDS.values()))
         level(left, section, "x")
         left.set_title(f"{section['id']}, {environment}")
+        for axes in (left, middle, right):
+            axes.tick_params(labelsize=6.5)
         _importance(middle, importance, section)
         _contexts(right, states, section)
     panels[-1][0].set_xlabel("return per episode")
@@ -56,9 +61,7 @@ def insight(tables: Mapping[str, pd.DataFrame], tasks: Tasks, scale: str) -> Fig
         "share of visited states in which another action is best (continuous: change of the "
         "action) where an observation is another state's."
     )
-    below(figure, entries, [note])
-    style.heading(figure, "Bandits", scale, "what they know")
-    return figure
+    return finish(figure, "Bandits", scale, "what they know", entries, note, columns=3)
 
 
 def _importance(axes: Axes, importance: pd.DataFrame, section: Task) -> None:
@@ -68,9 +71,7 @@ def _importance(axes: Axes, importance: pd.DataFrame, section: Task) -> None:
         weights = rows.groupby("quantity")["permutation"].mean().reindex(names)
         at = np.arange(len(names)) + (0.2 if i else -0.2)
         axes.barh(at, weights, height=0.38, color=KINDS[kind])
-    few = len(names) <= 8
-    labels = [fill(name, 24) if few else name for name in names]
-    axes.set_yticks(range(len(names)), labels, fontsize=style.SMALL if few else 5.5)
+    axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
 
@@ -81,5 +82,5 @@ def _contexts(axes: Axes, states: pd.DataFrame, section: Task) -> None:
         rows = states[states["source"] == source]
         x, y = (rows.loc[rows["quantity"] == name, "value"].to_numpy()[:POINTS] for name in names)
         axes.plot(x, y, ".", color=colour, ms=2.5, alpha=0.5, mew=0)
-    axes.set_xlabel(names[0], fontsize=style.SMALL)
-    axes.set_ylabel(fill(names[1], 22), fontsize=style.SMALL)
+    axes.set_xlabel(names[0], fontsize=6.5, labelpad=1)
+    axes.set_ylabel(fill(names[1], 18), fontsize=6.5)

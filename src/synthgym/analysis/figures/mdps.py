@@ -12,22 +12,23 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from synthgym.analysis import published, style
+from synthgym.analysis import published, runs, style
 from synthgym.analysis.core.estimate import written
 from synthgym.analysis.core.statistics import fraction_interval
 from synthgym.analysis.core.tables import REAL
 from synthgym.analysis.figures import common
 from synthgym.analysis.figures.behaviour import histograms
-from synthgym.analysis.figures.common import INTERVAL, SOLVED, Look, Task, Tasks, keys
+from synthgym.analysis.figures.common import INTERVAL, PUBLISHED, SOLVED, Task, Tasks, keys
 
 Numbers = Mapping[str, Any]
 ABOUT = "Synthetic MDPs"
-PUBLISHED: Look = {"color": "black", "marker": "x", "ls": "", "ms": 5}
 
 
 def colours(tasks: Tasks) -> dict[str, str]:
     """A colour per arm, and grey for the task itself."""
-    return style.colours(arm for section in tasks.values() for arm in _places(section))
+    ways = {arm: "evolved" for _, arm in _evolved(tasks)}
+    ways |= {arm: runs.MODEL for section in tasks.values() for arm in section["fitted"]}
+    return {arm: look["color"] for arm, look in style.looks(ways).items()}
 
 
 def _places(section: Task) -> list[str]:
@@ -202,15 +203,14 @@ def mdp_noise(noise: pd.DataFrame, tasks: Tasks, scale: str) -> Figure:
     for axes, (task, arm) in zip(panels, columns, strict=True):
         section = tasks[task]
         rows = noise[(noise["task"] == task) & (noise["arm"] == arm)]
-        palette = (*style.PALETTE, style.REAL_COLOUR)
-        look = dict(zip(section["observation_names"], palette, strict=False))
-        for i, (quantity, colour) in enumerate({**look, "reward": "black"}.items()):
+        looks = style.lines(["reward", *section["observation_names"]], lw=1.3)
+        for i, (quantity, look) in enumerate(looks.items()):
             by_intensity = rows[rows["quantity"] == quantity].groupby("intensity")["return_"]
             means, errors = by_intensity.mean(), 1.96 * by_intensity.sem()
             shifted = means.index * (1 + 0.03 * i)  # so that intervals do not hide each other
-            axes.errorbar(shifted, means, yerr=errors, color=colour, lw=1.3, elinewidth=0.8)
+            axes.errorbar(shifted, means, yerr=errors, elinewidth=0.8, **look)
             label = quantity if quantity == "reward" else f"{section['id']}: {quantity}"
-            entries[label] = Line2D([], [], color=colour, lw=1.4)
+            entries[label] = Line2D([], [], **look)
         common.level(axes, section)
         axes.set_xscale("symlog", linthresh=0.1)
         axes.set_xticks([0, 0.1, 1, 10], ["0", "0.1", "1", "10"])

@@ -21,7 +21,7 @@ def looks(plan: Plan) -> dict[str, Look]:
     return {
         "ppo": {"color": style.REAL_COLOUR, "lw": 1.6},
         "dpo": {"color": style.REAL_COLOUR, "lw": 1.3, "ls": "--"},
-        **style.looks(plan["learned"], lw=1.3),
+        **style.lines(plan["learned"], lw=1.3),
     }
 
 
@@ -80,9 +80,7 @@ def drifts(drift: pd.DataFrame, plan: Plan, scale: str) -> Figure:
             at = rows[np.isclose(rows["advantage"], sign)].sort_values("ratio")
             axes.plot(at["ratio"], at["ratio"] * sign - at["value"], **look[name])
         axes.set(title=f"objective at advantage {sign:+g}", xlabel="ratio")
-    common.below(cuts, keys(_named(look)), columns=6)
-    style.heading(figure, "Drift functions", scale)
-    return figure
+    return common.finish(figure, "Drift functions", scale, entries=keys(_named(look)), columns=6)
 
 
 def _named(look: Mapping[str, Look]) -> dict[str, Look]:

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
-from matplotlib.colors import CenteredNorm
+from matplotlib.colors import Normalize, SymLogNorm
 from matplotlib.figure import Figure
 
 from synthgym.analysis import learning, published, style
@@ -18,7 +17,7 @@ from synthgym.analysis.learning import PLAIN
 
 ABOUT = "Reward networks"
 KINDS = ("potential", "non_potential", "weighted_info", "potential_info", "non_potential_info")
-BASELINES = ("#999999", "#bbbbbb", "#cccccc")  # but for the plain agent
+BASELINES = {"icm": "#8C564B", "count": "#E377C2"}  # with a bonus, not a network
 ROWS, COLUMNS = 4, 12  # of the cliff; tasks/cliff.py has them, which needs JAX
 START, ENDS = 36, range(37, 48)  # cells: the first one, and those in which an episode is over
 FALL = -50.0  # a reward below is that of a fall, and would hide what differs elsewhere
@@ -27,24 +26,21 @@ SIDES = (((1, 0), (1, 1)), ((0, 0), (0, 1)), ((0, 1), (1, 1)), ((0, 0), (1, 0)))
 
 
 def looks(lines: list[str]) -> dict[str, dict[str, Any]]:
-    """The look of each line: coloured for networks, dashed where they replace the reward; grey
-    without. Settings that were tuned have the colour of those that were not, and other dashes.
+    """The look of each line: a colour per kind of network, dashed where it replaces the reward, and
+    per bonus, dotted; grey for the plain agent. Settings that were tuned have other dashes.
     """
     colours = dict(zip(KINDS, style.PALETTE, strict=False))
-    found: dict[str, dict[str, Any]] = {PLAIN: {"color": style.REAL_COLOUR, "ls": "-"}}
-    others = [name for name in lines if not name.startswith(("exclusive_", "additive_"))]
-    for i, name in enumerate(name for name in others if name != PLAIN):
-        found[name] = {"color": BASELINES[i % len(BASELINES)], "ls": (0, (1, 1))}
-    for name in others:
-        if name.endswith("_tuned") and (untuned := found.get(name.removesuffix("_tuned"))):
-            found[name] = {"color": untuned["color"], "ls": (0, (4, 1, 1, 1))}
-    for name in set(lines) - set(others):
+    full, dashed, dotted, broken = style.DASHES
+    found: dict[str, dict[str, Any]] = {}
+    for name in (PLAIN, *lines):
         place, _, kind = name.partition("_")
-        found[name] = {
-            "color": colours[kind.replace("weighted_info", "weighted")],
-            "ls": style.DASHES[1] if place == "exclusive" else "-",
-        }
-    return {name: {**look, "lw": 1.4} for name, look in found.items()}
+        if place in ("exclusive", "additive"):
+            colour, dashes = colours[kind], full if place == "additive" else dashed
+        else:
+            colour = BASELINES.get(place, style.REAL_COLOUR)
+            dashes = broken if kind == "tuned" else full if place == PLAIN else dotted
+        found[name] = {"color": colour, "ls": dashes, "lw": 1.4}
+    return found
 
 
 def reward_curves(curves: pd.DataFrame, tasks: Tasks, scale: str) -> Figure:
@@ -90,16 +86,20 @@ def reward_map(maps: Sequence[pd.DataFrame], tasks: Tasks, scale: str) -> Figure
     kinds = list(dict.fromkeys(map(str, rewards["network"])))
     figure = style.blank(1.2 + 1.7 * max(1, -(-len(kinds) // 2)))
     if not kinds:
-        style.heading(figure, ABOUT, scale, "none on a map")
-        return figure
-    for axes, kind in zip(common.panels(figure, len(kinds), 2), kinds, strict=True):
-        rows = rewards[rewards["network"] == kind]
-        figure.colorbar(_cells(axes, rows), ax=axes, shrink=0.75, extend="min", label="reward")
+        return common.finish(figure, ABOUT, scale, "none on a map")
+    of_kind = {kind: rewards[rewards["network"] == kind] for kind in kinds}
+    most = max(float(_shown(_means(rows)).abs().max()) for rows in of_kind.values()) or 1.0
+    norm = SymLogNorm(most / 5, vmin=-most, vmax=most)
+    panels = common.panels(figure, len(kinds), 2)
+    for axes, (kind, rows) in zip(panels, of_kind.items(), strict=True):
+        mesh = _cells(axes, rows, norm)
         n = rows["network_seed"].nunique()
         best, worst = _shown(_means(rows)).max(), rows["reward"].min()
         axes.set_title(
             f"{kind.replace('_', ' ')}, n = {n}\nmost {short(best)}, least {short(worst)}"
         )
+    bar = figure.colorbar(mesh, ax=panels, shrink=0.75, extend="min", label="reward (logarithmic)")
+    bar.ax.yaxis.set_major_formatter("{x:g}")
     note = (
         f"A triangle per cell and action, at the side where it leads; mean over networks. White: "
         f"no reward at all, or the episode is over there. Colours are those of rewards above "
@@ -119,14 +119,13 @@ def _shown(mean: pd.Series) -> pd.Series:
     return mean[mean > FALL] if (mean > FALL).any() else mean
 
 
-def _cells(axes: Axes, rows: pd.DataFrame) -> PolyCollection:
+def _cells(axes: Axes, rows: pd.DataFrame, norm: Normalize) -> PolyCollection:
     mean = _means(rows)
     triangles = []
     for state, action in mean.index:
         y, x = divmod(int(state), COLUMNS)
         corners = [(x + dx, y + dy) for dx, dy in SIDES[int(action)]]
         triangles.append([(x + 0.5, y + 0.5), *corners])
-    norm = CenteredNorm(0.0, halfrange=max(float(np.abs(_shown(mean)).max()), 1e-9))
     mesh = PolyCollection(triangles, array=mean.to_numpy(), cmap=style.DIVERGING, norm=norm)
     mesh.set_edgecolor("#dddddd")
     mesh.set_linewidth(0.3)

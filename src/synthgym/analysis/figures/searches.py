@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from synthgym.analysis import style
+from synthgym.analysis.figures.common import finish
 
 HEIGHT = 5.0  # inches, of one search
 
@@ -33,8 +34,7 @@ def search(
         _values(cost, tables["trials"], f"{plan['task']['id']}, {name}")
         _importance(share, numbers["searches"][task][name])
         _parallel(figure.add_subplot(grid[2 * row + 1, :]), tables["trials"], space)
-    style.heading(figure, "Search for settings of meta-training", scale)
-    return figure
+    return finish(figure, "Search for settings of meta-training", scale)
 
 
 def _values(axes: Axes, trials: pd.DataFrame, title: str) -> None:
@@ -42,12 +42,13 @@ def _values(axes: Axes, trials: pd.DataFrame, title: str) -> None:
     rows = trials.sort_values(["bracket", "budget", "configuration"])
     rows = rows.assign(spent=rows["real_steps"].cumsum() / 1000)
     budgets = sorted(rows["budget"].unique())
-    for budget, colour in zip(budgets, style.PALETTE, strict=False):
+    for budget, look in zip(budgets, style.lines(map(str, budgets)).values(), strict=True):
         rung = rows[rows["budget"] == budget]
-        axes.scatter(rung["spent"], rung["value"], s=14, color=colour, zorder=3, clip_on=False)
+        points = {"s": 14, "color": look["color"], "zorder": 3, "clip_on": False}
+        axes.scatter(rung["spent"], rung["value"], **points)
         ends = [*rung["spent"], rows["spent"].max()]
         best = [*rung["value"].cummax(), rung["value"].max()]
-        axes.step(ends, best, where="post", color=colour, lw=1.3, label=f"{budget}")
+        axes.step(ends, best, where="post", lw=1.3, label=f"{budget}", **look)
     axes.set_xlabel("real steps so far (thousands)")
     axes.set_ylabel("return per episode")
     axes.set_title(f"{title}: value, and best so far")
@@ -66,7 +67,7 @@ def _importance(axes: Axes, numbers: Mapping[str, Any]) -> None:
         axes.text(0, 0.5, f"not to be told from {n} configurations", transform=axes.transAxes)
         return
     names = sorted(shares, key=lambda name: shares[name])
-    axes.barh([short(name) for name in names], [100 * shares[n] for n in names], color=style.BLUE)
+    axes.barh([short(name) for name in names], [100 * shares[n] for n in names], color="#999999")
     axes.set_xlabel(f"share (%), n = {n} configurations")
     axes.grid(visible=False, axis="y")
 

@@ -23,6 +23,7 @@ def run(
         "figures",
         {function.__name__: function for function in DRAWN},
         trained_with=runs.meta_agents(given["progress"]),
+        ways=runs.ways(given["progress"], given["curves"]),
         task=config["task"],
         scale=config["scale"],
         **given,

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -16,65 +17,76 @@ from synthgym.analysis.core.estimate import span
 from synthgym.analysis.core.statistics import estimate
 from synthgym.analysis.core.tables import REAL
 from synthgym.analysis.figures import common
-from synthgym.analysis.figures.common import INTERVAL, Task, below, list_rows, place_name, reach
+from synthgym.analysis.figures.common import INTERVAL, Task, finish, list_rows, place_name, reach
+
+SEARCHED = (runs.METATRAIN, "grade")  # stages that get better step by step
 
 
 def meta_training(
-    progress: pd.DataFrame, evaluations: pd.DataFrame, task: Task, scale: str
+    progress: pd.DataFrame,
+    evaluations: pd.DataFrame,
+    ways: Mapping[str, str],
+    task: Task,
+    scale: str,
 ) -> Figure:
     """How good each environment becomes: return on the real task over generations."""
-    searched = progress["stage"] == runs.METATRAIN
+    searched = progress["stage"].isin(SEARCHED)
     names = sorted(map(str, progress["environment"][searched].unique()))
     if not names:
         figure = style.blank(1.2)
-        figure.text(0.01, 0.3, "No environment of this task is meta-trained: all are distilled.")
-        style.heading(figure, task["id"], scale, "meta-training")
-        return figure
-    figure, panels = common.grid(len(names), columns=2, height=1.75, x="generation", y="return")
-    colour_of = style.colours(names)
+        note = "All environments of this task are distilled, at once."
+        return finish(figure, task["id"], scale, "meta-training", note=note)
+    labels = ("generation or iteration", "return")
+    figure, panels = common.grid(len(names), 2, 1.75, *labels, room=1.6, sharex=False)
+    agents = sorted(map(str, evaluations["agent"].unique()))
+    dashes = dict(zip(agents, cycle(zip(style.DASHES, "osD^", strict=True)), strict=False))
     for axes, name in zip(panels, names, strict=True):
+        colour = style.WAYS[ways[name]]
         log = progress[progress["environment"] == name]
-        for _, seed in runs.by(log[log["stage"] == runs.METATRAIN], "environment_seed"):
-            axes.plot(seed["generation"], seed["fitness_mean"], color=colour_of[name], lw=0.7)
+        for _, seed in runs.by(log[log["stage"].isin(SEARCHED)], "environment_seed"):
+            look: common.Look = {"color": style.shaded(colour, 0.6), "lw": 0.6, "zorder": 1}
+            axes.plot(seed["generation"], seed["fitness_mean"], **look)
         fresh = evaluations[evaluations["environment"] == name]
-        for i, ((agent,), of_agent) in enumerate(runs.by(fresh, "agent")):
+        for (agent,), of_agent in runs.by(fresh, "agent"):
             means = {
                 generation: estimate(rows["return_"], rows["environment_seed"])
                 for generation, rows in of_agent.groupby("generation")
             }
-            marker = {"marker": "osD^v"[i % 5], "ms": 4, "label": agent}
-            common.estimates(axes, means, {"color": colour_of[name], "lw": 1.6, **marker})
+            dash, marker = dashes[agent]
+            look = {"color": colour, "lw": 1.5, "ls": dash, "marker": marker, "ms": 3.5}
+            common.estimates(axes, means, look)
         common.level(axes, task)
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
         minutes = log.groupby("environment_seed")["seconds"].sum().mean() / 60
         axes.set_title(f"{name}: {log['generation'].max()} generations, {minutes:,.1f} min")
-        if fresh["agent"].nunique() > 1:
-            axes.legend()
     n = common.n_of(evaluations.groupby(["environment", "agent", "generation"]).size())
-    mean = f"mean of the search: interquartile mean of {n} fresh agents, {INTERVAL}"
     lines: dict[str, common.Look] = {
-        mean: {"marker": "o", "ms": 4, "lw": 1.6},
-        "population: mean fitness": {"lw": 0.7},
+        agent: {"ls": dash, "marker": marker, "ms": 3.5, "lw": 1.5}
+        for agent, (dash, marker) in dashes.items()
     }
-    entries = common.keys(lines, color="black")
-    note = "Return per episode on the real task, of agents trained in the environment."
-    below(figure, entries | common.solved_entry(task), [note])
-    style.heading(figure, task["id"], scale, "meta-training")
-    return figure
+    thin = {"population, each seed": {"lw": 0.6, "color": "#aaaaaa"}}
+    entries = common.keys(lines, color="black") | common.keys(thin) | common.solved_entry(task)
+    note = (
+        "Return per episode on the real task, of agents trained in the environment. Markers: mean "
+        f"of the search, interquartile mean of {n} fresh agents with {INTERVAL}. Thin: mean "
+        "fitness of the population."
+    )
+    return finish(figure, task["id"], scale, "meta-training", entries, note, columns=5)
 
 
 def returns(
     curves: pd.DataFrame,
     episodes: pd.DataFrame,
     trained_with: Mapping[str, list[str]],
+    ways: Mapping[str, str],
     task: Task,
     scale: str,
 ) -> Figure:
     """How good agents are by where they were trained: a panel per agent, a row per place."""
     ends, equal = runs.finished(curves), runs.at_equal_steps(curves)
-    colour_of = style.colours(trained_with)
     # name, agents, test episodes; an unfinished agent's episodes are not kept, only their mean
-    places = [(REAL, equal, episodes.iloc[:0])] if len(equal) else []
+    unfinished = not equal.index.isin(ends.index).all()
+    places = [(REAL, equal, episodes.iloc[:0])] if unfinished else []
     places += [
         (name, ends[ends["environment"] == name], episodes[episodes["environment"] == name])
         for name in [REAL, *sorted(trained_with)]
@@ -90,7 +102,8 @@ def returns(
             if len(chosen):
                 unseen = name != REAL and agent not in trained_with[name]
                 of_agent = tested.loc[tested["agent"] == agent, "return_"]
-                _raincloud(axes, y, chosen, of_agent, bins, colour_of[name], unseen)
+                colour = style.WAYS[ways.get(name, REAL)]
+                _raincloud(axes, y, chosen, of_agent, bins, colour, unseen)
         common.level(axes, task, "x")
         axes.set_title(f"agent: {agent}")
         list_rows(axes, labels, low=-0.45)
@@ -100,9 +113,9 @@ def returns(
         **common.keys({iqm: diamond, one: {**dot, "ls": "", "alpha": 0.6}}, color="black"),
         "test episodes of finished agents (scaled per row)": Patch(color="black", alpha=0.3),
     }
-    below(figure, entries | common.solved_entry(task), common.unseen_note(trained_with, agents))
-    style.heading(figure, task["id"], scale, "agents by where they were trained")
-    return figure
+    entries |= common.solved_entry(task)
+    note = common.unseen_note(trained_with, agents)
+    return finish(figure, task["id"], scale, "agents by where they were trained", entries, note)
 
 
 def _raincloud(
@@ -132,13 +145,17 @@ def _raincloud(
 
 
 def effort(
-    curves: pd.DataFrame, trained_with: Mapping[str, list[str]], task: Task, scale: str
+    curves: pd.DataFrame,
+    trained_with: Mapping[str, list[str]],
+    ways: Mapping[str, str],
+    task: Task,
+    scale: str,
 ) -> Figure:
     """What training takes until the task is solved: steps, episodes; a row of panels per agent."""
     agents = sorted(map(str, curves["agent"].unique()))
     places = [REAL, *sorted(trained_with)]
-    colours = style.colours(trained_with)
-    figure = style.blank(1.3 + (0.5 + 0.24 * len(places)) * len(agents))
+    colours = [style.WAYS[ways.get(name, REAL)] for name in places]
+    figure = style.blank(1.3 + (0.5 + 0.2 * len(places)) * len(agents))
     panels = figure.subplots(len(agents), 2, sharex="col", sharey=True, squeeze=False)
     solved = runs.first_solved(curves, runs.level(task["solved"]))
     for column, unit in enumerate(("step", "episode")):
@@ -147,6 +164,7 @@ def effort(
             axes.set_xscale("log")
             axes.set_xlim(*limits)
             _label_logarithmic(axes, *limits)
+            rows = {}
             for y, name in enumerate(reversed(places)):
                 every, first = (
                     table[(table["environment"] == name) & (table["agent"] == agent)]
@@ -155,38 +173,27 @@ def effort(
                 unseen = name != REAL and agent not in trained_with[name]
                 n = len(every.drop_duplicates(runs.RUN))
                 label = f"{len(first)}/{n} solved{' †' * unseen}"
-                _bar(axes, y, first[unit], first["environment_seed"], colours[name], label)
+                e = estimate(first[unit], first["environment_seed"]) if len(first) else None
+                rows[place_name(name)] = e.interval if e else None
+                aside: dict[str, Any] = {"xytext": (7, 0), "textcoords": "offset points"}
+                end = (e.high if e else limits[0], y)
+                axes.annotate(label, end, va="center", fontsize=style.SMALL, **aside)
+            common.forest(axes, dict(reversed(rows.items())), colours)
             axes.set_title(f"agent: {agent}")
-            list_rows(axes, [place_name(name) for name in places])
         panels[-1, column].set_xlabel(f"training {unit}s until solved")
-    one_step = (curves["episode"] == curves["step"]).groupby(curves["environment"]).all()
-    bandit = ["In a bandit every episode is one step."] if one_step.any() else []
-    note = [
-        f"Bars: interquartile mean with {INTERVAL}, over those agents that got to "
+    note = (
+        f"Interquartile mean with {INTERVAL}, over those agents that got to "
         f"{task['solved']:g} at one of their evaluations."
         if task["solved"] is not None
-        else "Nobody has agreed from which return on this task counts as solved.",
-        *bandit,
-        *common.unseen_note(trained_with, agents),
-    ]
-    below(figure, {}, note)
-    style.heading(figure, task["id"], scale, "training until the task is solved")
-    return figure
-
-
-def _bar(axes: Axes, y: int, first: pd.Series, seeds: pd.Series, colour: str, label: str) -> None:
-    left, _ = axes.get_xlim()
-    end = left
-    if len(first):
-        e = estimate(first, seeds)
-        axes.barh(y, e.iqm - left, left=left, height=0.7, color=colour, alpha=0.6)
-        axes.errorbar(e.iqm, y, xerr=reach(e.interval), color="black", lw=1.1, capsize=2)
-        end = e.high
-    axes.text(end * 1.15, y, label, va="center", fontsize=style.SMALL)
+        else "Nobody has agreed from which return on this task counts as solved."
+    )
+    note += " In a bandit every episode is one step." * bool(runs.bandits(curves))
+    note += "\n" + common.unseen_note(trained_with, agents)
+    return finish(figure, task["id"], scale, "training until the task is solved", note=note)
 
 
 def _log_limits(solved: pd.Series, every: pd.Series) -> tuple[float, float]:
-    """A decade around what is shown, with room for a label behind the longest bar."""
+    """A decade around what is shown, with room for a label behind the last point."""
     shown = solved if len(solved) else every
     return max(0.5, float(shown.min()) / 2), float(shown.max()) * 8
 

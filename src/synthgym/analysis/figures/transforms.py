@@ -17,10 +17,14 @@ ORDER = (
     *("single_best", "single_better", "all_better_1", "all_better_2"),
 )
 BEST, FROM, TO = "all_better_2", 0.3, 1.0  # published: the best transform, with steps in between
+EVOLVED = style.WAYS["evolved"]
 # Where points are a little to the sides, so that no interval is behind another, and their look.
 LOOKS: Mapping[str, tuple[float, Look]] = {
-    "mirrored": (0.93, {"color": style.BLUE, "marker": "o", "ls": "-", "ms": 3.5, "lw": 1.2}),
-    "not mirrored": (1.07, {"color": style.RED, "marker": "s", "ls": "--", "ms": 3.5, "lw": 1.2}),
+    "mirrored": (0.93, {"color": EVOLVED, "marker": "o", "ls": "-", "ms": 3.5, "lw": 1.2}),
+    "not mirrored": (
+        1.07,
+        {"color": style.shaded(EVOLVED, 0.45), "marker": "s", "ls": "--", "ms": 3.5, "lw": 1.2},
+    ),
 }
 
 

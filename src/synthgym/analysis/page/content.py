@@ -1,6 +1,7 @@
 """Content of the page of a scale: chapters of text, tables and pictures, each with its origin."""
 
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +9,14 @@ from typing import Any
 
 from PIL import Image
 
-from synthgym.analysis.page import glance, origins, text
+from synthgym.analysis.page import origins, text
 from synthgym.analysis.page.origins import Entry, Origins
+from synthgym.analysis.transfer_text import IN_SHORT
 from synthgym.core.io import read_json
 from synthgym.stages import STAGES, Figure, labels, pattern
 
 OF_TASK, OF_SCALE = "figures", "summary"  # stages: figures of one task, numbers of all of them
+OF_ALL, OVERVIEW = "transfer_report", "overview"  # report and figure that the page begins with
 SURFACE = "reward_surface"  # a figure that not every task has
 Picture = Mapping[str, Any]  # a figure with everything that belongs to it
 
@@ -43,6 +46,18 @@ class Chapter:
     agents: Sequence[str] = ()
     missing: Sequence[str] = ()  # sentences on what is not there
 
+    @property
+    def claims(self) -> str:
+        """How many of its claims have each verdict."""
+        tables = [b for part in self.parts for b in part.blocks if isinstance(b, text.Table)]
+        verdicts = Counter(
+            text.plain(row.cells[table.header.index("verdict")])
+            for table in tables
+            if "verdict" in table.header
+            for row in table.rows
+        )
+        return ", ".join(f"{verdict}: {n}" for verdict, n in verdicts.most_common())
+
 
 class Content:
     """Everything that the template shows, read from the inputs of the stage."""
@@ -71,7 +86,6 @@ class Content:
         judged = {agent for task in self.tasks for agent in self.judged(task)}
         self.agents = sorted(judged | {e.agent for e in self.origins.entries if e.agent})
         self.about = self.caption("workflow")
-        self.glance = glance.table(self.summary)
         _, reading, *blocks = self.markdown(OF_SCALE)
         self.reading = text.words(reading)
         tables = [below for _, below in _split(blocks, 2)]
@@ -87,6 +101,15 @@ class Content:
             if (name, "") in self.files:
                 self.chapters.insert(at, self.report(name, listed))
                 listed += self.chapters[at].provenance
+        # the page begins with the message of one report, which that does not repeat
+        first = next((one for one in self.chapters if one.anchor == OF_ALL), self.chapters[0])
+        message = [part for part in first.parts if part.title == IN_SHORT]
+        self.lead = [text.words(block) for part in message for block in part.blocks]
+        self.overview = [picture for picture in first.pictures if picture["name"] == OVERVIEW]
+        for part in message:
+            first.parts.remove(part)
+        for picture in self.overview:
+            first.pictures.remove(picture)
 
     def of(self, suffix: str, stage: str, task: str = "") -> list[Path]:
         """Files of a report with this suffix."""
@@ -165,6 +188,7 @@ class Content:
             width, height = image.size
         about = [*([self.tasks[task]] if task else []), f"scale {self.scale}"]
         return {
+            "name": path.stem,
             "anchor": "-".join(filter(None, ["figure", task, path.stem])),
             "title": ": ".join([row.title, *(name.replace("_", " ") for name in names.values())]),
             "alt": f"{row.alt}; {', '.join(about)}.",

@@ -1,0 +1,107 @@
+"""README.md and docs/ say what results and stages say, and can be read as written."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from synthgym.core.settings import ConfigError
+from synthgym.plan.schema import definition, groups
+from synthgym.plan.validate import check_pair
+from synthgym.stages import PHASES
+from synthgym.verbs import documents
+
+ROOT = Path(__file__).parents[2]
+TEXT = f"# Title\n\nbefore\n\n{documents.BEGIN}\nold\n{documents.END}\n\nafter\n"
+FINDINGS = {f"docs/results/{name.removesuffix('_report')}.md" for name in documents.QUESTIONS}
+
+
+@cache
+def fresh() -> dict[str, str]:
+    return documents.documents(ROOT, "standard")
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "docs/artefacts.md", "docs/results/index.md", *sorted(FINDINGS)]
+)
+def test_no_number_is_edited_by_hand(name: str) -> None:
+    assert (ROOT / name).read_text("utf-8") == fresh()[name], "run: synthgym document"
+
+
+def test_nothing_else_lies_among_the_generated_pages() -> None:
+    there = {f"docs/results/{path.name}" for path in (ROOT / "docs/results").iterdir()}
+    assert there == {name for name in fresh() if name.startswith("docs/results/")}
+
+
+def test_every_report_has_its_question() -> None:
+    reports = {name for name, stage in PHASES["report"].items() if "table.md" in stage.outputs}
+    assert set(documents.QUESTIONS) == reports
+
+
+def test_only_what_is_between_the_marks_is_replaced() -> None:
+    assert documents.replaced(TEXT, "new") == TEXT.replace("old", "new")
+
+
+@pytest.mark.parametrize("text", ["", TEXT + TEXT, TEXT.replace(documents.END, "")])
+def test_a_document_without_both_marks_once_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="each once"):
+        documents.replaced(text, "new")
+
+
+def test_results_that_are_not_there_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"summary\.json is not there"):
+        documents.documents(tmp_path, "standard")
+
+
+def test_headline_shows_the_best_algorithm_and_says_where_it_is_no_better_than_the_task() -> None:
+    def cell(value: float, low: float, high: float) -> dict[str, float]:
+        return {"value": value, "low": low, "high": high}
+
+    about = {"id": "Task-v0", "published": {"ppo": {"synthetic": 9.0}}}
+    cost = {"n": 3, "real_steps": {"mean": 1200.0}, "seconds": {"mean": 7.4}}
+    places = {
+        "real": {"ppo": cell(2, 1, 3), "dqn": cell(1, 0, 2)},
+        "good": {"ppo": cell(8, 7, 9), "dqn": cell(6, 5, 7)},
+        "poor": {"ppo": cell(1, 0, 2), "dqn": cell(4, 3, 5)},  # 3 is within the task's interval
+    }
+    text = documents.headline(
+        {
+            "about": {"level": 0.95, "scale": "tiny", "tasks": {"task": about}},
+            "transfer": {"task": places},
+        },
+        {"meta_training": {"task": {"good": cost, "poor": cost}}},
+    )
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
+    assert ["**Task-v0**", "ppo", "2.0 [1.0, 3.0]", "", "", ""] in rows
+    assert ["`good`", "ppo", "8.0 [7.0, 9.0]", "9", "1,200", "7"] in rows
+    assert ["`poor`", "dqn", "4.0 [3.0, 5.0]", "", "1,200", "7"] in rows
+    assert "tell: `poor` in Task-v0." in text
+
+
+def test_the_readme_says_which_agents_can_do_which_tasks() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    (table,) = re.findall(r"^\| agents \|.*\n\|[-|]+\n((?:\|.*\n)+)", text, re.MULTILINE)
+    columns = ("cartpole", "pendulum", "hopper", "cliff")
+    said = {
+        agent: {task for task, cell in zip(columns, cells, strict=True) if "✓" in cell}
+        for first, *cells in (line.strip("|\n").split("|") for line in table.splitlines())
+        for agent in re.findall(r"`(\w+)`", first)
+    }
+
+    def fits(agent: str, task: str) -> bool:
+        try:
+            check_pair(agent, definition("task", task), "")
+        except ConfigError:
+            return False
+        return True
+
+    assert said == {agent: {task for task in columns if fits(agent, task)} for agent in said}
+    curious = set(re.findall(r"`(\w+_icm)`", text))
+    assert set(said) | curious | {"dpo", "lpo"} == set(groups("agent"))
+
+
+def test_the_readme_is_short_and_no_table_is_wider_than_a_page() -> None:
+    lines = (ROOT / "README.md").read_text("utf-8").splitlines()
+    assert len(lines) <= 150
+    assert [line for line in lines if line.startswith("|") and len(line) > 120] == []

@@ -1,0 +1,58 @@
+"""Environments that one has made: files without a card, which say themselves what they are."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import gymnasium
+import jax
+import numpy as np
+import pytest
+
+from probes import section
+from synthgym import zoo
+from synthgym.core import checkpoint
+from synthgym.core.settings import plain
+from synthgym.synth.base import module_of
+
+
+def made(path: Path, kind: str, task: str) -> Path:
+    synth, real = section("synth", kind), section("task", task)
+    module = module_of(synth)
+    theta = module.init_theta(jax.random.key(0), module.make(synth, real))
+    config = {"synth": plain(synth), "task": plain(real)}
+    checkpoint.save(path / "environment.safetensors", theta, {"config": config})
+    return path / "environment.safetensors"
+
+
+@pytest.mark.parametrize("kind", ["bandit", "exact_bandit"])
+def test_a_file_says_what_it_is(kind: str, tmp_path: Path) -> None:
+    path = made(tmp_path, kind, "pendulum")
+    assert zoo.card(path)["name"] == "Synthetic-Pendulum-v1"
+    assert zoo.card(path)["task"]["solved"] == -300.0
+    env = gymnasium.make("synthgym:Synthetic-Pendulum-v1", path=path)
+    observation, _ = env.reset(seed=0)
+    assert env.step(env.action_space.sample())[2]  # over after one step
+    if kind == "exact_bandit":
+        assert (
+            (np.asarray(zoo.load(path).theta["initial_state"]["table"]) == observation).all(1).any()
+        )
+
+
+def test_another_task_than_its_name_says_is_refused(tmp_path: Path) -> None:
+    path = made(tmp_path, "bandit", "pendulum")
+    with pytest.raises(ValueError, match="is Synthetic-Pendulum-v1, not Synthetic-CartPole-v1"):
+        gymnasium.make("synthgym:Synthetic-CartPole-v1", path=path)
+
+
+def test_a_file_that_says_nothing_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "environment.safetensors"
+    checkpoint.save(path, {"x": np.zeros(2)}, {})
+    with pytest.raises(ValueError, match="is no environment, by what it says of itself"):
+        zoo.load(path)
+
+
+def test_the_list_is_there_before_jax_could_be() -> None:
+    code = "import sys; from synthgym.__main__ import main; main(['zoo', 'list']); "
+    code += "sys.exit('jax' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
