@@ -79,7 +79,7 @@ print(*(out for out in jobs if not provenance.state(out).verified), sep="\\n")
 COMPUTE = f"""
 from synthgym.jobs.run import execute, prepare_devices
 
-prepare_devices()
+prepare_devices(1)  # core, as Snakemake gives to each but meta-trainings
 {STATES}
 for state in provenance.states.values():  # in their order: what a job needs comes before it
     execute(state.spec)

@@ -126,14 +126,17 @@ def test_a_stage_by_hand_writes_where_it_is_told(smoke: Clone, tmp_path: Path) -
     assert config["agents"]["dqn"]["hyperparameters"]["gamma"] == 0.5
 
 
-def test_the_examples_of_all_help_texts_are_jobs_that_ran(smoke: Clone) -> None:
-    """Those about scale standard name jobs of its plan (tests/verbs/test_by_hand.py)."""
-    examples = [
-        [name, *shlex.split(row.example)]
-        for name, row in STAGES.items()
-        if f"--scale {SCALE}" in row.example
-    ]
-    assert len(examples) > 25
+EXAMPLES = [  # those about scale standard name jobs of its plan (tests/verbs/test_by_hand.py)
+    [name, *shlex.split(row.example)]
+    for name, row in STAGES.items()
+    if f"--scale {SCALE}" in row.example
+]
+CHANGED = [words for words in EXAMPLES if "=" in words[-1]]  # with a setting of their own
+
+
+def test_examples_of_help_texts_are_jobs_that_ran(smoke: Clone) -> None:
+    examples = [words for words in EXAMPLES if words not in CHANGED]
+    assert len(examples) > 15
     asked = smoke.python(
         "import json; from synthgym.__main__ import _by_hand, _parser\n"
         f"for words in {examples}:\n"
@@ -144,6 +147,19 @@ def test_the_examples_of_all_help_texts_are_jobs_that_ran(smoke: Clone) -> None:
     for spec in map(json.loads, asked.splitlines()):
         files = sorted(path for paths in spec["files"].values() for path in paths)
         assert [spec["stage"], spec["config"], spec["code"], files] in jobs, spec["stage"]
+
+
+def test_examples_with_other_settings_run(smoke: Clone) -> None:
+    assert len(CHANGED) > 5
+    smoke.python(
+        "from synthgym.__main__ import main\n"
+        f"for words in {CHANGED}:\n"
+        "    print('synthgym', *words, flush=True)\n"
+        "    assert main(words) == 0\n",
+        FAST,
+    )
+    outs = {words[words.index("--out") + 1] for words in CHANGED}
+    assert {out for out in outs if not (smoke.path / out / MANIFEST).exists()} == set()
 
 
 def test_a_failing_stage_fails_the_workflow(smoke: Clone, tmp_path: Path) -> None:
