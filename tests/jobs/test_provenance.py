@@ -1,13 +1,14 @@
 """When is a job up to date? Two stages, made up: `metatrain` and what depends on it, `transfer`."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from synthgym.core.io import read_json, write_json
+from synthgym.core.io import read_json, sha256, write_json
 from synthgym.core.settings import plain
 from synthgym.jobs import provenance
 from synthgym.jobs.planned import Job
@@ -329,3 +330,20 @@ def test_checksums_are_remembered_until_a_file_changes(tmp_path: Path) -> None:
     file.write_text("another")
     assert provenance.Checksums(remembered)(str(file)) not in (one, "remembered")
     assert later(str(tmp_path / "missing")) is None
+
+
+def test_a_flipped_byte_is_noticed_whatever_its_file_says_of_its_time(tmp_path: Path) -> None:
+    path, checksum = tmp_path / "table", provenance.Checksums(tmp_path / "checksums.json")
+    path.write_bytes(b"ab")
+    before, times = checksum(str(path)), os.stat(path)
+    path.write_bytes(b"ac")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert checksum(str(path)) != before
+
+
+@pytest.mark.parametrize("text", ["[1]", "5", '{"table": 5}', '{"table": ["x"]}', "[" * 100_000])
+def test_a_cache_of_checksums_may_hold_anything(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "table"
+    path.write_text("ab")
+    (tmp_path / "checksums.json").write_text(text.replace("table", str(path)))
+    assert provenance.Checksums(tmp_path / "checksums.json")(str(path)) == sha256(path)

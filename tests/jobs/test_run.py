@@ -11,7 +11,7 @@ import jax
 import pytest
 
 from synthgym.core import job
-from synthgym.core.io import read_json
+from synthgym.core.io import read_json, write_json
 from synthgym.jobs import run
 from synthgym.jobs.run import execute, execute_together, prepare_devices
 
@@ -61,6 +61,46 @@ def test_only_what_the_manifest_names_is_removed() -> None:
     execute(spec(number=2), writing("summary.json"))
     assert not Path(OUT, "old.md").exists()
     assert other.read_text() == "of another job"
+
+
+def test_hidden_files_of_a_folder_stay_where_they_are() -> None:
+    Path(OUT).mkdir(parents=True)
+    users = [Path(OUT, name) for name in (".env.local", ".pre-commit-config.yaml")]
+    left = Path(OUT, ".summary.json.123.tmp")  # by a job that was killed
+    for path in (*users, left):
+        path.write_text("mine")
+    execute(spec(number=1), writing("summary.json"))
+    assert all(path.read_text() == "mine" for path in users)
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("name", ["../other.md", "/tmp/other.md", "sub/other.md", "..", ""])
+def test_a_manifest_that_names_other_files_is_none(name: str) -> None:
+    execute(spec(number=1), writing("summary.json"))
+    other = Path(OUT, "..", "other.md")
+    other.write_text("of another job")
+    path = Path(OUT, "manifest.json")
+    write_json(path, {**read_json(path), "outputs": {name: "0" * 64}})
+    execute(spec(number=1), writing("summary.json"))
+    assert other.read_text() == "of another job"
+    assert list(read_json(path)["outputs"]) == ["summary.json"]
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"[1]", b"5", b'{"outputs": {}}', b"\xff\xfe{\0}\0", b"[" * 100_000], ids=str
+)
+def test_a_damaged_manifest_is_none(text: bytes) -> None:
+    execute(spec(number=1), writing("summary.json"))
+    Path(OUT, "manifest.json").write_bytes(text)
+    execute(spec(number=1), writing("summary.json"))
+    assert list(read_json(Path(OUT, "manifest.json"))["outputs"]) == ["summary.json"]
+
+
+def test_results_that_are_up_to_date_are_left_alone() -> None:
+    execute(spec(number=1), writing("summary.json"))
+    before = os.stat(Path(OUT, "manifest.json"))
+    execute(spec(number=1), failing)
+    assert os.stat(Path(OUT, "manifest.json")) == before
 
 
 def test_outputs_are_replaced_not_written_through_a_link(tmp_path: Path) -> None:

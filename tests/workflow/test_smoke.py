@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from clones import OUTPUTS, ROOT, SCALE, Clone, run
-from synthgym.jobs.provenance import MANIFEST
+from synthgym.jobs.kept import MANIFEST
 from synthgym.stages import STAGES
 
 FAST = {  # programs are compiled in a hurry, and kept for the next time

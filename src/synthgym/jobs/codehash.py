@@ -14,7 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from synthgym.core.io import read_json, write_json
+from synthgym.core.io import write_json
+from synthgym.jobs import kept
 
 SRC = Path(__file__).parents[2]
 PACKAGE = "synthgym"
@@ -72,7 +73,7 @@ def read(name: str) -> Module:
     assert path, name
     text = path.read_text()
     known = _remembered().get(name)
-    if known and known[0] == _digest(text):
+    if isinstance(known, list) and len(known) == 3 and known[0] == _digest(text):
         return Module(*known)
     tree = ast.parse(text, path)
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
@@ -85,13 +86,13 @@ def read(name: str) -> Module:
 
 def remember() -> None:
     """Keep what was read for the next process, where the workflow has its directory."""
-    if REMEMBERED.parent.is_dir() and _remembered() != read_json(REMEMBERED):
+    if REMEMBERED.parent.is_dir() and _remembered() != kept.mapping(REMEMBERED):
         write_json(REMEMBERED, _remembered())
 
 
 @cache
 def _remembered() -> dict[str, Sequence[Any]]:
-    return read_json(REMEMBERED) or {}
+    return kept.mapping(REMEMBERED)
 
 
 def _digest(text: str) -> str:

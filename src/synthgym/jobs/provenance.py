@@ -19,12 +19,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from synthgym.core.io import read_json, sha256, write_json
+from synthgym.core.io import sha256, write_json
+from synthgym.jobs import kept
 from synthgym.jobs.codehash import PACKAGE, fingerprint
+from synthgym.jobs.kept import MANIFEST
 from synthgym.jobs.planned import Job
 from synthgym.stages import STAGES
 
-MANIFEST = "manifest.json"
 OWN = ("stage", "config", "code")  # what decides, besides the content of the inputs
 
 
@@ -94,9 +95,11 @@ class Provenance:
         upstream = {place: up.key for place, up in ups.items()}
         forced = self.forced(job.stage, job.out)
         spec = {**own, "out": job.out, "files": files, "upstream": upstream, "forced": forced}
-        state = State(spec, digest([own, upstream]), read_json(f"{job.out}/{MANIFEST}"), files)
+        state = State(spec, digest([own, upstream]), kept.manifest(job.out), files)
         if forced:
             state.why = "forced"
+        elif state.manifest is None and os.path.exists(f"{job.out}/{MANIFEST}"):
+            state.why = f"{job.out}/{MANIFEST} is none that a job wrote"
         elif state.manifest:
             state.why = self._why(state.manifest, own, job.out, inputs, ups)
             if state.why and self.accept_code and not stage.report:  # reports are made in seconds
@@ -246,11 +249,11 @@ def _brief(value: object) -> str:
 
 
 class Checksums:
-    """SHA-256 of files, computed once for each state of a file (inode, size, time)."""
+    """SHA-256 of files, computed once for each state of a file (inode, size, times)."""
 
     def __init__(self, path: Path | str = "work/checksums.json"):
         self.path = Path(path)
-        self.known: dict[str, list[str]] = read_json(self.path) or {}
+        self.known = kept.mapping(self.path)
         self.used: dict[str, list[str]] = {}
 
     def __call__(self, path: str) -> str | None:
@@ -258,9 +261,10 @@ class Checksums:
             stat = os.stat(path)
         except FileNotFoundError:
             return None
-        state = f"{stat.st_ino} {stat.st_size} {stat.st_mtime_ns}"
+        state = f"{stat.st_ino} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
         known = self.known.get(path)
-        self.used[path] = known if known and known[0] == state else [state, sha256(path)]
+        same = isinstance(known, list) and len(known) == 2 and known[0] == state
+        self.used[path] = known if known and same else [state, sha256(path)]
         return self.used[path][1]
 
     def save(self) -> None:

@@ -7,6 +7,7 @@ import fcntl
 import importlib
 import importlib.metadata
 import os
+import re
 import shutil
 import sys
 import time
@@ -16,14 +17,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any, cast
 
-from synthgym.core.io import read_json, sha256, write_json
+from synthgym.core.io import sha256, write_json
 from synthgym.core.job import Begun, device
 from synthgym.core.settings import Config
+from synthgym.jobs import kept
+from synthgym.jobs.kept import MANIFEST
 from synthgym.jobs.provenance import digest, stage_code
 from synthgym.stages import STAGES
 
 GPU_SLOTS = "SYNTHGYM_GPU_SLOTS"  # environment variable: so many jobs at a time, each with a GPU
 _HELD: list[IO[str]] = []  # locks that live as long as the process
+UNFINISHED = re.compile(r"\..+\.\d+\.tmp")  # what atomic writers leave when they are killed
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "evosax", "gymnax", "numpy")
 # where they were imported
 CLIENTS = {"stable_baselines3": "stable-baselines3", "torch": "torch", "optuna": "optuna"}
@@ -75,7 +79,7 @@ def execute_together(
         for (spec, manifest), job, names in zip(todo, jobs, written, strict=True):
             manifest["outputs"] = {name: sha256(job.out / name) for name in sorted(names)}
             manifest |= {"upstream": spec["upstream"], "versions": versions(), "device": device()}
-            write_json(job.out / "manifest.json", manifest)
+            write_json(job.out / MANIFEST, manifest)
             if spec["forced"]:
                 _obeyed(spec["out"]).write_text(spec.get("outdated", ""))
             for finished in job.checkpoint.parent.glob("checkpoint-*"):
@@ -108,14 +112,15 @@ def _nothing_to_do(spec: Mapping[str, Any], manifest: Mapping[str, Any], say: Sa
         return False
     out = Path(spec["out"])
     say(f"{out}: nothing to compute; configuration, code and inputs are the same")
-    write_json(out / "manifest.json", {**old, "upstream": spec["upstream"]})
+    if old.get("upstream") != spec["upstream"]:
+        write_json(out / MANIFEST, {**old, "upstream": spec["upstream"]})
     return True
 
 
 def _done(spec: Mapping[str, Any], manifest: Mapping[str, Any]) -> dict[str, Any] | None:
     """The manifest of what is there, if that is what the job would make."""
     out = Path(spec["out"])
-    old: dict[str, Any] | None = read_json(out / "manifest.json")
+    old = kept.manifest(out)
     if not old or not _same(out, old, manifest):
         return None
     if spec["forced"]:
@@ -132,7 +137,7 @@ def _obeyed(out: str) -> Path:
 
 def _begin(spec: Mapping[str, Any], manifest: Mapping[str, Any]) -> Begun:
     out = Path(spec["out"])
-    _clear(out, read_json(out / "manifest.json"))
+    _clear(out, kept.manifest(out))
     return _begun(spec, manifest, out)
 
 
@@ -256,8 +261,9 @@ def _clear(out: Path, old: Mapping[str, Any] | None) -> None:
     The manifest goes first: without it nothing counts as a result, whenever this is interrupted.
     """
     out.mkdir(parents=True, exist_ok=True)
-    (out / "manifest.json").unlink(missing_ok=True)
+    (out / MANIFEST).unlink(missing_ok=True)
     for name in (old or {}).get("outputs", {}):
         (out / name).unlink(missing_ok=True)
-    for unfinished in out.glob(".?*.?*"):  # what atomic writers leave when they are killed
-        unfinished.unlink()
+    for path in out.iterdir():
+        if UNFINISHED.fullmatch(path.name):
+            path.unlink()

@@ -24,8 +24,9 @@ from hydra.errors import HydraException
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from synthgym.core import settings
-from synthgym.core.io import atomic, read_json
+from synthgym.core.io import atomic
 from synthgym.core.settings import merged
+from synthgym.jobs import kept
 from synthgym.plan.layers import Layers, Values, expanded, plain, tidy_agents, where_set
 from synthgym.plan.schema import (
     CONF,
@@ -50,8 +51,8 @@ class Composer:
 
     def __init__(self, path: Path = KEPT):
         self.path, self.new = path, False
-        kept = read_json(path)
-        known = isinstance(kept, dict) and kept.get("ground") == _ground() and kept.get("choices")
+        file = kept.mapping(path)
+        known = file.get("ground") == _ground() and file.get("choices")
         self.choices: dict[str, Values] = known if isinstance(known, dict) else {}
 
     def section(self, task: str, group: str = "", name: str = "") -> Values:
@@ -119,8 +120,8 @@ class Composer:
         except (HydraException, OmegaConfBaseException, MissingMandatoryValue) as error:
             raise ConfigError(f"{place}, task {task}: {' '.join(str(error).split())}.") from None
         config = {name: part for name, part in config.items() if name not in absent}
-        kept = {name: part for name, part in values.items() if name in config}
-        config = conform(merged(config, kept), Config)
+        own = {name: part for name, part in values.items() if name in config}
+        config = conform(merged(config, own), Config)
         tidy_agents(config["agents"])
         check_whole(config, layers)
         for agent in agents:
