@@ -12,6 +12,8 @@ import jax
 import pytest
 from jaxtyping import install_import_hook
 
+from compiling import CACHE, HURRY, WORTH_KEEPING
+
 # `vmap` and `jit` rebuild a pytree with batched leaves, axes or placeholders in its fields. Their
 # annotations describe the single case: the arguments of functions are checked, fields are not.
 flax.struct.PyTreeNode.__no_type_check__ = True  # type: ignore[attr-defined]
@@ -28,9 +30,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Keep compiled programs between sessions, for all workers."""
     gc.set_threshold(50_000)  # tracing makes objects by the thousand, which are seldom garbage
-    cache = config.rootpath / ".pytest_cache" / "jax"
-    jax.config.update("jax_compilation_cache_dir", str(cache))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
-    if config.option.markexpr == "not slow":  # programs run for moments here: compile them fast
-        os.environ["XLA_FLAGS"] += " --xla_cpu_use_fusion_emitters=false"  # halves the time
+    jax.config.update("jax_compilation_cache_dir", str(CACHE))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", float(WORTH_KEEPING))
+    if config.option.markexpr == "not slow":
+        os.environ["XLA_FLAGS"] += f" {HURRY}"
         jax.config.update("jax_disable_most_optimizations", True)

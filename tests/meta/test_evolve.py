@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 import learners
+from compiling import FAST
 from probes import free_address, section, task_section, tiny
 from synthgym.core import checkpoint
 from synthgym.core.settings import Config
@@ -341,12 +342,9 @@ PARAMS = {
 }
 
 
-FAST = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
-
-
 def command(directory: Path, out: str, *words: str, threads: int = 2) -> "subprocess.Popen[str]":
     where = ["--task", "cartpole", "--environment", "bandit", "--out", out]
-    environment = {**os.environ, "XLA_FLAGS": ""} | FAST
+    environment = {**os.environ, **FAST}
     return subprocess.Popen(
         [
             sys.executable,

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 import learners
+from compiling import FAST
 from probes import section, task_section
 from synthgym.core import checkpoint
 from synthgym.core.io import read_json, write_json
@@ -227,9 +228,8 @@ def test_the_best_is_compared_with_the_plan_at_the_whole_budget(
 
 def worker(directory: Path) -> "subprocess.Popen[bytes]":
     paths = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
-    fast = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "XLA_FLAGS": "", "PYTHONPATH": paths}
     command = [sys.executable, "-m", "synthgym.search.worker", str(directory), "1"]
-    return subprocess.Popen(command, env={**os.environ, **fast})
+    return subprocess.Popen(command, env={**os.environ, **FAST, "PYTHONPATH": paths})
 
 
 def test_workers_of_which_one_is_killed_try_each_configuration_once(tmp_path: Path) -> None:

@@ -8,17 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from clones import OUTPUTS, ROOT, SCALE, Clone, run
+from clones import OUTPUTS, SCALE, Clone, run
+from compiling import FAST
 from synthgym.jobs.kept import MANIFEST
 from synthgym.stages import STAGES
 
-FAST = {  # programs are compiled in a hurry, and kept for the next time
-    "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".pytest_cache" / "jax"),
-    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
-    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-    "JAX_PLATFORMS": "cpu",
-    "XLA_FLAGS": "--xla_cpu_use_fusion_emitters=false",
-}
 RUN = f"results/{SCALE}/tasks/cartpole/bandit_ppo/seed0"
 
 
