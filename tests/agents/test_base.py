@@ -77,7 +77,7 @@ def test_tests_do_not_change_the_training(runs: Runs) -> None:
 
     params, curve = jax.jit(train)(jax.random.key(0))
     plain, transitions = runs.train(runs.settings(), jax.random.key(0))
-    assert differs(params, plain) == 0.0
+    assert differs(params, plain) < 1e-6  # another program may round otherwise
     assert curve.step.tolist() == [64, 128, 192, 256]
     ended = (transitions.terminated | transitions.truncated).reshape(4, -1).sum(1)
     assert curve.episode.tolist() == np.cumsum(ended).tolist()

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,13 @@ from synthgym.verbs.by_hand import find
 ROOT = Path(__file__).parents[2]
 
 
+PLAN = cache(Plan.load)  # it takes seconds to compose the configurations of standard
+
+
 @pytest.fixture(autouse=True)
 def _at_the_top(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(Plan, "load", PLAN)
 
 
 @pytest.fixture
@@ -79,7 +84,8 @@ def test_the_main_experiment_and_the_first_seed_are_meant_unless_others_are_name
     ("stage", "given", "sentence"),
     [
         ("metatrain", {"task": "cartpol"}, "no task is named cartpol .* do you mean cartpole"),
-        ("transfer", {"task": "cartpole"}, "--agent is missing; there is ppo, dqn"),
+        ("transfer", {"environment": "graded"}, "--agent is missing; there is ppo, dqn"),
+        ("transfer", {"task": "cartpole"}, "--environment is missing; there is bandit_ppo, graded"),
         ("study", {"environment": "varied"}, "--trial is missing; there is seen, ranking"),
         ("choices", {}, "scale smoke has no job of choices"),
     ],

@@ -51,7 +51,7 @@ def test_collect_writes_the_zoo_of_a_scale(
 ) -> None:
     Path("params.yaml").write_text((Path(__file__).parents[2] / "params.yaml").read_text())
     assert main(["zoo", "collect", "--scale", "smoke"]) == 0
-    assert capsys.readouterr().out.startswith("zoo: 4 environments of scale smoke")
+    assert capsys.readouterr().out.startswith("zoo: 5 environments of scale smoke")
     monkeypatch.setattr(folders, "CHECKOUT", Path("zoo").absolute())
     assert zoo.names() == ["Synthetic-Acrobot-v1", "Synthetic-CartPole-v1"]
     assert zoo.load("Synthetic-CartPole-v1").spec.observation_size == 4
