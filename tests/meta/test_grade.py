@@ -17,7 +17,10 @@ from synthgym.meta import grade
 from synthgym.synth import exact
 
 FILES = ["environment.safetensors", "progress.parquet", "evaluations.parquet"]
-LEARNER = learners.section("learner", "extra")
+AGENTS = {
+    "cartpole": {"learner": learners.section("learner", "extra")},
+    "pendulum": {"ddpg": section("agent", "ddpg", static={"warmup": 4, "batch_size": 2})},
+}
 
 
 def job(task: str = "cartpole", **changes: Any) -> Config:
@@ -40,7 +43,7 @@ def job(task: str = "cartpole", **changes: Any) -> Config:
     values |= {"fit": fit, "temperature": 0.2, "noise": 0.5, "epochs": 2, "learning_rate": 0.02}
     values |= {"max_grad_norm": 0.5, "clip": 0.2, "entropy_coefficient": 0.0, "gamma": 0.95}
     values |= {"gae_lambda": 0.9, "critic_learning_rate": 0.01, "critic_steps": 2}
-    values |= {"agents": ["learner"] if task == "cartpole" else [], "train": {"learner": 16}}
+    values |= {"agents": list(AGENTS[task]), "train": dict.fromkeys(AGENTS[task], 16)}
     values |= {"episodes": 2, "evaluate_every": 2, "evaluate_draws": 2, "checkpoint_seconds": -1.0}
     return Config.read(
         {
@@ -48,15 +51,23 @@ def job(task: str = "cartpole", **changes: Any) -> Config:
             "task": section("task", task, horizon=30),
             "synth": section("synth", "exact_bandit", initial_states=4),
             "grade": {**values, **changes},
-            "agents": {"learner": LEARNER},
+            "agents": AGENTS[task],
         }
     )
 
 
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def traced() -> grade.Grading:
+    """Its programs, for all that grade the same job."""
+    return grade.Grading(job())
+
+
+@pytest.fixture(scope="module")
+def graded(traced: grade.Grading, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("graded")
-    assert grade.run(job(), {}, out, out / "checkpoint") == FILES
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(grade, "Grading", lambda _: traced)
+        assert grade.run(job(), {}, out, out / "checkpoint") == FILES
     return out
 
 
@@ -98,8 +109,14 @@ def test_every_step_in_the_task_is_counted(graded: Path) -> None:
 
 @pytest.mark.parametrize("dies_after", [1, 3])
 def test_a_killed_grading_goes_on_to_the_same_bytes(
-    dies_after: int, graded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+    dies_after: int,
+    graded: Path,
+    traced: grade.Grading,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
 ) -> None:
+    monkeypatch.setattr(grade, "Grading", lambda _: traced)
     left = iter(range(dies_after))
 
     def save(path: Path, tree: Any, about: Any) -> None:
