@@ -294,7 +294,7 @@ class TaskExperiment:
             if way == "meta" and start_synth != config["synth"]:
                 name = start_synth["name"]
                 raise ConfigError(f"{place}: {start} has another synth ({name}, ...).")
-            if start_synth["horizon"] > 1:
+            if way == "grade" and start_synth["horizon"] > 1:
                 raise ConfigError(f"{place}: {start} is no bandit.")
             if lacking := set(scale.seeds(environment)) - set(scale.seeds(start)):
                 raise ConfigError(f"{place}: {start} has no seed {listed(sorted(lacking))}.")
