@@ -40,7 +40,7 @@ def unknown_target(
                 other = f"--config scale={word.split('/')[1]}"
                 return f"{word}: this is scale {scale}; say {other} for results of the other one."
             word, known = place, list(jobs)
-        elif not word.startswith(("task_", "all_")) or word in rules:
+        elif not word.startswith(("task_", "experiment_", "all_")) or word in rules:
             continue
         close = difflib.get_close_matches(word, known, 1)
         hint = f"do you mean {close[0]}?" if close else "`synthgym check` shows what there is."
