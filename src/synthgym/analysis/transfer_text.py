@@ -89,10 +89,10 @@ def in_short(summary: Numbers) -> Iterable[str]:
     yield from _middle_ratios(summary, TUNED)
     if summary["claims"]:
         count = Counter(claim["verdict"] for claim in summary["claims"])
+        held = f"{count[HOLDS]} hold, {count[FAILS]} do not hold, {count[UNDECIDED]} are undecided"
         yield (
-            f"Of {sum(count.values())} claims, {count[HOLDS]} hold, {count[FAILS]} do not hold, "
-            f"and {count[UNDECIDED]} are undecided. Most are on every task and agent: one that falls "
-            "short decides."
+            f"Of {sum(count.values())} claims, {held}. Most are on every task and agent: one that "
+            "falls short decides."
         )
 
 
