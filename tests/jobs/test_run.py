@@ -298,7 +298,7 @@ def test_devices_are_as_many_as_threads() -> None:
 def test_long_vectors_are_used_where_there_are_some(
     monkeypatch: pytest.MonkeyPatch, cpu: str, wide: bool
 ) -> None:
-    monkeypatch.setattr(run, "_cpu", lambda: cpu)
+    monkeypatch.setattr(run.software, "cpu", lambda: cpu)
     monkeypatch.setenv("XLA_FLAGS", "--xla_something=1")
     monkeypatch.setenv("NPROC", "1")
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "elsewhere")

@@ -17,8 +17,7 @@ shell.prefix(
     f"export PYTHONPATH='{ROOT}/src' PATH='{Path(sys.executable).parent}':\"$PATH\"; "
 )
 
-from synthgym.core.io import read_json, write_json
-from synthgym.jobs import codehash
+from synthgym.jobs import codehash, kept, software
 from synthgym.jobs.planned import experiments, unknown_target
 from synthgym.jobs.provenance import Provenance
 from synthgym.plan.plan import Plan
@@ -46,6 +45,7 @@ def checked_plan():
     try:
         plan = Plan(config)
         plan.check(plan.scale)
+        software.flags()  # refuses what no job computes by
         return plan, plan.scale, plan.jobs(plan.scale), plan.groups(plan.scale)
     except ConfigError as error:
         sys.exit(f"params.yaml: {error}")  # an exception would come with a traceback
@@ -113,8 +113,8 @@ def inputs_of(out):
             state.spec["outdated"] = f"{time.time_ns()}: {state.why}"
             if "is out of date" not in state.why:  # only the first cause
                 logger.info(f"{out}: {state.why}")
-        if read_json(spec) != state.spec:
-            write_json(spec, state.spec)
+        if kept.remembered(spec) != state.spec:
+            kept.remember(spec, state.spec)
     files = {"spec": [str(spec)], **state.files}
     if state.verified:  # nothing that happens to its inputs can make this job run
         return {

@@ -20,13 +20,16 @@ from pathlib import Path
 from typing import Any
 
 from synthgym.core.io import sha256, write_json
-from synthgym.jobs import kept
-from synthgym.jobs.codehash import PACKAGE, fingerprint
+from synthgym.jobs import kept, software
+from synthgym.jobs.codehash import PACKAGE, fingerprint, plumbing
 from synthgym.jobs.kept import MANIFEST
 from synthgym.jobs.planned import Job
 from synthgym.stages import STAGES
 
 OWN = ("stage", "config", "code")  # what decides, besides the content of the inputs
+# Decides as well. Manifests from times before it was noted are not compared in it.
+NOTED = ("files", "flags", "plumbing")
+SET_BY_JOBS = f"{PACKAGE}.jobs.software:of_job"  # before a stage computes
 
 
 @dataclass
@@ -85,7 +88,8 @@ class Provenance:
     def _state(self, job: Job) -> State:
         stage = STAGES[job.stage]
         config = pick(job.config(()), stage.uses)
-        own = {"stage": job.stage, "config": config, "code": stage_code(job.stage, config)}
+        own: dict[str, Any] = {"stage": job.stage, "config": config}
+        own["code"] = stage_code(job.stage, config)
         files = {name: list(paths) for name, paths in job.needs.items()}
         if stage.report:
             files = {name: [p for p in ps if not self._lacks(p)] for name, ps in files.items()}
@@ -94,8 +98,11 @@ class Provenance:
         ups = {place: self.state(place) for place in places if place in self.jobs}
         upstream = {place: up.key for place, up in ups.items()}
         forced = self.forced(job.stage, job.out)
-        spec = {**own, "out": job.out, "files": files, "upstream": upstream, "forced": forced}
-        state = State(spec, digest([own, upstream]), kept.manifest(job.out), files)
+        key = digest([own, upstream])
+        own |= {"files": files, "flags": flags(job.stage)}
+        own["plumbing"] = stage_plumbing(job.stage, config)
+        spec = {**own, "out": job.out, "upstream": upstream, "forced": forced}
+        state = State(spec, key, kept.manifest(job.out), files)
         if forced:
             state.why = "forced"
         elif state.manifest is None and os.path.exists(f"{job.out}/{MANIFEST}"):
@@ -118,6 +125,8 @@ class Provenance:
         # Of results that are not here nobody knows whether only their code is another one.
         here = {place: up.key for place, up in ups.items() if up.manifest}
         new = {**old, "code": own["code"], "upstream": here}
+        if "plumbing" in old:
+            new["plumbing"] = own["plumbing"]
         if self._why(new, own, out, inputs, ups):
             return
         today = dt.datetime.now(dt.UTC).date().isoformat()
@@ -136,7 +145,7 @@ class Provenance:
         ups: Mapping[str, State],
     ) -> str | None:
         """The reason why what was done is not what would be done now."""
-        if changed := difference({k: old.get(k) for k in OWN}, own):
+        if changed := difference(comparable(old, own), own):
             return changed
         if set(old["inputs"]) != set(inputs):
             return "other inputs"
@@ -197,14 +206,34 @@ def pick(config: Mapping[str, Any], uses: Sequence[str]) -> dict[str, Any]:
     return picked
 
 
+def comparable(old: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """What a manifest says of all that decides; of what it does not know, what would be now."""
+    return {k: old.get(k) for k in OWN} | {k: old.get(k, own[k]) for k in NOTED}
+
+
 def stage_code(stage: str, config: Mapping[str, Any]) -> str:
     """Fingerprint of the stage's module and of those that the configuration names."""
+    return fingerprint(*_modules(stage, config))
+
+
+def stage_plumbing(stage: str, config: Mapping[str, Any]) -> str:
+    """Fingerprint of what these take of plumbing, and of what jobs set before they compute."""
+    first = () if STAGES[stage].report else (SET_BY_JOBS,)
+    return plumbing(*first, *_modules(stage, config))
+
+
+def flags(stage: str) -> dict[str, str]:
+    """Flags of JAX and XLA that decide; none where a stage does not compute by them."""
+    return {} if STAGES[stage].report else software.flags()
+
+
+def _modules(stage: str, config: Mapping[str, Any]) -> list[str]:
     named = {
         value
         for _, value in leaves(config)
         if isinstance(value, str) and value.startswith(f"{PACKAGE}.")
     }
-    return fingerprint(STAGES[stage].module, *sorted(named))
+    return [STAGES[stage].module, *sorted(named)]
 
 
 @cache
@@ -253,7 +282,7 @@ class Checksums:
 
     def __init__(self, path: Path | str = "work/checksums.json"):
         self.path = Path(path)
-        self.known = kept.mapping(self.path)
+        self.known = kept.remembered(self.path)
         self.used: dict[str, list[str]] = {}
 
     def __call__(self, path: str) -> str | None:
@@ -262,12 +291,11 @@ class Checksums:
         except FileNotFoundError:
             return None
         state = f"{stat.st_ino} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
-        known = self.known.get(path)
-        same = isinstance(known, list) and len(known) == 2 and known[0] == state
-        self.used[path] = known if known and same else [state, sha256(path)]
+        known = self.known.get(path, [])
+        self.used[path] = known if known[:1] == [state] else [state, sha256(path)]
         return self.used[path][1]
 
     def save(self) -> None:
         """Keep them for the next time."""
         if {**self.known, **self.used} != self.known:
-            write_json(self.path, {**self.known, **self.used})
+            kept.remember(self.path, {**self.known, **self.used})
