@@ -48,40 +48,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal may lack some letters
+    os.environ["MPLBACKEND"] = "agg"  # for files, whatever a notebook shows figures with
     arguments, settings = _parsed(sys.argv[1:] if argv is None else argv)
     try:
         status = _do(arguments, settings)
         print(end="", flush=True)  # here, where it is known what a reader who has gone means
         return status
-    except ValueError as error:
-        if arguments.verb in STAGES and not isinstance(error, ConfigError):
-            raise  # where it happened is worth knowing
-        return _refused(error)
-    except ModuleNotFoundError as error:
-        if "pip install" not in str(error):
-            raise
-        return _refused(error)  # an extra that is not here, and how to get it
-    except BrokenPipeError:  # whoever reads, such as `head`, has seen enough
+    except (ValueError, ModuleNotFoundError, OSError, KeyboardInterrupt) as error:
+        return _ended(error, arguments.verb)
+
+
+def _ended(error: BaseException, verb: str) -> int:
+    """Say in a sentence what ended a verb; the exit status. Raises what is not said in one."""
+    if isinstance(error, BrokenPipeError):  # whoever reads, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE if arguments.verb in WORKING else 0
-    except OSError as error:
-        if arguments.verb in STAGES and error.errno not in OUTSIDE:
-            raise
-        _say_why(f"{error.filename or 'what it writes'}: {error.strerror or error}.", error)
-        return 1
-    except KeyboardInterrupt as error:
-        _say_why("interrupted.", error)
-        return 128 + signal.SIGINT
-
-
-def _refused(error: Exception) -> int:
-    print(f"synthgym: {error}", file=sys.stderr)
-    return 2
-
-
-def _say_why(sentence: str, error: BaseException) -> None:
-    """With what is known of where the work can go on."""
-    print(" ".join(["synthgym:", sentence, *getattr(error, "__notes__", ())]), file=sys.stderr)
+        return 128 + signal.SIGPIPE if verb in WORKING else 0
+    said, status = str(error), 2
+    if isinstance(error, KeyboardInterrupt):
+        said, status = "interrupted.", 128 + signal.SIGINT
+    elif isinstance(error, OSError) and (verb not in STAGES or error.errno in OUTSIDE):
+        why = os.strerror(error.errno) if error.errno else error
+        said, status = f"{error.filename or 'what it writes'}: {why}.", 1
+    elif isinstance(error, ModuleNotFoundError) and "pip install" not in said:
+        raise error  # no extra
+    elif verb in STAGES and not isinstance(error, ConfigError | ModuleNotFoundError):
+        raise error  # where it happened is worth knowing
+    # With what is known of where the work can go on.
+    print(" ".join(["synthgym:", said, *getattr(error, "__notes__", ())]), file=sys.stderr)
+    return status
 
 
 def _parsed(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:

@@ -92,13 +92,24 @@ def test_there_is_a_rule_for_every_place_and_output_of_the_table(
             "cartpole/pppo; do you mean results/smoke/experts/cartpole/ppo?",
         ),
         ("results/quick/summary.json", "this is scale smoke; say --config scale=quick"),
+        ("results/smoke/page", "makes results/smoke/page; do you mean results/smoke/page/manifest"),
+        ("results/smoke/page/report.htm", "do you mean results/smoke/page/report.html?"),
+        ("results/smok/page", "do you mean results/smoke/page?"),
+        ("metatran", "do you mean metatrain?"),
+        ("experts", "do you mean expert?"),
+        ("page", "page is a stage; ask for files of its jobs, such as results/smoke/page/manifest"),
+        ("xyz", "No job of scale smoke makes xyz; `synthgym check` shows what there is."),
     ],
 )
 def test_a_target_that_nothing_makes_is_named_in_a_sentence(target: str, sentence: str) -> None:
     jobs = Plan.load(ROOT / "params.yaml").jobs("smoke")
     rules = ["task_cartpole", "all_rewards", "all_experts"]
-    assert sentence in str(unknown_target(["-n", target], rules, jobs, "smoke"))
-    assert unknown_target(["-n", *rules, f"{next(iter(jobs))}/log"], rules, jobs, "smoke") is None
+
+    def said(*words: str) -> str | None:
+        return unknown_target(words, rules, jobs, "smoke", ["smoke", "quick"])
+
+    assert sentence in str(said(*rules, target))
+    assert said(*rules, "results/smoke/page/report.html", "work/results/smoke/done") is None
 
 
 def test_it_is_refused_before_the_first_job() -> None:

@@ -17,12 +17,21 @@ shell.prefix(
     f"export PYTHONPATH='{ROOT}/src' PATH='{Path(sys.executable).parent}':\"$PATH\"; "
 )
 
+from snakemake.cli import get_argument_parser
+
 from synthgym.jobs import codehash, kept, software
 from synthgym.jobs.planned import experiments, unknown_target
 from synthgym.jobs.provenance import Provenance
 from synthgym.plan.plan import Plan
 from synthgym.plan.schema import ConfigError
 from synthgym.stages import CONSTRAINTS, GROUP, NAME, STAGES
+
+if not Path.cwd().samefile(ROOT):
+    sys.exit(f"Results of this workflow are in {ROOT}: start snakemake there, without -d.")
+try:
+    software.flags()
+except ConfigError as error:
+    sys.exit(str(error))  # what no job computes by
 
 # Where there is a GPU, one job at a time has all of them, or with `--resources gpu=4` each of four jobs its own;
 # without one they share the cores. From a computer without one, a profile says what a job asks of a cluster.
@@ -45,7 +54,6 @@ def checked_plan():
     try:
         plan = Plan(config)
         plan.check(plan.scale)
-        software.flags()  # refuses what no job computes by
         return plan, plan.scale, plan.jobs(plan.scale), plan.groups(plan.scale)
     except ConfigError as error:
         sys.exit(f"params.yaml: {error}")  # an exception would come with a traceback
@@ -236,8 +244,12 @@ def jobs_below(directory):
 
 def refuse_unknown_targets():
     """Say in a sentence which target or result there is not, before the first job."""
-    rules = [rule.name for rule in workflow.rules]
-    if workflow.is_main_process and (
-        error := unknown_target(sys.argv[1:], rules, JOBS, SCALE)
-    ):
-        sys.exit(error)
+    if not workflow.is_main_process or Path(sys.argv[0]).name != "snakemake":
+        return
+    asked, _ = get_argument_parser().parse_known_args(sys.argv[1:])
+    every = [rule.name for rule in workflow.rules]
+    whole = [rule.name for rule in workflow.rules if not rule.has_wildcards()]
+    parts = [*(asked.forcerun or ()), *(asked.until or ()), *(asked.omit_from or ())]
+    for words, known in ((asked.targets, whole), (parts, every)):
+        if error := unknown_target(words, known, JOBS, SCALE, PLAN.scales):
+            sys.exit(error)
