@@ -33,5 +33,8 @@ target(
 target("all_clients", "agents of Stable-Baselines3", jobs_below("clients"))
 for task in dict.fromkeys(JOBS[out].labels["task"] for out in jobs_below("tasks")):
     target(f"task_{task}", task, jobs_below(f"tasks/{task}"))  # for dvc.yaml
+for name, experiment in PLAN[SCALE].experiments.items():
+    place = experiment.place.removeprefix(f"results/{SCALE}/")
+    target(f"experiment_{name}", name, jobs_below(place))
 
 refuse_unknown_targets()

@@ -27,7 +27,9 @@ from synthgym.plan.schema import ConfigError
 from synthgym.stages import CONSTRAINTS, GROUP, NAME, STAGES
 
 if not Path.cwd().samefile(ROOT):
-    sys.exit(f"Results of this workflow are in {ROOT}: start snakemake there, without -d.")
+    sys.exit(
+        f"Results of this workflow are in {ROOT}: start snakemake there, without -d."
+    )
 try:
     software.flags()
 except ConfigError as error:

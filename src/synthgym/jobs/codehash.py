@@ -209,7 +209,7 @@ def _data(module: str) -> list[Path]:
 
 
 def _code(text: str, tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """The lines that matter, by number; found by position, so the same for all versions of Python."""
+    """The lines that matter, by number; by position, so the same for every version of Python."""
     lines = text.splitlines()
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:

@@ -28,4 +28,4 @@ def lock(file: IO[Any], wait: bool = True) -> bool:
 @cache
 def _warn(reason: str) -> None:
     hint = "start one workflow at a time, as nothing keeps two from doing the same job"
-    print(f"synthgym: this file system has no locks ({reason}): {hint}", file=sys.stderr)
+    sys.stderr.write(f"synthgym: this file system has no locks ({reason}): {hint}\n")

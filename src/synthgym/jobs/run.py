@@ -19,6 +19,7 @@ from synthgym.core.job import Begun, device
 from synthgym.core.settings import Config, ConfigError
 from synthgym.jobs import kept, locks, software
 from synthgym.jobs.kept import MANIFEST
+from synthgym.jobs.places import writable
 from synthgym.jobs.provenance import (
     comparable,
     difference,
@@ -27,7 +28,6 @@ from synthgym.jobs.provenance import (
     stage_code,
     stage_plumbing,
 )
-from synthgym.jobs.places import writable
 from synthgym.stages import STAGES
 
 GPU_SLOTS = "SYNTHGYM_GPU_SLOTS"  # environment variable: so many jobs at a time, each with a GPU
