@@ -300,6 +300,9 @@ def test_versions_inform_and_are_not_compared(plan: dict[str, Any]) -> None:
     write_json(Path(UP, "manifest.json"), manifest)
     assert compute(plan, UP) == []
     assert read_json(Path(UP, "manifest.json"))["versions"]["jax"] == "0"  # that of the results
+    states = present(plan)
+    assert states.state(UP).verified
+    assert states.elsewhere == {"jax 0": 1}
 
 
 FAST = "--xla_cpu_enable_fast_math"

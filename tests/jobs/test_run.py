@@ -1,5 +1,6 @@
 """What the runner promises: alone, all or nothing, resumable, and nothing of others is touched."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from synthgym.core import job
 from synthgym.core.io import read_json, write_json
 from synthgym.core.settings import ConfigError
-from synthgym.jobs import locks, run
+from synthgym.jobs import locks, run, software
 from synthgym.jobs.run import execute, execute_together, prepare_devices
 
 OUT = "results/smoke"
@@ -168,7 +169,7 @@ def test_without_locks_there_is_a_warning_and_work_goes_on(
     def flock(*_: Any) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(locks.fcntl, "flock", flock)
+    monkeypatch.setattr(fcntl, "flock", flock)
     locks._warn.cache_clear()
     execute(spec(number=1), writing("summary.json"))
     execute(spec(number=2), writing("summary.json"))
@@ -352,7 +353,7 @@ def test_devices_are_as_many_as_threads() -> None:
 def test_long_vectors_are_used_where_there_are_some(
     monkeypatch: pytest.MonkeyPatch, cpu: str, wide: bool
 ) -> None:
-    monkeypatch.setattr(run.software, "cpu", lambda: cpu)
+    monkeypatch.setattr(software, "cpu", lambda: cpu)
     monkeypatch.setenv("XLA_FLAGS", "--xla_something=1")
     monkeypatch.setenv("NPROC", "1")
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "elsewhere")

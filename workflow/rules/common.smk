@@ -100,6 +100,11 @@ def at_end():
             "as all but the code is the same.",
             file=sys.stderr,
         )
+    for versions, count in PROVENANCE.elsewhere.items():
+        print(
+            f"Computed by other versions than are here, {versions}, and left as they are: {count} results.",
+            file=sys.stderr,
+        )
     if missing := [out for out in JOBS if out in PROVENANCE.states and left_out(out)]:
         print(
             f"{len(missing)} jobs of scale {SCALE} are left out: they train agents of Stable-Baselines3, "

@@ -10,7 +10,10 @@ from typing import Any
 from synthgym.core.io import atomic
 
 MANIFEST = "manifest.json"
-PARTS = {"inputs": {}, "outputs": {}, "upstream": {}, "adopted": []}  # of a manifest, if empty
+PARTS: Mapping[str, dict[str, Any] | list[Any]] = {  # of a manifest, if empty
+    **{"inputs": {}, "outputs": {}, "upstream": {}, "versions": {}},
+    "adopted": [],
+}
 DEPTH = 50  # of mappings and lists within others; more is nonsense
 
 

@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -84,6 +85,17 @@ class Provenance:
     def adopted(self) -> list[str]:
         """Directories of results in whose manifests the present code takes the place of other."""
         return sorted(out for out, state in self.states.items() if state.adopted)
+
+    @property
+    def elsewhere(self) -> dict[str, int]:
+        """Versions of libraries that computed results, and are not here -> how many they did."""
+        here, found = software.versions(), Counter[str]()
+        for out, state in self.states.items():
+            if state.verified and state.manifest and not STAGES[self.jobs[out].stage].report:
+                by = state.manifest["versions"]
+                others = [f"{k} {by[k]}" for k in software.EXACT if by.get(k, here[k]) != here[k]]
+                found.update(filter(None, [", ".join(others)]))
+        return dict(found)
 
     def _state(self, job: Job) -> State:
         stage = STAGES[job.stage]

@@ -10,6 +10,7 @@ from pathlib import Path
 from synthgym.core.settings import ConfigError
 
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "evosax", "gymnax", "numpy")
+EXACT = ("jax", "jaxlib", "numpy")  # another version of them may give other last digits
 # where they were imported
 CLIENTS = {"stable_baselines3": "stable-baselines3", "torch": "torch", "optuna": "optuna"}
 DEVICES, WIDTH = "xla_force_host_platform_device_count", "xla_cpu_prefer_vector_width"
