@@ -242,6 +242,30 @@ def test_forced_jobs_run_although_nothing_changed(plan: dict[str, Any]) -> None:
     assert (job.why, job.spec["forced"], job.verified) == ("forced", True, False)
 
 
+def test_an_output_that_cannot_be_read_is_none_of_the_job(plan: dict[str, Any]) -> None:
+    compute(plan, UP)
+    Path(UP, "env").unlink()
+    Path(UP, "env").mkdir()
+    assert why(plan, UP) == "modified after the run: env"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(b"", b"[1]", b"5", b'{"outputs": {}}', b"\xff\xfe{\0}\0", b"[" * 100_000),
+        b'{"inputs": {}, "outputs": {}, "upstream": 5}',
+        b'{"inputs": {}, "outputs": {}, "adopted": 5}',
+        b'{"inputs": {}, "outputs": {}, "config": ' + b'{"a":' * 400 + b"1" + b"}" * 401,
+    ],
+    ids=lambda text: str(text)[:50],
+)
+def test_a_damaged_manifest_is_out_of_date(text: bytes, plan: dict[str, Any]) -> None:
+    compute(plan, UP, DOWN)
+    Path(UP, "manifest.json").write_bytes(text)
+    assert why(plan, UP) == f"{UP}/manifest.json is none that a job wrote"
+    assert compute(plan, UP, DOWN) == [UP]
+
+
 def test_a_missing_output_is_not_verified(plan: dict[str, Any]) -> None:
     compute(plan, UP)
     Path(UP, "env").unlink()

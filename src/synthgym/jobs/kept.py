@@ -10,10 +10,7 @@ from typing import Any
 from synthgym.core.io import atomic
 
 MANIFEST = "manifest.json"
-PARTS: Mapping[str, dict[str, Any] | list[Any]] = {  # of a manifest, if empty
-    **{"inputs": {}, "outputs": {}, "upstream": {}, "versions": {}},
-    "adopted": [],
-}
+MAPPINGS = ("inputs", "outputs", "upstream", "versions")  # in a manifest
 DEPTH = 50  # of mappings and lists within others; more is nonsense
 
 
@@ -60,10 +57,9 @@ def manifest(out: Path | str) -> dict[str, Any] | None:
     value = mapping(Path(out, MANIFEST))
     if not {"inputs", "outputs"} <= value.keys():
         return None
-    value = {**PARTS, **value}
-    if not all(isinstance(value[name], type(empty)) for name, empty in PARTS.items()):
-        return None
-    return value if all(map(_is_name, value["outputs"])) else None
+    typed = all(isinstance(value.get(name, {}), dict) for name in MAPPINGS)
+    typed &= isinstance(value.get("adopted", []), list)
+    return value if typed and all(map(_is_name, value["outputs"])) else None
 
 
 def _is_name(name: str) -> bool:

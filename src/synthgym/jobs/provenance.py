@@ -30,6 +30,7 @@ from synthgym.stages import STAGES
 OWN = ("stage", "config", "code")  # what decides, besides the content of the inputs
 # Decides as well. Manifests from times before it was noted are not compared in it.
 NOTED = ("files", "flags", "plumbing")
+UNREADABLE = "unreadable"  # in the place of a checksum: a directory, or a file of others
 SET_BY_JOBS = f"{PACKAGE}.jobs.software:of_job"  # before a stage computes
 
 
@@ -92,7 +93,7 @@ class Provenance:
         here, found = software.versions(), Counter[str]()
         for out, state in self.states.items():
             if state.verified and state.manifest and not STAGES[self.jobs[out].stage].report:
-                by = state.manifest["versions"]
+                by = state.manifest.get("versions", {})
                 others = [f"{k} {by[k]}" for k in software.EXACT if by.get(k, here[k]) != here[k]]
                 found.update(filter(None, [", ".join(others)]))
         return dict(found)
@@ -142,7 +143,7 @@ class Provenance:
         if self._why(new, own, out, inputs, ups):
             return
         today = dt.datetime.now(dt.UTC).date().isoformat()
-        adopted = {"code": old["code"], "commit": commit(), "date": today}
+        adopted = {"code": old.get("code"), "commit": commit(), "date": today}
         new["adopted"] = [*old.get("adopted", []), adopted]
         state.manifest, state.why, state.adopted = new, None, True
         if self.writes():
@@ -195,7 +196,7 @@ def _upstream(directory: str, up: State, old: dict[str, Any]) -> str | None:
     if up.manifest is None:  # not on this machine: compare what it would be made from
         return (
             None
-            if old["upstream"].get(directory) == up.key
+            if old.get("upstream", {}).get(directory) == up.key
             else f"{directory} would be made differently"
         )
     for path, checksum in old["inputs"].items():
@@ -300,11 +301,16 @@ class Checksums:
     def __call__(self, path: str) -> str | None:
         try:
             stat = os.stat(path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         state = f"{stat.st_ino} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
         known = self.known.get(path, [])
-        self.used[path] = known if known[:1] == [state] else [state, sha256(path)]
+        if known[:1] != [state]:
+            try:
+                known = [state, sha256(path)]
+            except OSError:
+                return UNREADABLE
+        self.used[path] = known
         return self.used[path][1]
 
     def save(self) -> None:
