@@ -195,7 +195,7 @@ def kill_workflow(count: int, rng: random.Random, directory: Path) -> None:
             at = str(rng.randint(1, 3000))
             process = clone.start(
                 *(sys.executable, "-c", SNAKEMAKE, at, "--cores", "2"),
-                PYTHONPATH=str(Path(__file__).parent),
+                PYTHONPATH=f"{clone.path / 'src'}{os.pathsep}{Path(__file__).parent}",
             )
         status = process.wait()
         assert status in (0, -signal.SIGKILL), (clone.path / "log").read_text()[-3000:]

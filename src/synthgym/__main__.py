@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         status = _do(arguments, settings)
         print(end="", flush=True)  # here, where it is known what a reader who has gone means
         return status
-    except (ValueError, ModuleNotFoundError, OSError, KeyboardInterrupt) as error:
+    except (ValueError, ModuleNotFoundError, OSError, RuntimeError, KeyboardInterrupt) as error:
         return _ended(error, arguments.verb)
 
 
@@ -69,9 +69,13 @@ def _ended(error: BaseException, verb: str) -> int:
     elif isinstance(error, OSError) and (verb not in STAGES or error.errno in OUTSIDE):
         why = os.strerror(error.errno) if error.errno else error
         said, status = f"{error.filename or 'what it writes'}: {why}.", 1
-    elif isinstance(error, ModuleNotFoundError) and "pip install" not in said:
-        raise error  # no extra
-    elif verb in STAGES and not isinstance(error, ConfigError | ModuleNotFoundError):
+    elif isinstance(error, ModuleNotFoundError):
+        if "pip install" not in said:
+            raise error  # no extra
+    elif isinstance(error, RuntimeError):
+        if "Unable to initialize backend" not in said:  # where JAX is told to compute
+            raise error
+    elif verb in STAGES and not isinstance(error, ConfigError):
         raise error  # where it happened is worth knowing
     # With what is known of where the work can go on.
     print(" ".join(["synthgym:", said, *getattr(error, "__notes__", ())]), file=sys.stderr)
@@ -131,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     reference = verbs.add_parser("reference", description=f"{OTHERS['reference']}.".capitalize())
     reference.add_argument("--task", required=True, help="as in conf/task/<name>.yaml")
     reference.add_argument("--episodes", type=int, default=1000, help="default: 1000")
-    reference.add_argument("--seed", type=int, default=0, help="default: 0")
+    reference.add_argument("--seed", type=commands.seed, default=0, help="default: 0")
     commands.add(verbs)
     parser.epilog = _listed()
     return parser

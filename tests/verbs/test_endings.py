@@ -134,6 +134,16 @@ def test_ctrl_c_promises_nothing(monkeypatch: pytest.MonkeyPatch, capsys: Any) -
     assert capsys.readouterr().err == "synthgym: interrupted.\n"
 
 
+@pytest.mark.parametrize("seed", ["-1", "4294967296", "1.5", "one"])
+@pytest.mark.parametrize("verb", [["reference", "--task", "cartpole"], ["train", "--env", NAME]])
+def test_seeds_that_are_none_are_refused(verb: list[str], seed: str, capsys: Any) -> None:
+    with pytest.raises(SystemExit):
+        main([*verb, "--seed", seed])
+    said = capsys.readouterr().err
+    assert f"argument --seed: {seed} is not a whole number from 0 to 2**32 - 1" in said
+    assert commands.seed("4294967295") == 2**32 - 1
+
+
 @pytest.mark.parametrize("text", [None, "", "[1]", "{}", '{"content": {"stage": "transfer"}}'])
 def test_a_spec_that_is_damaged_is_refused(text: str | None, tmp_path: Path, capsys: Any) -> None:
     spec = tmp_path / "spec.json"
@@ -141,3 +151,39 @@ def test_a_spec_that_is_damaged_is_refused(text: str | None, tmp_path: Path, cap
         spec.write_text(text)
     assert main(["transfer", "--spec", str(spec)]) == 2
     assert "spec.json is not there, or not as it was written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"PYTHONIOENCODING": "latin-1"},
+        {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"HOME": "/proc/nowhere", "MPLBACKEND": "module://matplotlib_inline.backend_inline"},
+    ],
+    ids=["latin-1", "ascii", "no home, a notebook's figures"],
+)
+def test_the_zoo_is_listed_in_any_environment(environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "synthgym", "zoo", "list"],
+        env={**os.environ, "XDG_CACHE_HOME": "", **environment},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert f"{NAME} ".encode() in done.stdout
+
+
+def test_figures_are_drawn_whatever_a_notebook_shows_them_with() -> None:
+    """Matplotlib refuses a backend that is not installed, when it is imported."""
+    code = (
+        "from synthgym.__main__ import main; main(['zoo', 'list']); "
+        "import synthgym.analysis.style, matplotlib; print(matplotlib.get_backend())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "MPLBACKEND": "module://nowhere"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split()[-1] == "agg"

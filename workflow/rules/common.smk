@@ -20,6 +20,7 @@ shell.prefix(
 from snakemake.cli import get_argument_parser
 
 from synthgym.jobs import codehash, kept, software
+from synthgym.jobs.places import writable
 from synthgym.jobs.planned import experiments, unknown_target
 from synthgym.jobs.provenance import Provenance
 from synthgym.plan.plan import Plan
@@ -32,6 +33,7 @@ if not Path.cwd().samefile(ROOT):
     )
 try:
     software.flags()
+    writable(Path("work"))
 except ConfigError as error:
     sys.exit(str(error))  # what no job computes by
 

@@ -118,7 +118,7 @@ def read(name: str) -> Module:
 def remember() -> None:
     """Keep what was read for the next process, where the workflow has its directory."""
     if REMEMBERED.parent.is_dir() and _remembered() != kept.remembered(REMEMBERED):
-        kept.remember(REMEMBERED, _remembered())
+        kept.cache(REMEMBERED, _remembered())
 
 
 @cache

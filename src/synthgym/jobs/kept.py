@@ -4,10 +4,12 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from synthgym.core.io import atomic
+from synthgym.core.io import atomic, sha256
+from synthgym.core.settings import ConfigError
 
 MANIFEST = "manifest.json"
 MAPPINGS = ("inputs", "outputs", "upstream", "versions")  # in a manifest
@@ -28,6 +30,12 @@ def remember(path: Path | str, content: Mapping[str, Any]) -> None:
     with atomic(path) as temporary:
         file = {"content": content, "sha256": _checksum(content)}
         temporary.write_text(json.dumps(file, indent=1) + "\n", "utf-8")
+
+
+def cache(path: Path | str, content: Mapping[str, Any]) -> None:
+    """Do the same where that can be done: without it, no more is lost than time."""
+    with suppress(OSError):
+        remember(path, content)
 
 
 def remembered(path: Path | str) -> dict[str, Any]:
@@ -60,6 +68,16 @@ def manifest(out: Path | str) -> dict[str, Any] | None:
     typed = all(isinstance(value.get(name, {}), dict) for name in MAPPINGS)
     typed &= isinstance(value.get("adopted", []), list)
     return value if typed and all(map(_is_name, value["outputs"])) else None
+
+
+def checked(path: Path | str) -> str:
+    """SHA-256 of a file; a ConfigError where the job that made it says another."""
+    place, name = Path(path).parent, Path(path).name
+    maker, checksum = manifest(place), sha256(path)
+    if maker and maker["outputs"].get(name, checksum) != checksum:
+        hint = "`snakemake` makes it again; to use it as it is, copy it elsewhere"
+        raise ConfigError(f"{path} is not as {place / MANIFEST} says; {hint}.")
+    return checksum
 
 
 def _is_name(name: str) -> bool:

@@ -316,4 +316,4 @@ class Checksums:
     def save(self) -> None:
         """Keep them for the next time."""
         if {**self.known, **self.used} != self.known:
-            kept.remember(self.path, {**self.known, **self.used})
+            kept.cache(self.path, {**self.known, **self.used})

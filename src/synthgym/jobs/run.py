@@ -75,20 +75,30 @@ def execute_together(
         if not todo:
             return
         jobs = [_begin(spec, manifest) for spec, manifest in todo]
-        start = time.monotonic()
         with _hinted(jobs):
-            written = (run or _stage(todo[0][0]["stage"], len(todo)))(jobs)
-        seconds = time.monotonic() - start
-        for (spec, manifest), job, names in zip(todo, jobs, written, strict=True):
-            manifest["outputs"] = {name: sha256(job.out / name) for name in sorted(names)}
-            manifest |= {"upstream": spec["upstream"], "versions": software.versions()}
-            manifest |= {"device": device(), "machine": software.machine()}
-            write_json(job.out / MANIFEST, manifest)
-            if spec["forced"]:
-                _obeyed(spec["out"]).write_bytes(spec.get("outdated", "").encode())
-            for finished in job.checkpoint.parent.glob("checkpoint-*"):
-                shutil.rmtree(finished)
-            say(f"{job.out}: done in {seconds:.0f} s")
+            _do(todo, jobs, run or _stage(todo[0][0]["stage"], len(todo)), say)
+
+
+def _do(
+    todo: Sequence[tuple[Mapping[str, Any], dict[str, Any]]],
+    jobs: Sequence[Begun],
+    run: RunTogether,
+    say: Say,
+) -> None:
+    """Compute what jobs have to, and write their manifests."""
+    start = time.monotonic()
+    written = run(jobs)
+    seconds = time.monotonic() - start
+    for (spec, manifest), job, names in zip(todo, jobs, written, strict=True):
+        manifest["outputs"] = {name: sha256(job.out / name) for name in sorted(names)}
+        manifest |= {"upstream": spec["upstream"], "versions": software.versions()}
+        manifest |= {"device": device(), "machine": software.machine()}
+        write_json(job.out / MANIFEST, manifest)
+        if spec["forced"]:
+            _obeyed(spec["out"]).write_bytes(spec.get("outdated", "").encode())
+        for finished in job.checkpoint.parent.glob("checkpoint-*"):
+            shutil.rmtree(finished)
+        say(f"{job.out}: done in {seconds:.0f} s")
 
 
 def _stage(name: str, jobs: int) -> RunTogether:
@@ -110,7 +120,7 @@ def _to_be(spec: Mapping[str, Any]) -> dict[str, Any]:
         "plumbing": stage_plumbing(spec["stage"], spec["config"]),
         "flags": _flags(spec),
         "files": spec["files"],
-        "inputs": {path: _checked(path) for paths in spec["files"].values() for path in paths},
+        "inputs": {path: kept.checked(path) for paths in spec["files"].values() for path in paths},
     }
 
 
@@ -121,16 +131,6 @@ def _flags(spec: Mapping[str, Any]) -> dict[str, str]:
         hint = "set XLA_FLAGS and JAX_* for the plan and its jobs alike"
         raise ConfigError(f"{spec['out']}: planned with other flags than here ({other}); {hint}.")
     return here
-
-
-def _checked(path: str) -> str:
-    """Checksum of an input; a ConfigError where the job that made it says another."""
-    place, _, name = path.rpartition("/")
-    maker, checksum = kept.manifest(place), sha256(path)
-    if maker and maker["outputs"].get(name, checksum) != checksum:
-        hint = "`snakemake` makes it again; to use it as it is, copy it elsewhere"
-        raise ConfigError(f"{path} is not as {place}/{MANIFEST} says; {hint}.")
-    return checksum
 
 
 def _nothing_to_do(spec: Mapping[str, Any], manifest: Mapping[str, Any], say: Say) -> bool:

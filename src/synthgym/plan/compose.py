@@ -73,7 +73,7 @@ class Composer:
     def save(self) -> None:
         """Keep the compositions for the next time, where the workflow has its directory."""
         if self.new and self.path.parent.is_dir():
-            kept.remember(self.path, {"ground": _ground(), "choices": self.choices})
+            kept.cache(self.path, {"ground": _ground(), "choices": self.choices})
             self.new = False
 
     def compose(
