@@ -180,28 +180,35 @@ def _job(
 
 def kill_workflow(count: int, rng: random.Random, directory: Path) -> None:
     """Kill Snakemake, alone or with its jobs, so often while it computes the smoke plan."""
-    undisturbed = Clone.of_working_tree(directory / "undisturbed", FAST)
-    undisturbed.compute()
-    clone = Clone.of_working_tree(directory / "killed", FAST)
-    for number in range(count):
-        if number % 2:
-            process = clone.start("snakemake", "--cores", "2")
+    undisturbed, clone = (Clone(directory / name, FAST) for name in ("undisturbed", "killed"))
+    if not undisturbed.path.exists():
+        Clone.of_working_tree(undisturbed.path, FAST).compute()
+    if not clone.path.exists():
+        Clone.of_working_tree(clone.path, FAST)
+    killed = 0
+    while killed < count:
+        if killed % 2:
+            process = clone.start("snakemake", "--cores", "1")
             with suppress(subprocess.TimeoutExpired):
-                process.wait(rng.uniform(3, 20))
+                process.wait(rng.uniform(3, 12))
             for pid in [process.pid, *descendants(process.pid)]:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
         else:  # at a system call, and its jobs become orphans
-            at = str(rng.randint(1, 3000))
             process = clone.start(
-                *(sys.executable, "-c", SNAKEMAKE, at, "--cores", "2"),
+                *(sys.executable, "-c", SNAKEMAKE, str(rng.randint(1, 1200)), "--cores", "1"),
                 PYTHONPATH=f"{clone.path / 'src'}{os.pathsep}{Path(__file__).parent}",
             )
         status = process.wait()
         assert status in (0, -signal.SIGKILL), (clone.path / "log").read_text()[-3000:]
+        if status == 0:  # it is done before it was killed
+            break
+        killed += 1
         done = len(list((clone.path / "results").rglob("manifest.json")))
-        say(f"kill {number + 1}: {done} jobs are done")
-    clone.snakemake()
+        say(f"{killed} kills of the workflow: {done} jobs are done")
+    clone.run(
+        "snakemake", "--cores", "1"
+    )  # as many as `compute` has: bits of some stages depend on it
     assert differing(*(one.path / "results" / SCALE for one in (undisturbed, clone))) == []
     assert clone.planned() == set()
 
@@ -212,9 +219,12 @@ def main() -> None:
     for name in ("jobs", "workflow"):
         parser.add_argument(f"--{name}", type=int, default=0, metavar="KILLS")
     parser.add_argument("--seed", type=int, default=0)
+    kept = "keep what was computed there, and go on with a workflow that is there"
+    parser.add_argument("--directory", type=Path, help=kept)
     asked = parser.parse_args()
     rng = random.Random(asked.seed)
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory() as temporary:
+        directory = asked.directory or temporary
         if asked.jobs:
             kill_jobs(asked.jobs, rng, Path(directory, "jobs"))
         if asked.workflow:

@@ -4,6 +4,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -115,6 +116,19 @@ def test_a_target_that_nothing_makes_is_named_in_a_sentence(target: str, sentenc
 def test_it_is_refused_before_the_first_job() -> None:
     said = run("snakemake", "-n", *SMOKE, "task_cartpol", cwd=ROOT, fails=True)
     assert "No job of scale smoke makes task_cartpol; do you mean task_cartpole?" in said
+    assert "Traceback" not in said
+
+
+def test_results_are_looked_for_where_the_workflow_is(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    command = ("snakemake", "-n", "-s", str(ROOT / "Snakefile"), "-d", str(tmp_path))
+    said = run(*command, cwd=tmp_path, fails=True)
+    assert f"Results of this workflow are in {ROOT}: start snakemake there, without -d." in said
+
+
+def test_double_precision_is_refused_before_the_first_job() -> None:
+    said = run("snakemake", "-n", *SMOKE, cwd=ROOT, fails=True, more={"JAX_ENABLE_X64": "1"})
+    assert "JAX_ENABLE_X64: stages compute in single precision; unset it." in said
     assert "Traceback" not in said
 
 

@@ -18,12 +18,13 @@ CHUNK = "SYNTHGYM_CHUNK"  # agents side by side
 # The machine's, as its devices are: they are noted, and no reason to compute anew elsewhere.
 OF_MACHINE = (DEVICES, WIDTH)
 X64 = "JAX_ENABLE_X64"
-# What JAX says, keeps, or computes on, and not what it computes.
-HARMLESS = (
-    *("JAX_PLATFORM", "JAX_COMPILATION_CACHE", "JAX_PERSISTENT_CACHE", "JAX_ENABLE_COMPILATION"),
-    *("JAX_LOG", "JAX_DEBUG_LOG", "JAX_TRACEBACK", "JAX_DUMP", "JAX_EXPLAIN", "JAX_CHECK_TRACER"),
-    *("JAX_CUDA_VISIBLE", "JAX_ROCM_VISIBLE", "JAX_COORDINATOR", "JAX_RAISE_PERSISTENT"),
-    *("JAX_DEBUG_KEY_REUSE", "JAX_CAPTIONING", "JAX_PGLE", "JAX_NO_TRACING"),
+DECIDING = ("JAX_", "NVIDIA_TF32_OVERRIDE")  # beginnings of environment variables, ...
+HARMLESS = (  # ... but for what JAX says, keeps, or computes on
+    *("JAX_PLATFORM", "JAX_NUM_CPU_DEVICES", "JAX_CUDA_VISIBLE", "JAX_ROCM_VISIBLE"),
+    *("JAX_COMPILATION_CACHE", "JAX_ENABLE_COMPILATION_CACHE", "JAX_PERSISTENT", "JAX_RAISE"),
+    *("JAX_LOG", "JAX_DEBUG", "JAX_DUMP", "JAX_EXPLAIN", "JAX_CHECK", "JAX_ENABLE_CHECKS"),
+    *("JAX_TRACEBACK", "JAX_TRACER", "JAX_PPRINT", "JAX_INCLUDE", "JAX_TRANSFER_GUARD"),
+    *("JAX_COORDINATOR", "JAX_DISTRIBUTED", "JAX_CPU_COLLECTIVES"),
     *("xla_dump", "xla_hlo_profile"),
 )
 
@@ -35,7 +36,7 @@ def flags(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """
     if environment.get(X64, "").lower() not in ("", "0", "false", "off", "no"):
         raise ConfigError(f"{X64}: stages compute in single precision; unset it.")
-    jax = {k: v for k, v in environment.items() if k.startswith("JAX_") and k != X64}
+    jax = {k: v for k, v in environment.items() if k.startswith(DECIDING) and k != X64}
     asked = {**jax, **_of_xla(environment)}
     return {k: v for k, v in sorted(asked.items()) if not k.startswith((*HARMLESS, *OF_MACHINE))}
 
