@@ -95,18 +95,19 @@ OUTPUTS = {
 class Clone:
     """A copy of the repository with its own Git, DVC and results."""
 
-    def __init__(self, path: Path):
-        self.path = path
+    def __init__(self, path: Path, more: Mapping[str, str] = MORE):
+        """`more`: environment variables of all that runs in it."""
+        self.path, self.more = path, more
 
     @classmethod
-    def of_working_tree(cls, path: Path) -> "Clone":
+    def of_working_tree(cls, path: Path, more: Mapping[str, str] = MORE) -> "Clone":
         """What git would track here, with its own history; scale smoke is the versioned one."""
         listed = run("git", "ls-files", "-co", "--exclude-standard", cwd=ROOT).splitlines()
         for name in listed:
             if (ROOT / name).exists() and not name.startswith(("results/", "dvc-store/")):
                 (path / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, path / name, follow_symlinks=False)
-        clone = cls(path)
+        clone = cls(path, more)
         (path / "dvc.lock").unlink(missing_ok=True)
         (path / "dvc.yaml").write_text(_versioned((path / "dvc.yaml").read_text()))
         clone.edit("params.yaml", r"^scale: \w+", f"scale: {SCALE}")
@@ -133,12 +134,12 @@ class Clone:
 
     def clone(self, path: Path) -> "Clone":
         run("git", "clone", "-q", str(self.path), str(path), cwd=path.parent)
-        return Clone(path)
+        return Clone(path, self.more)
 
     def copy(self, path: Path) -> "Clone":
         """All of it, with records and checkpoints: much faster than a clone and `dvc pull`."""
         shutil.copytree(self.path, path, symlinks=True)
-        return Clone(path)
+        return Clone(path, self.more)
 
     def commit(self, message: str) -> None:
         self.git("add", "-A")
@@ -159,19 +160,23 @@ class Clone:
         )
 
     def git(self, *words: str) -> str:
-        return run("git", *words, cwd=self.path)
+        return self.run("git", *words)
 
     def dvc(self, *words: str) -> str:
-        return run("dvc", *words, cwd=self.path)
+        return self.run("dvc", *words)
 
-    def python(self, script: str, more: Mapping[str, str] = MORE) -> str:
+    def run(self, *words: str, fails: bool = False) -> str:
+        """What a program says in the clone; see `run`."""
+        return run(*words, cwd=self.path, fails=fails, more=self.more)
+
+    def python(self, script: str) -> str:
         """What a script says that imports the package of this clone."""
-        own = {**more, "PYTHONPATH": str(self.path / "src")}
+        own = {**self.more, "PYTHONPATH": str(self.path / "src")}
         return run(sys.executable, "-c", script, cwd=self.path, more=own)
 
-    def compute(self, more: Mapping[str, str] = MORE) -> None:
+    def compute(self) -> None:
         """Do all jobs of the scale one after another in one process, which imports JAX once."""
-        self.python(COMPUTE, more)
+        self.python(COMPUTE)
 
     def outdated(self) -> set[str]:
         """The jobs that are not verified by their manifests, named as by `planned`."""
@@ -179,7 +184,7 @@ class Clone:
         return {out.removeprefix(f"results/{SCALE}").lstrip("/") or "summary" for out in outs}
 
     def snakemake(self, *words: str) -> str:
-        return run("snakemake", "--cores", "2", *words, cwd=self.path)
+        return self.run("snakemake", "--cores", "2", *words)
 
     def planned(self, *words: str) -> set[str]:
         """The jobs that `snakemake -n` names, by their directory without results/<scale>."""
@@ -214,7 +219,11 @@ class Clone:
         """Snakemake, or another program, in the background."""
         with open(self.path / "log", "ab") as log:
             return subprocess.Popen(
-                words, cwd=self.path, env=_environment(environment), stdout=log, stderr=log
+                words,
+                cwd=self.path,
+                env=_environment({**self.more, **environment}),
+                stdout=log,
+                stderr=log,
             )
 
     def wait_for(self, text: str, file: str = "work/runs.log", seconds: float = 120) -> None:

@@ -124,4 +124,5 @@ def _manifest(
     checksums = inputs if isinstance(inputs, Mapping) else dict.fromkeys(inputs, "0" * 64)
     manifest = {"stage": stage, "config": config, "code": digest(stage), "outputs": outputs}
     manifest["inputs"] = {str(path): checksum for path, checksum in checksums.items()}
-    write_json(place / "manifest.json", {**manifest, "versions": {"jax": "0.1.2"}})
+    manifest |= {"versions": {"jax": "0.1.2"}, "flags": {"xla_cpu_enable_fast_math": "true"}}
+    write_json(place / "manifest.json", manifest)

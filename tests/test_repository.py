@@ -49,6 +49,14 @@ def found(pattern: str, **flags: int) -> list[str]:
     ]
 
 
+def test_files_are_what_was_committed_on_any_system() -> None:
+    """Git would change the ends of lines, and with them checksums, where it is told to."""
+    listed = ["Snakefile", "dvc-store/files/md5/00/1", "results/quick/summary.json", "docs/x.png"]
+    command = ["git", "-c", "core.autocrlf=true", "check-attr", "text", "--", *listed]
+    said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert said.splitlines() == [f"{name}: text: unset" for name in listed]
+
+
 def make_targets() -> set[str]:
     makefile = (ROOT / "Makefile").read_text()
     return set(re.findall(r"^([a-z-]+):", makefile, flags=re.MULTILINE))

@@ -4,9 +4,10 @@ Imports lazily: help and plan need no jax.
 """
 
 import argparse
+import errno
 import importlib.metadata
-import json
 import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -28,6 +29,11 @@ OTHERS = {
     "reference": "measure what random actions earn in a task, for conf/task/",
 }
 VERBS = (*STAGES, *PLANS, *OTHERS, *commands.VERBS)
+WORKING = (*STAGES, "document", "import", "train", "compare")  # do more than to say something
+OUTSIDE = (  # no fault of a stage: full disks, and folders that are not to be written to
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EMFILE, errno.EIO),
+)
 HELP = {  # of options that are no names in params.yaml
     "seed": "seed of what it looks into (default: the first)",
     "family": "part of the plan: tasks (default), comparisons, mdps, rewards",
@@ -39,27 +45,41 @@ settings` lists them."""
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command line says; the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal may lack some letters
+    os.environ["MPLBACKEND"] = "agg"  # for files, whatever a notebook shows figures with
     arguments, settings = _parsed(sys.argv[1:] if argv is None else argv)
     try:
-        return _do(arguments, settings)
-    except ValueError as error:
-        if arguments.verb in STAGES and not isinstance(error, ConfigError):
-            raise  # where it happened is worth knowing
-        print(f"synthgym: {error}", file=sys.stderr)
-        return 2
-    except ModuleNotFoundError as error:
-        if "pip install" not in str(error):
-            raise
-        # An extra that is not here, and how to get it.
-        print(f"synthgym: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # whoever reads, such as `head`, has seen enough
+        status = _do(arguments, settings)
+        print(end="", flush=True)  # here, where it is known what a reader who has gone means
+        return status
+    except (ValueError, ModuleNotFoundError, OSError, RuntimeError, KeyboardInterrupt) as error:
+        return _ended(error, arguments.verb)
+
+
+def _ended(error: BaseException, verb: str) -> int:
+    """Say in a sentence what ended a verb; the exit status. Raises what is not said in one."""
+    if isinstance(error, BrokenPipeError):  # whoever reads, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except KeyboardInterrupt:
-        hint = "the same command goes on from the last checkpoint"
-        print(f"synthgym: interrupted; {hint}", file=sys.stderr)
-        return 130
+        return 128 + signal.SIGPIPE if verb in WORKING else 0
+    said, status = str(error), 2
+    if isinstance(error, KeyboardInterrupt):
+        said, status = "interrupted.", 128 + signal.SIGINT
+    elif isinstance(error, OSError) and (verb not in STAGES or error.errno in OUTSIDE):
+        why = os.strerror(error.errno) if error.errno else error
+        said, status = f"{error.filename or 'what it writes'}: {why}.", 1
+    elif isinstance(error, ModuleNotFoundError):
+        if "pip install" not in said:
+            raise error  # no extra
+    elif isinstance(error, RuntimeError):
+        if "Unable to initialize backend" not in said:  # where JAX is told to compute
+            raise error
+    elif verb in STAGES and not isinstance(error, ConfigError):
+        raise error  # where it happened is worth knowing
+    # With what is known of where the work can go on.
+    print(" ".join(["synthgym:", said, *getattr(error, "__notes__", ())]), file=sys.stderr)
+    return status
 
 
 def _parsed(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -91,7 +111,6 @@ def _do(arguments: argparse.Namespace, settings: Sequence[str]) -> int:
         "reference": _reference,
     }
     others[arguments.verb](arguments)
-    sys.stdout.flush()  # here, where it is known what a reader who has gone means
     return 0
 
 
@@ -116,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     reference = verbs.add_parser("reference", description=f"{OTHERS['reference']}.".capitalize())
     reference.add_argument("--task", required=True, help="as in conf/task/<name>.yaml")
     reference.add_argument("--episodes", type=int, default=1000, help="default: 1000")
-    reference.add_argument("--seed", type=int, default=0, help="default: 0")
+    reference.add_argument("--seed", type=commands.seed, default=0, help="default: 0")
     commands.add(verbs)
     parser.epilog = _listed()
     return parser
@@ -180,7 +199,7 @@ def _add_processes(stage: argparse.ArgumentParser) -> None:
 
 def _stage(arguments: argparse.Namespace, settings: Sequence[str]) -> None:
     if arguments.spec:
-        specs = [json.loads(path.read_text()) for path in arguments.spec]
+        specs = [_planned(path) for path in arguments.spec]
     else:
         specs = [_by_hand(arguments, settings)]
     from synthgym.jobs.run import execute_together, prepare_devices, take_gpu
@@ -192,6 +211,15 @@ def _stage(arguments: argparse.Namespace, settings: Sequence[str]) -> None:
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # progress is to be seen while it is news
     execute_together(specs, follows=_joined(arguments))
+
+
+def _planned(path: Path) -> dict[str, Any]:
+    """The spec of a job that the workflow wrote."""
+    from synthgym.jobs import kept
+
+    if not (spec := kept.remembered(path)):
+        raise ConfigError(f"{path} is not there, or not as it was written; `snakemake` plans anew.")
+    return spec
 
 
 def _joined(arguments: argparse.Namespace) -> bool:

@@ -229,7 +229,19 @@ def test_each_job_is_there_with_code_configuration_environment_and_software(give
         inside for there, inside in reader.all("summary") if inside.startswith("task cart")
     ]
     assert len(configured) == len(set(configured)) == 1  # all jobs have the same
-    assert any(inside == "jax 0.1.2." for _, inside in reader.all("p"))
+    said = [inside for _, inside in reader.all("p")]
+    assert "jax 0.1.2, xla_cpu_enable_fast_math true." in said
+    assert not any("sets of versions and flags" in inside for inside in said)
+
+
+def test_results_of_other_software_are_told_apart(given: Any) -> None:
+    path = next(path for path in given[1]["manifests"] if read_json(path)["stage"] == "metatrain")
+    manifest = read_json(path)
+    del manifest["flags"]
+    write_json(path, manifest)
+    said = [inside for _, inside in Reader(pages.html(*given)).all("p")]
+    assert {"jax 0.1.2, flags not noted.", "jax 0.1.2, xla_cpu_enable_fast_math true."} < {*said}
+    assert any("computed with 2 sets of versions and flags" in inside for inside in said)
 
 
 def test_jobs_that_differ_by_their_seed_are_one_line(

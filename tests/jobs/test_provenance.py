@@ -2,14 +2,14 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from synthgym.core.io import read_json, sha256, write_json
-from synthgym.core.settings import plain
+from synthgym.core.settings import ConfigError, plain
 from synthgym.jobs import provenance
 from synthgym.jobs.planned import Job
 from synthgym.jobs.provenance import Provenance, State, difference, digest, pick
@@ -150,8 +150,8 @@ def test_where_the_upstream_results_are_not_here_its_settings_decide(
 def test_what_shows_seconds_is_made_again_with_what_it_shows(
     plan: dict[str, Any], stages: dict[str, Stage]
 ) -> None:
-    compute(plan, UP, DOWN)
     stages["transfer"] = row("synthgym.second", ("transfer", "task.name"), report=True)
+    compute(plan, UP, DOWN)
     assert why(plan, DOWN) is None
     for path in Path(UP).iterdir():
         path.unlink()
@@ -242,6 +242,30 @@ def test_forced_jobs_run_although_nothing_changed(plan: dict[str, Any]) -> None:
     assert (job.why, job.spec["forced"], job.verified) == ("forced", True, False)
 
 
+def test_an_output_that_cannot_be_read_is_none_of_the_job(plan: dict[str, Any]) -> None:
+    compute(plan, UP)
+    Path(UP, "env").unlink()
+    Path(UP, "env").mkdir()
+    assert why(plan, UP) == "modified after the run: env"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(b"", b"[1]", b"5", b'{"outputs": {}}', b"\xff\xfe{\0}\0", b"[" * 100_000),
+        b'{"inputs": {}, "outputs": {}, "upstream": 5}',
+        b'{"inputs": {}, "outputs": {}, "adopted": 5}',
+        b'{"inputs": {}, "outputs": {}, "config": ' + b'{"a":' * 400 + b"1" + b"}" * 401,
+    ],
+    ids=lambda text: str(text)[:50],
+)
+def test_a_damaged_manifest_is_out_of_date(text: bytes, plan: dict[str, Any]) -> None:
+    compute(plan, UP, DOWN)
+    Path(UP, "manifest.json").write_bytes(text)
+    assert why(plan, UP) == f"{UP}/manifest.json is none that a job wrote"
+    assert compute(plan, UP, DOWN) == [UP]
+
+
 def test_a_missing_output_is_not_verified(plan: dict[str, Any]) -> None:
     compute(plan, UP)
     Path(UP, "env").unlink()
@@ -300,6 +324,117 @@ def test_versions_inform_and_are_not_compared(plan: dict[str, Any]) -> None:
     write_json(Path(UP, "manifest.json"), manifest)
     assert compute(plan, UP) == []
     assert read_json(Path(UP, "manifest.json"))["versions"]["jax"] == "0"  # that of the results
+    states = present(plan)
+    assert states.state(UP).verified
+    assert states.elsewhere == {"jax 0": 1}
+
+
+FAST = "--xla_cpu_enable_fast_math"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("XLA_FLAGS", f"{FAST}=true", "flags.xla_cpu_enable_fast_math: true -> -"),
+        ("XLA_FLAGS", FAST, "flags.xla_cpu_enable_fast_math: true -> -"),
+        ("JAX_DEFAULT_MATMUL_PRECISION", "bfloat16", "flags.JAX_DEFAULT_MATMUL_PRECISION: bfloat1"),
+        ("XLA_FLAGS", "--xla_force_host_platform_device_count=3 --xla_dump_to=x", None),
+        ("JAX_PLATFORMS", "cpu", None),
+        ("JAX_ENABLE_X64", "0", None),
+    ],
+)
+def test_flags_that_change_bits_are_noticed(
+    plan: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    value: str,
+    reason: str | None,
+) -> None:
+    monkeypatch.delenv("XLA_FLAGS")
+    with monkeypatch.context() as patch:
+        patch.setenv(name, value)
+        compute(plan, UP)
+    found = why(plan, UP)
+    assert found == reason or (found and reason and found.startswith(reason))
+    assert compute(plan, UP) == ([UP] if reason else [])
+
+
+def test_double_precision_is_refused(monkeypatch: pytest.MonkeyPatch, plan: dict[str, Any]) -> None:
+    monkeypatch.setenv("JAX_ENABLE_X64", "1")
+    with pytest.raises(ConfigError, match="JAX_ENABLE_X64: stages compute in single precision"):
+        state(plan, UP)
+
+
+def test_a_job_refuses_flags_that_its_plan_had_not(
+    plan: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = state(plan, UP).spec
+    monkeypatch.setenv("XLA_FLAGS", f"{FAST}=true")
+    with pytest.raises(ConfigError, match="planned with other flags than here"):
+        execute(spec, lambda *_: [], say=lambda _: None)
+
+
+def noted(out: str, **what: Any) -> None:
+    """Write a manifest that says so; None: that says nothing of it."""
+    manifest = {**read_json(f"{out}/manifest.json"), **what}
+    write_json(f"{out}/manifest.json", {k: v for k, v in manifest.items() if v is not None})
+
+
+def test_what_an_old_manifest_does_not_know_is_no_reason(plan: dict[str, Any]) -> None:
+    compute(plan, UP, DOWN)
+    noted(DOWN, files=None, flags=None, plumbing=None, machine=None)
+    assert state(plan, DOWN).verified
+    assert compute(plan, DOWN) == []
+    noted(DOWN, plumbing="old")
+    assert (why(plan, DOWN) or "").startswith("plumbing: old -> ")
+
+
+def test_the_order_of_inputs_and_what_each_is_count(
+    plan: dict[str, Any], stages: dict[str, Stage]
+) -> None:
+    stages["page"] = row("synthgym.third", ())
+    compute(plan, UP, DOWN)
+    files = [f"{UP}/env", f"{DOWN}/env"]
+    execute(state(plan, PAGE, more={"env": files}).spec, lambda *_: [], say=lambda _: None)
+    assert state(plan, PAGE, more={"env": files}).verified
+    other = state(plan, PAGE, more={"env": files[::-1]})
+    assert (other.why or "").startswith("files.env: ")
+    assert state(plan, PAGE, more={"start": files}).why
+
+
+@pytest.mark.parametrize(
+    ("what", "adopted"),
+    [
+        ({"plumbing": "old"}, True),
+        ({"flags": {"fast": "true"}}, False),
+        ({"files": {"start": []}}, False),
+    ],
+)
+@pytest.mark.usefixtures("edited")
+def test_only_code_is_adopted(plan: dict[str, Any], what: dict[str, Any], adopted: bool) -> None:
+    noted(UP, **what)
+    accepting = present(plan, accept_code=True)
+    assert accepting.state(UP).verified == adopted
+    assert state(plan, UP).verified == adopted
+
+
+def test_what_adopts_does_not_say_more_than_was_known(plan: dict[str, Any], edited: str) -> None:
+    noted(UP, files=None, flags=None, plumbing=None)
+    assert present(plan, accept_code=True).state(UP).verified
+    assert not {"files", "flags", "plumbing"} & read_json(f"{UP}/manifest.json").keys()
+
+
+def test_an_input_that_is_not_what_its_job_made_is_refused(plan: dict[str, Any]) -> None:
+    """Flipped in place after the plan saw it; and good again when it is restored."""
+    compute(plan, UP)
+    spec, path = state(plan, DOWN).spec, Path(UP, "env")
+    good = path.read_bytes()
+    path.write_bytes(bytes([good[0] ^ 1]) + good[1:])
+    with pytest.raises(ConfigError, match=f"{UP}/env is not as {UP}/manifest.json says"):
+        execute(spec, lambda *_: [], say=lambda _: None)
+    path.write_bytes(good)
+    assert compute(plan, DOWN) == [DOWN]
+    assert state(plan, DOWN).verified
 
 
 def test_difference_names_leaves() -> None:
@@ -341,9 +476,27 @@ def test_a_flipped_byte_is_noticed_whatever_its_file_says_of_its_time(tmp_path: 
     assert checksum(str(path)) != before
 
 
-@pytest.mark.parametrize("text", ["[1]", "5", '{"table": 5}', '{"table": ["x"]}', "[" * 100_000])
-def test_a_cache_of_checksums_may_hold_anything(text: str, tmp_path: Path) -> None:
-    path = tmp_path / "table"
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: "[1]",
+        lambda text: '{"content": 5, "sha256": 5}',
+        lambda text: "[" * 100_000,
+        lambda text: '{"a":' * 900 + "1" + "}" * 900,
+        lambda text: text.replace("1", "2"),
+        lambda text: text.replace('"sha256": "', '"sha256": "0'),
+        lambda text: text.encode("utf-16").decode("latin-1"),
+    ],
+)
+def test_a_cache_of_checksums_may_hold_anything(
+    damage: Callable[[str], str], tmp_path: Path
+) -> None:
+    path, remembered = tmp_path / "table", tmp_path / "checksums.json"
     path.write_text("ab")
-    (tmp_path / "checksums.json").write_text(text.replace("table", str(path)))
-    assert provenance.Checksums(tmp_path / "checksums.json")(str(path)) == sha256(path)
+    first = provenance.Checksums(remembered)
+    assert first(str(path)) == sha256(path)
+    first.save()
+    remembered.write_text(damage(remembered.read_text()))
+    later = provenance.Checksums(remembered)
+    assert later.known == {}
+    assert later(str(path)) == sha256(path)

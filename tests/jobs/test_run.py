@@ -1,5 +1,6 @@
 """What the runner promises: alone, all or nothing, resumable, and nothing of others is touched."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -12,7 +13,8 @@ import pytest
 
 from synthgym.core import job
 from synthgym.core.io import read_json, write_json
-from synthgym.jobs import run
+from synthgym.core.settings import ConfigError
+from synthgym.jobs import locks, run, software
 from synthgym.jobs.run import execute, execute_together, prepare_devices
 
 OUT = "results/smoke"
@@ -130,6 +132,59 @@ def test_a_failed_job_leaves_no_manifest_and_keeps_its_checkpoint() -> None:
     assert seen == [[], ["2"]]
     assert not list(Path(OUT).glob(".*"))  # nor what an atomic writer left
     assert not list(Path("work", OUT).glob("checkpoint-*"))  # a finished job needs none
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+@pytest.mark.parametrize("file", ["search.safetensors", "journal.log", "search.json", None])
+def test_what_ends_a_job_says_whether_it_goes_on(ending: BaseException, file: str | None) -> None:
+    def killed(config: Any, inputs: Any, out: Path, checkpoint: Path) -> list[str]:
+        if file:
+            (checkpoint / file).write_text("1\n2\n")
+        raise type(ending)(*ending.args)
+
+    with pytest.raises(type(ending)) as ended:
+        execute(spec(number=1), killed)
+    hints = ["The same command goes on from the last checkpoint."]
+    goes_on = file in ("search.safetensors", "journal.log")
+    assert getattr(ended.value, "__notes__", []) == (hints if goes_on else [])
+
+
+def test_a_directory_that_cannot_be_written_to_is_refused_before_the_job(tmp_path: Path) -> None:
+    (tmp_path / "results").touch()
+    with pytest.raises(ConfigError, match="results/smoke: nothing can be written there"):
+        execute(spec(number=1), failing)
+
+
+@pytest.mark.parametrize("name", ["NPROC", "SYNTHGYM_GPU_SLOTS"])
+def test_numbers_in_the_environment_are_checked(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "two")
+    with pytest.raises(ConfigError, match=f"{name}: must be a whole number, not two."):
+        run.take_gpu() if "GPU" in name else prepare_devices()
+
+
+@pytest.mark.parametrize("number", locks.WITHOUT)
+def test_without_locks_there_is_a_warning_and_work_goes_on(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def flock(*_: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    locks._warn.cache_clear()
+    execute(spec(number=1), writing("summary.json"))
+    execute(spec(number=2), writing("summary.json"))
+    said = capsys.readouterr().err
+    assert said.count("this file system has no locks") == 1
+    assert os.strerror(number) in said
+
+
+def test_locks_and_orders_may_hold_any_bytes() -> None:
+    for name in ("lock", "forced"):
+        path = Path("work", OUT, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"\xff\xfe\0")
+    execute({**spec(), "forced": True, "outdated": "17"}, writing("summary.json"))
+    assert Path("work", OUT, "forced").read_text() == "17"
 
 
 def test_a_forced_job_computes_again() -> None:
@@ -298,7 +353,7 @@ def test_devices_are_as_many_as_threads() -> None:
 def test_long_vectors_are_used_where_there_are_some(
     monkeypatch: pytest.MonkeyPatch, cpu: str, wide: bool
 ) -> None:
-    monkeypatch.setattr(run, "_cpu", lambda: cpu)
+    monkeypatch.setattr(software, "cpu", lambda: cpu)
     monkeypatch.setenv("XLA_FLAGS", "--xla_something=1")
     monkeypatch.setenv("NPROC", "1")
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "elsewhere")

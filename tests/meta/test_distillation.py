@@ -14,6 +14,7 @@ from jax.flatten_util import ravel_pytree
 import learners
 from probes import section
 from synthgym.core import checkpoint as files
+from synthgym.core import resume
 from synthgym.core.settings import Config, plain
 from synthgym.evaluation import choices
 from synthgym.meta import distillation, evolve, teacher
@@ -124,13 +125,13 @@ def test_a_killed_teacher_goes_on_to_the_same_bytes(
     monkeypatch.setattr(teacher, "CHECKPOINT_SECONDS", -1.0)
     left = iter(range(dies_after))
 
-    def save(path: Path, tree: Any, about: Any) -> None:
-        files.save(path, tree, about)
+    def keep(path: Path, tree: Any, about: Any) -> None:
+        resume.keep(path, tree, about)
         if next(left, None) is None:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(teacher, "files", SimpleNamespace(save=save, load=files.load))
+        patch.setattr(teacher, "resume", SimpleNamespace(keep=keep, found=resume.found))
         with pytest.raises(KeyboardInterrupt):
             teacher.run(several(), {}, out, checkpoint)
     teacher.run(several(), {}, out, checkpoint)

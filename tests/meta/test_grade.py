@@ -12,6 +12,7 @@ import pytest
 import learners
 from probes import section
 from synthgym.core import checkpoint as files
+from synthgym.core import resume
 from synthgym.core.settings import Config
 from synthgym.meta import grade
 from synthgym.synth import exact
@@ -119,13 +120,13 @@ def test_a_killed_grading_goes_on_to_the_same_bytes(
     monkeypatch.setattr(grade, "Grading", lambda _: traced)
     left = iter(range(dies_after))
 
-    def save(path: Path, tree: Any, about: Any) -> None:
-        files.save(path, tree, about)
+    def keep(path: Path, tree: Any, about: Any) -> None:
+        resume.keep(path, tree, about)
         if next(left, None) is None:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(grade, "files", SimpleNamespace(save=save, load=files.load))
+        patch.setattr(grade, "resume", SimpleNamespace(keep=keep, found=resume.found))
         with pytest.raises(KeyboardInterrupt):
             grade.run(job(), {}, tmp_path, tmp_path / "checkpoint")
     grade.run(job(), {}, tmp_path, tmp_path / "checkpoint")

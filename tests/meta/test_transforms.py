@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from probes import section
+from synthgym.core import resume
 from synthgym.core.settings import Config, plain
 from synthgym.meta import evolve, transforms
 from synthgym.meta.search import Search, Trials
@@ -105,7 +106,8 @@ def test_searches_that_had_ended_are_not_done_again(runs: pd.DataFrame, tmp_path
     """All but the last two had: with other numbers, by which they are known."""
     (tmp_path / "checkpoint").mkdir()
     done = runs.iloc[:-2].assign(updates=7).drop(columns="task")
-    done.sample(frac=1.0, random_state=0).to_parquet(tmp_path / "checkpoint/runs.parquet")
+    rows = done.sample(frac=1.0, random_state=0).to_dict("records")
+    resume.keep(tmp_path / "checkpoint/runs.safetensors", {}, {"rows": rows})
     again = study(tmp_path)
     assert (again["updates"].iloc[:-2] == 7).all()
     pd.testing.assert_frame_equal(again.drop(columns="updates"), runs.drop(columns="updates"))
@@ -127,7 +129,9 @@ def test_what_ends_is_kept_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     plan = {"step_sizes": [1e-6], "seeds": [0, 1, 5]}  # does not move, so fails
     with pytest.raises(KeyboardInterrupt):
         study(tmp_path, **plan)
-    kept = pd.read_parquet(tmp_path / "checkpoint/runs.parquet")
+    found = resume.found(tmp_path / "checkpoint/runs.safetensors", {})
+    assert found
+    kept = pd.DataFrame(found[1]["rows"])
     assert kept[["transform", "seed"]].to_numpy().tolist() == [
         ["linear", seed] for seed in (0, 1, 5)
     ]

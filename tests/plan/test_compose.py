@@ -12,6 +12,7 @@ from hydra.core.config_store import ConfigStore
 
 from plans import ROOT
 from synthgym.core.settings import Config, merged
+from synthgym.jobs.kept import remembered
 from synthgym.plan import compose
 from synthgym.plan.compose import Composer, command_line, conform
 from synthgym.plan.layers import Layers, plain, tidy_agents
@@ -163,12 +164,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def test_the_same_comes_from_the_file_in_the_same_order(kept: Path, asked: list[Any]) -> None:
     fresh = composed(Composer(Path("nowhere")))
     assert len(asked) == 5  # task, strategy, synthetic environment, two agents
-    remembered = composed(Composer(kept))
+    again = composed(Composer(kept))
     assert len(asked) == 5
-    assert json.dumps(remembered) == json.dumps(fresh)
-    assert list(remembered["agents"]) == ["dqn", "ppo"]
-    assert remembered["meta"]["sigma"] == 0.5
-    assert not {"distil", "objective"} & remembered.keys()
+    assert json.dumps(again) == json.dumps(fresh)
+    assert list(again["agents"]) == ["dqn", "ppo"]
+    assert again["meta"]["sigma"] == 0.5
+    assert not {"distil", "objective"} & again.keys()
 
 
 def test_other_values_take_no_time_and_other_choices_some(kept: Path, asked: list[Any]) -> None:
@@ -210,14 +211,15 @@ def test_what_a_reader_does_to_it_is_not_remembered(kept: Path) -> None:
     assert 7 not in composed(composer)["synth"]["hidden"]
 
 
-@pytest.mark.parametrize("content", ["", '{"ground": {"meta"', "[1, 2]"])
+@pytest.mark.parametrize("content", ["", '{"ground": {"meta"', "[1, 2]", "of another value"])
 def test_a_file_that_is_broken_is_as_none(kept: Path, asked: list[Any], content: str) -> None:
-    kept.write_text(content)
+    other = kept.read_text().replace('"horizon": 500', '"horizon": 501')
+    kept.write_text(other if content == "of another value" else content)
     composer = Composer(kept)
     assert composed(composer)["meta"]["sigma"] == 0.5
     assert len(asked) == 5
     composer.save()
-    assert len(json.loads(kept.read_text())["choices"]) == 5
+    assert len(remembered(kept)["choices"]) == 5
 
 
 def test_without_the_directory_of_the_workflow_nothing_is_left(tmp_path: Path) -> None:

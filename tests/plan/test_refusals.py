@@ -1,5 +1,6 @@
 """What is refused in a plan, at which place, and in which words."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,21 @@ def test_nonsense_on_the_command_line_is_refused_alike(override: str, sentence: 
         plan().tasks["cartpole"].config("bandit_ppo", overrides=[override])
     assert str(error.value).startswith(sentence)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("place", "of"),
+    [("bandit_ppo/seed0/transfer/PPO2", "no stage"), ("real/transfer/ppo", "baseline")],
+    ids=["an agent's file with capitals", "an arm that stands for the task"],
+)
+def test_names_that_would_break_a_rule_are_refused(place: str, of: str) -> None:
+    planned, out = plan(), f"results/smoke/tasks/cartpole/{place}"
+    job = next(job for job in planned.jobs.values() if job.stage == "transfer")
+    planned.__dict__["jobs"] = {out: replace(job, out=out)}
+    with pytest.raises(ConfigError) as error:
+        planned.check()
+    sentence = f"scales.smoke: {out} would be a directory of {of}, not of transfer: names consist"
+    assert str(error.value).startswith(sentence)
 
 
 def test_steps_must_be_given_for_every_agent(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,6 +79,6 @@ def test_configurations_that_share_a_program_have_their_own_settings() -> None:
     trainings = agents.Trainings(config())
     rates = [{"epsilon_start": rate, "epsilon_end": rate} for rate in (0.0, 1.0)]
     sections = [{"agents": {"q_learning": {"hyperparameters": rate}}} for rate in rates]
-    configs = [trainings.search(each, 7, Path()) for each in sections]
+    configs = [trainings.search(each, 7, Path(), 400) for each in sections]
     first, second = (worth.value for _, worth in trainings.advanced(configs, 400))
     assert first != second

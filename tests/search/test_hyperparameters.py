@@ -1,6 +1,7 @@
 """A search tries what is planned, goes on where it was killed, and promotes what is good."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -154,6 +155,20 @@ def test_a_search_killed_twice_ends_as_an_undisturbed_one(
     )
     for name in ("best.json", "importance.json"):
         assert (tmp_path / "out" / name).read_bytes() == (undisturbed / "out" / name).read_bytes()
+
+
+@pytest.mark.parametrize("kept", ["nothing", "half"])
+def test_a_search_whose_journal_was_lost_ends_as_an_undisturbed_one(
+    undisturbed: Path, tmp_path: Path, kept: str
+) -> None:
+    """Its meta-trainings are further on than the journal knows: they are not judged as they are."""
+    shutil.copytree(undisturbed / "checkpoint", tmp_path / "checkpoint")
+    journal = tmp_path / "checkpoint/journal.log"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    damaged = [b"[]\n"] if kept == "nothing" else lines[: len(lines) // 2]
+    journal.write_bytes(b"".join(damaged))
+    table = searched(tmp_path, config()).drop(columns="seconds")
+    pd.testing.assert_frame_equal(table, trials(undisturbed).drop(columns="seconds"))
 
 
 def test_a_value_is_the_mean_over_seeds(tmp_path: Path) -> None:

@@ -113,6 +113,17 @@ def test_a_last_line_that_was_half_written_is_dropped(tmp_path: Path, lost: int)
     assert list(opened(tmp_path).tried()) == [0, 1]
 
 
+@pytest.mark.parametrize("old", [b'"op_code":', b"cost 3", b"\n"])
+def test_a_journal_with_a_flipped_bit_is_set_aside(tmp_path: Path, old: bytes, capsys: Any) -> None:
+    filled(tmp_path, 2)
+    path = tmp_path / "journal.log"
+    content = path.read_bytes()
+    path.write_bytes(content.replace(old, bytes([old[0] ^ 1]) + old[1:], 1))
+    assert opened(tmp_path).tried() == {}
+    assert "set aside as journal.log.damaged" in capsys.readouterr().out
+    assert filled(tmp_path, 2).tried()[1].values
+
+
 def test_only_one_process_has_what_is_claimed(tmp_path: Path) -> None:
     with claimed(tmp_path / "bracket") as first, claimed(tmp_path / "bracket") as second:
         assert (first, second) == (True, False)

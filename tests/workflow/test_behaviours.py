@@ -410,6 +410,24 @@ def test_code_known_to_be_harmless_can_be_accepted(used: Copy) -> None:
 
 
 @pytest.mark.slow
+def test_caches_may_hold_anything_and_files_be_of_any_time(used: Copy) -> None:
+    clone = used()
+    caches = [path for path in (clone.path / "work").rglob("*.json") if path.is_file()]
+    assert {"compositions.json", "modules.json", "spec.json"} <= {path.name for path in caches}
+    junk = (b"", b"[1]", b"5", b"\xff\xfe{\0}\0", b"[" * 100_000, b'{"content": {}, "sha256": "0"}')
+    for number, path in enumerate(caches):
+        path.write_bytes(junk[number % len(junk)])
+    assert clone.planned() == set()
+    for path in [*(clone.path / "work").rglob("*"), *(clone.path / "results").rglob("*")]:
+        os.utime(path, (4e9, 4e9), follow_symlinks=False)
+    assert clone.planned() == set()
+    clone.edit_acrobot(DRAWS)
+    clone.snakemake()
+    assert set(clone.computed()) == ANALYSED
+    assert clone.planned() == set()
+
+
+@pytest.mark.slow
 def test_an_experiment_of_dvc_computes_what_it_changes(used: Copy) -> None:
     clone = used()
     clone.dvc("exp", "run", "-S", f"scales.{SCALE}.tasks.acrobot.task.horizon=50")

@@ -4,6 +4,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,18 +93,42 @@ def test_there_is_a_rule_for_every_place_and_output_of_the_table(
             "cartpole/pppo; do you mean results/smoke/experts/cartpole/ppo?",
         ),
         ("results/quick/summary.json", "this is scale smoke; say --config scale=quick"),
+        ("results/smoke/page", "makes results/smoke/page; do you mean results/smoke/page/manifest"),
+        ("results/smoke/page/report.htm", "do you mean results/smoke/page/report.html?"),
+        ("results/smok/page", "do you mean results/smoke/page?"),
+        ("metatran", "do you mean metatrain?"),
+        ("experts", "do you mean expert?"),
+        ("page", "page is a stage; ask for files of its jobs, such as results/smoke/page/manifest"),
+        ("xyz", "No job of scale smoke makes xyz; `synthgym check` shows what there is."),
     ],
 )
 def test_a_target_that_nothing_makes_is_named_in_a_sentence(target: str, sentence: str) -> None:
     jobs = Plan.load(ROOT / "params.yaml").jobs("smoke")
     rules = ["task_cartpole", "all_rewards", "all_experts"]
-    assert sentence in str(unknown_target(["-n", target], rules, jobs, "smoke"))
-    assert unknown_target(["-n", *rules, f"{next(iter(jobs))}/log"], rules, jobs, "smoke") is None
+
+    def said(*words: str) -> str | None:
+        return unknown_target(words, rules, jobs, "smoke", ["smoke", "quick"])
+
+    assert sentence in str(said(*rules, target))
+    assert said(*rules, "results/smoke/page/report.html", "work/results/smoke/done") is None
 
 
 def test_it_is_refused_before_the_first_job() -> None:
     said = run("snakemake", "-n", *SMOKE, "task_cartpol", cwd=ROOT, fails=True)
     assert "No job of scale smoke makes task_cartpol; do you mean task_cartpole?" in said
+    assert "Traceback" not in said
+
+
+def test_results_are_looked_for_where_the_workflow_is(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    command = ("snakemake", "-n", "-s", str(ROOT / "Snakefile"), "-d", str(tmp_path))
+    said = run(*command, cwd=tmp_path, fails=True)
+    assert f"Results of this workflow are in {ROOT}: start snakemake there, without -d." in said
+
+
+def test_double_precision_is_refused_before_the_first_job() -> None:
+    said = run("snakemake", "-n", *SMOKE, cwd=ROOT, fails=True, more={"JAX_ENABLE_X64": "1"})
+    assert "JAX_ENABLE_X64: stages compute in single precision; unset it." in said
     assert "Traceback" not in said
 
 

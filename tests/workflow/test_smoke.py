@@ -19,8 +19,8 @@ RUN = f"results/{SCALE}/tasks/cartpole/bandit_ppo/seed0"
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """With everything computed; in DVC's store and committed."""
-    clone = Clone.of_working_tree(tmp_path_factory.mktemp("smoke") / "repository")
-    clone.compute(FAST)
+    clone = Clone.of_working_tree(tmp_path_factory.mktemp("smoke") / "repository", FAST)
+    clone.compute()
     clone.dvc("commit", "-q", "-f")
     return clone.publish()
 
@@ -106,7 +106,7 @@ def test_a_job_done_again_gives_the_same_bytes(fresh: Clone) -> None:
     job = fresh.path / RUN / "behaviour"
     before = {path.name: path.read_bytes() for path in job.iterdir()}
     shutil.rmtree(job)
-    run("snakemake", "--cores", "2", f"{RUN}/behaviour/values.parquet", cwd=fresh.path, more=FAST)
+    fresh.snakemake(f"{RUN}/behaviour/values.parquet")
     assert {path.name: path.read_bytes() for path in job.iterdir()} == before
 
 
@@ -149,8 +149,7 @@ def test_examples_with_other_settings_run(smoke: Clone) -> None:
         "from synthgym.__main__ import main\n"
         f"for words in {CHANGED}:\n"
         "    print('synthgym', *words, flush=True)\n"
-        "    assert main(words) == 0\n",
-        FAST,
+        "    assert main(words) == 0\n"
     )
     outs = {words[words.index("--out") + 1] for words in CHANGED}
     assert {out for out in outs if not (smoke.path / out / MANIFEST).exists()} == set()
@@ -159,7 +158,7 @@ def test_examples_with_other_settings_run(smoke: Clone) -> None:
 def test_a_failing_stage_fails_the_workflow(smoke: Clone, tmp_path: Path) -> None:
     clone = smoke.copy(tmp_path / "copy")
     clone.edit("src/synthgym/analysis/summary.py", "^def run", "def not_run")
-    said = run("snakemake", "--cores", "2", cwd=clone.path, fails=True)
+    said = clone.run("snakemake", "--cores", "2", fails=True)
     assert "Error in rule summary" in said
     assert os.path.getsize(clone.path / f"work/results/{SCALE}/log")
     assert (clone.path / f"results/{SCALE}/summary.json").exists()  # the old one is back

@@ -17,13 +17,25 @@ shell.prefix(
     f"export PYTHONPATH='{ROOT}/src' PATH='{Path(sys.executable).parent}':\"$PATH\"; "
 )
 
-from synthgym.core.io import read_json, write_json
-from synthgym.jobs import codehash
+from snakemake.cli import get_argument_parser
+
+from synthgym.jobs import codehash, kept, software
+from synthgym.jobs.places import writable
 from synthgym.jobs.planned import experiments, unknown_target
 from synthgym.jobs.provenance import Provenance
 from synthgym.plan.plan import Plan
 from synthgym.plan.schema import ConfigError
 from synthgym.stages import CONSTRAINTS, GROUP, NAME, STAGES
+
+if not Path.cwd().samefile(ROOT):
+    sys.exit(
+        f"Results of this workflow are in {ROOT}: start snakemake there, without -d."
+    )
+try:
+    software.flags()
+    writable(Path("work"))
+except ConfigError as error:
+    sys.exit(str(error))  # what no job computes by
 
 # Where there is a GPU, one job at a time has all of them, or with `--resources gpu=4` each of four jobs its own;
 # without one they share the cores. From a computer without one, a profile says what a job asks of a cluster.
@@ -90,6 +102,11 @@ def at_end():
             "as all but the code is the same.",
             file=sys.stderr,
         )
+    for versions, count in PROVENANCE.elsewhere.items():
+        print(
+            f"Computed by other versions than are here, {versions}, and left as they are: {count} results.",
+            file=sys.stderr,
+        )
     if missing := [out for out in JOBS if out in PROVENANCE.states and left_out(out)]:
         print(
             f"{len(missing)} jobs of scale {SCALE} are left out: they train agents of Stable-Baselines3, "
@@ -113,8 +130,8 @@ def inputs_of(out):
             state.spec["outdated"] = f"{time.time_ns()}: {state.why}"
             if "is out of date" not in state.why:  # only the first cause
                 logger.info(f"{out}: {state.why}")
-        if read_json(spec) != state.spec:
-            write_json(spec, state.spec)
+        if kept.remembered(spec) != state.spec:
+            kept.remember(spec, state.spec)
     files = {"spec": [str(spec)], **state.files}
     if state.verified:  # nothing that happens to its inputs can make this job run
         return {
@@ -236,8 +253,12 @@ def jobs_below(directory):
 
 def refuse_unknown_targets():
     """Say in a sentence which target or result there is not, before the first job."""
-    rules = [rule.name for rule in workflow.rules]
-    if workflow.is_main_process and (
-        error := unknown_target(sys.argv[1:], rules, JOBS, SCALE)
-    ):
-        sys.exit(error)
+    if not workflow.is_main_process or Path(sys.argv[0]).name != "snakemake":
+        return
+    asked, _ = get_argument_parser().parse_known_args(sys.argv[1:])
+    every = [rule.name for rule in workflow.rules]
+    whole = [rule.name for rule in workflow.rules if not rule.has_wildcards()]
+    parts = [*(asked.forcerun or ()), *(asked.until or ()), *(asked.omit_from or ())]
+    for words, known in ((asked.targets, whole), (parts, every)):
+        if error := unknown_target(words, known, JOBS, SCALE, PLAN.scales):
+            sys.exit(error)

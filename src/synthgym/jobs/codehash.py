@@ -7,14 +7,15 @@ tells other libraries of the trained environments, and no stage depends on that.
 import ast
 import hashlib
 import io
+import json
 import re
 import tokenize
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from synthgym.core.io import write_json
+from synthgym.core.io import sha256
 from synthgym.jobs import kept
 
 SRC = Path(__file__).parents[2]
@@ -22,6 +23,8 @@ PACKAGE = "synthgym"
 FLOOR = tuple(f"core.{name}" for name in ("settings", "definitions", "checking", "job", "display"))
 # Plumbing: what it decides is in the manifest anyway, or is only shown.
 NEUTRAL = tuple(f"{PACKAGE}.{name}" for name in ("__main__", "plan", "jobs", *FLOOR))
+# Of these, what method code takes decides results all the same, so it counts apart (`plumbing`).
+DECIDING = tuple(f"{PACKAGE}.core.{name}" for name in ("settings", "definitions", "job"))
 
 REMEMBERED = Path("work/modules.json")  # to read a hundred modules takes a second
 
@@ -48,6 +51,33 @@ def module_file(name: str) -> Path | None:
 @cache
 def fingerprint(*modules: str) -> str:
     """16 hex digits for these modules and all that they import, also inside functions."""
+    digests = (f"{name}\0{read(name).digest}" for name in sorted(reached(*modules)))
+    return _digest("\0".join(digests))[:16]
+
+
+@cache
+def plumbing(*modules: str) -> str:
+    """16 hex digits for what these modules and all that they import take of what is neutral.
+
+    Of modules that decide something, definition by definition, with what those need; of settings,
+    neither meaning nor range. What else lies in the folders of packages, such as published values
+    and templates, counts too. A name with a colon, `module:definition`, stands for itself.
+    """
+    todo = [name for name in modules if ":" in name]
+    every = reached(*(name for name in modules if ":" not in name))
+    todo += [taken for name in every for taken in map(_as_definition, read(name).names) if taken]
+    counted: dict[str, str] = {}
+    while todo:
+        if (name := todo.pop()) not in counted:
+            module, _, what = name.partition(":")
+            counted[name], needs = _definitions(module)[what]
+            todo += needs
+    data = {str(path.relative_to(SRC)): sha256(path) for name in every for path in _data(name)}
+    return _digest(json.dumps([counted, data], sort_keys=True))[:16]
+
+
+def reached(*modules: str) -> set[str]:
+    """These modules and all that they import, but for those that are neutral."""
     seen: set[str] = set()
     todo = [module for module in modules if module_file(module)]
     while todo:
@@ -55,7 +85,7 @@ def fingerprint(*modules: str) -> str:
         if name and name not in seen and not neutral(name):
             seen.add(name)
             todo += imports(name)
-    return _digest("\0".join(f"{name}\0{read(name).digest}" for name in sorted(seen)))[:16]
+    return seen
 
 
 @cache
@@ -71,49 +101,115 @@ def read(name: str) -> Module:
         return Module("", "", [])
     path = module_file(name)
     assert path, name
-    text = path.read_text()
+    text = path.read_text("utf-8")
     known = _remembered().get(name)
-    if isinstance(known, list) and len(known) == 3 and known[0] == _digest(text):
+    if known and known[0] == _digest(text):
         return Module(*known)
     tree = ast.parse(text, path)
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    names = {name.rpartition(".")[0], *_imported(tree, package)}
+    names = {name.rpartition(".")[0], *_names(tree, _imported(tree, package))}
     names = {found for found in names if found.split(".")[0] == PACKAGE}
-    module = Module(_digest(text), _digest(_code(text, tree)), sorted(names))
+    code = "\n".join(line for _, line in _code(text, tree))
+    module = Module(_digest(text), _digest(code), sorted(names))
     _remembered()[name] = module
     return module
 
 
 def remember() -> None:
     """Keep what was read for the next process, where the workflow has its directory."""
-    if REMEMBERED.parent.is_dir() and _remembered() != kept.mapping(REMEMBERED):
-        write_json(REMEMBERED, _remembered())
+    if REMEMBERED.parent.is_dir() and _remembered() != kept.remembered(REMEMBERED):
+        kept.cache(REMEMBERED, _remembered())
 
 
 @cache
 def _remembered() -> dict[str, Sequence[Any]]:
-    return kept.mapping(REMEMBERED)
+    return kept.remembered(REMEMBERED)
 
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _imported(tree: ast.Module, package: str) -> Iterator[str]:
-    """Dotted names that may be modules."""
+def _imported(tree: ast.Module, package: str) -> dict[str, str]:
+    """Local name -> dotted name of what may be a module, or something in one."""
+    known: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            known |= {alias.asname or alias.name: alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
                 parts = package.split(".")
                 base = ".".join(parts[: len(parts) - node.level + 1] + ([base] if base else []))
-            yield from (base, *(f"{base}.{alias.name}" for alias in node.names))
+            known |= {alias.asname or alias.name: f"{base}.{alias.name}" for alias in node.names}
+    return known
 
 
-def _code(text: str, tree: ast.Module) -> str:
-    """The lines that matter; found by position, so the same for every version of Python."""
+def _names(tree: ast.AST, known: Mapping[str, str]) -> set[str]:
+    """Dotted names of what is imported, and of what is taken of it: `settings.Agent`."""
+    modules = {name.rpartition(".")[0] for name in known.values()}
+    return {*modules, *known.values()} | {
+        f"{known[node.value.id]}.{node.attr}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in known
+    }
+
+
+def _as_definition(name: str) -> str | None:
+    """`module:definition` of a dotted name, if it is one that decides results."""
+    module, _, what = name.rpartition(".")
+    return f"{module}:{what}" if module in DECIDING and what in _definitions(module) else None
+
+
+@cache
+def _definitions(module: str) -> dict[str, tuple[str, list[str]]]:
+    """Name -> its lines that count, and the definitions that it needs, as `module:definition`."""
+    path = module_file(module)
+    assert path, module
+    text = path.read_text("utf-8")
+    tree = ast.parse(text, path)
+    lines, known = dict(_code(text, tree)), _imported(tree, module.rpartition(".")[0])
+    nodes = {name: node for node in tree.body for name in _defined(node)}
+    found = {}
+    for name, node in nodes.items():
+        section = node.body if isinstance(node, ast.ClassDef) else []
+        rows = {  # of settings: what they are is in each configuration
+            number
+            for row in section
+            if isinstance(row, ast.AnnAssign)
+            for number in range(row.lineno, (row.end_lineno or 0) + 1)
+        }
+        own = set(range(node.lineno, (node.end_lineno or 0) + 1)) - rows
+        used = {x.id for x in ast.walk(node) if isinstance(x, ast.Name) and x.lineno in own}
+        needs = [f"{module}:{other}" for other in sorted(used & nodes.keys() - {name})]
+        needs += filter(
+            None, (_as_definition(known[other]) for other in sorted(used & known.keys()))
+        )
+        found[name] = "\n".join(lines[n] for n in sorted(own & lines.keys())), needs
+    return found
+
+
+def _defined(node: ast.stmt) -> list[str]:
+    """Names that a statement at the top of a module defines."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def _data(module: str) -> list[Path]:
+    """What lies in the folder of a package besides modules."""
+    path = module_file(module)
+    if module == PACKAGE or not path or path.name != "__init__.py":
+        return []
+    inside = (p for p in path.parent.iterdir() if p.is_file() and p.suffix not in (".py", ".pyc"))
+    return [p for p in inside if not p.name.startswith(".")]
+
+
+def _code(text: str, tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """The lines that matter, by number; by position, so the same for every version of Python."""
     lines = text.splitlines()
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
@@ -126,13 +222,10 @@ def _code(text: str, tree: ast.Module) -> str:
             docstrings |= _docstring(node, lines)
         elif isinstance(node, ast.Constant | ast.JoinedStr) and node.end_lineno:
             strings |= set(range(node.lineno, node.end_lineno))  # blank lines within a string count
-    return "\n".join(
-        line
-        for number, line in enumerate(lines)
-        if number not in docstrings
-        and (line.strip() or number in strings)
-        and not re.match("__version__ *=", line)
-    )
+    for number, line in enumerate(lines):
+        counts = number not in docstrings and (line.strip() or number in strings)
+        if counts and not re.match("__version__ *=", line):
+            yield number + 1, line
 
 
 def _docstring(

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from synthgym.jobs.kept import MANIFEST
+from synthgym.stages import STAGES
+
 
 @dataclass(frozen=True)
 class Job:
@@ -28,21 +31,39 @@ def experiments(jobs: Mapping[str, Job]) -> dict[str, list[str]]:
 
 
 def unknown_target(
-    words: Sequence[str], rules: Sequence[str], jobs: Mapping[str, Job], scale: str
+    words: Sequence[str],
+    targets: Sequence[str],
+    jobs: Mapping[str, Job],
+    scale: str,
+    scales: Sequence[str],
 ) -> str | None:
-    """A sentence about the first word that asks for a target or result that there is not."""
+    """A sentence about the first of these words that stands for nothing to be made.
+
+    `targets`: names that may be asked for, besides files of jobs; `scales`: all of the plan.
+    """
     for word in words:
-        place, known = os.path.dirname(word), rules
-        if word.startswith("results/"):
-            if place in jobs:
-                continue
-            if word.split("/")[1] != scale:
-                other = f"--config scale={word.split('/')[1]}"
-                return f"{word}: this is scale {scale}; say {other} for results of the other one."
-            word, known = place, list(jobs)
-        elif not word.startswith(("task_", "experiment_", "all_")) or word in rules:
+        place, known = os.path.dirname(word), [*targets, *STAGES]
+        if word in targets or word.startswith("work/") or word in _files(place, jobs):
             continue
+        if word in STAGES and (outs := [out for out, job in jobs.items() if job.stage == word]):
+            return f"{word} is a stage; ask for files of its jobs, such as {outs[0]}/{MANIFEST}."
+        if word.startswith("results/"):
+            if (other := word.split("/")[1]) in scales and other != scale:
+                hint = f"say --config scale={other} for results of the other one."
+                return f"{word}: this is scale {scale}; {hint}"
+            known = [f"{word}/{MANIFEST}"] if word in jobs else _files(place, jobs)
+            if not known:
+                word, known = place, list(jobs)
         close = difflib.get_close_matches(word, known, 1)
         hint = f"do you mean {close[0]}?" if close else "`synthgym check` shows what there is."
         return f"No job of scale {scale} makes {word}; {hint}"
     return None
+
+
+def _files(out: str, jobs: Mapping[str, Job]) -> list[str]:
+    """What the job of a directory makes."""
+    if out not in jobs:
+        return []
+    row = STAGES[jobs[out].stage]
+    names = (MANIFEST, *row.outputs, *(file for file, _ in row.drawn(experiments(jobs))))
+    return [f"{out}/{name}" for name in names]

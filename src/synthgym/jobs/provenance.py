@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,13 +21,17 @@ from pathlib import Path
 from typing import Any
 
 from synthgym.core.io import sha256, write_json
-from synthgym.jobs import kept
-from synthgym.jobs.codehash import PACKAGE, fingerprint
+from synthgym.jobs import kept, software
+from synthgym.jobs.codehash import PACKAGE, fingerprint, plumbing
 from synthgym.jobs.kept import MANIFEST
 from synthgym.jobs.planned import Job
 from synthgym.stages import STAGES
 
 OWN = ("stage", "config", "code")  # what decides, besides the content of the inputs
+# Decides as well. Manifests from times before it was noted are not compared in it.
+NOTED = ("files", "flags", "plumbing")
+UNREADABLE = "unreadable"  # in the place of a checksum: a directory, or a file of others
+SET_BY_JOBS = f"{PACKAGE}.jobs.software:of_job"  # before a stage computes
 
 
 @dataclass
@@ -82,10 +87,22 @@ class Provenance:
         """Directories of results in whose manifests the present code takes the place of other."""
         return sorted(out for out, state in self.states.items() if state.adopted)
 
+    @property
+    def elsewhere(self) -> dict[str, int]:
+        """Versions of libraries that computed results, and are not here -> how many they did."""
+        here, found = software.versions(), Counter[str]()
+        for out, state in self.states.items():
+            if state.verified and state.manifest and not STAGES[self.jobs[out].stage].report:
+                by = state.manifest.get("versions", {})
+                others = [f"{k} {by[k]}" for k in software.EXACT if by.get(k, here[k]) != here[k]]
+                found.update(filter(None, [", ".join(others)]))
+        return dict(found)
+
     def _state(self, job: Job) -> State:
         stage = STAGES[job.stage]
         config = pick(job.config(()), stage.uses)
-        own = {"stage": job.stage, "config": config, "code": stage_code(job.stage, config)}
+        own: dict[str, Any] = {"stage": job.stage, "config": config}
+        own["code"] = stage_code(job.stage, config)
         files = {name: list(paths) for name, paths in job.needs.items()}
         if stage.report:
             files = {name: [p for p in ps if not self._lacks(p)] for name, ps in files.items()}
@@ -94,8 +111,11 @@ class Provenance:
         ups = {place: self.state(place) for place in places if place in self.jobs}
         upstream = {place: up.key for place, up in ups.items()}
         forced = self.forced(job.stage, job.out)
-        spec = {**own, "out": job.out, "files": files, "upstream": upstream, "forced": forced}
-        state = State(spec, digest([own, upstream]), kept.manifest(job.out), files)
+        key = digest([own, upstream])
+        own |= {"files": files, "flags": flags(job.stage)}
+        own["plumbing"] = stage_plumbing(job.stage, config)
+        spec = {**own, "out": job.out, "upstream": upstream, "forced": forced}
+        state = State(spec, key, kept.manifest(job.out), files)
         if forced:
             state.why = "forced"
         elif state.manifest is None and os.path.exists(f"{job.out}/{MANIFEST}"):
@@ -118,10 +138,12 @@ class Provenance:
         # Of results that are not here nobody knows whether only their code is another one.
         here = {place: up.key for place, up in ups.items() if up.manifest}
         new = {**old, "code": own["code"], "upstream": here}
+        if "plumbing" in old:
+            new["plumbing"] = own["plumbing"]
         if self._why(new, own, out, inputs, ups):
             return
         today = dt.datetime.now(dt.UTC).date().isoformat()
-        adopted = {"code": old["code"], "commit": commit(), "date": today}
+        adopted = {"code": old.get("code"), "commit": commit(), "date": today}
         new["adopted"] = [*old.get("adopted", []), adopted]
         state.manifest, state.why, state.adopted = new, None, True
         if self.writes():
@@ -136,7 +158,7 @@ class Provenance:
         ups: Mapping[str, State],
     ) -> str | None:
         """The reason why what was done is not what would be done now."""
-        if changed := difference({k: old.get(k) for k in OWN}, own):
+        if changed := difference(comparable(old, own), own):
             return changed
         if set(old["inputs"]) != set(inputs):
             return "other inputs"
@@ -174,7 +196,7 @@ def _upstream(directory: str, up: State, old: dict[str, Any]) -> str | None:
     if up.manifest is None:  # not on this machine: compare what it would be made from
         return (
             None
-            if old["upstream"].get(directory) == up.key
+            if old.get("upstream", {}).get(directory) == up.key
             else f"{directory} would be made differently"
         )
     for path, checksum in old["inputs"].items():
@@ -197,14 +219,34 @@ def pick(config: Mapping[str, Any], uses: Sequence[str]) -> dict[str, Any]:
     return picked
 
 
+def comparable(old: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """What a manifest says of all that decides; of what it does not know, what would be now."""
+    return {k: old.get(k) for k in OWN} | {k: old.get(k, own[k]) for k in NOTED}
+
+
 def stage_code(stage: str, config: Mapping[str, Any]) -> str:
     """Fingerprint of the stage's module and of those that the configuration names."""
+    return fingerprint(*_modules(stage, config))
+
+
+def stage_plumbing(stage: str, config: Mapping[str, Any]) -> str:
+    """Fingerprint of what these take of plumbing, and of what jobs set before they compute."""
+    first = () if STAGES[stage].report else (SET_BY_JOBS,)
+    return plumbing(*first, *_modules(stage, config))
+
+
+def flags(stage: str) -> dict[str, str]:
+    """Flags of JAX and XLA that decide; none where a stage does not compute by them."""
+    return {} if STAGES[stage].report else software.flags()
+
+
+def _modules(stage: str, config: Mapping[str, Any]) -> list[str]:
     named = {
         value
         for _, value in leaves(config)
         if isinstance(value, str) and value.startswith(f"{PACKAGE}.")
     }
-    return fingerprint(STAGES[stage].module, *sorted(named))
+    return [STAGES[stage].module, *sorted(named)]
 
 
 @cache
@@ -253,21 +295,25 @@ class Checksums:
 
     def __init__(self, path: Path | str = "work/checksums.json"):
         self.path = Path(path)
-        self.known = kept.mapping(self.path)
+        self.known = kept.remembered(self.path)
         self.used: dict[str, list[str]] = {}
 
     def __call__(self, path: str) -> str | None:
         try:
             stat = os.stat(path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         state = f"{stat.st_ino} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
-        known = self.known.get(path)
-        same = isinstance(known, list) and len(known) == 2 and known[0] == state
-        self.used[path] = known if known and same else [state, sha256(path)]
+        known = self.known.get(path, [])
+        if known[:1] != [state]:
+            try:
+                known = [state, sha256(path)]
+            except OSError:
+                return UNREADABLE
+        self.used[path] = known
         return self.used[path][1]
 
     def save(self) -> None:
         """Keep them for the next time."""
         if {**self.known, **self.used} != self.known:
-            write_json(self.path, {**self.known, **self.used})
+            kept.cache(self.path, {**self.known, **self.used})

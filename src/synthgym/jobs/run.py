@@ -3,13 +3,10 @@
 What is here is plumbing: it does not count as code of a stage (codehash.NEUTRAL).
 """
 
-import fcntl
 import importlib
-import importlib.metadata
 import os
 import re
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,18 +16,23 @@ from typing import IO, Any, cast
 
 from synthgym.core.io import sha256, write_json
 from synthgym.core.job import Begun, device
-from synthgym.core.settings import Config
-from synthgym.jobs import kept
+from synthgym.core.settings import Config, ConfigError
+from synthgym.jobs import kept, locks, software
 from synthgym.jobs.kept import MANIFEST
-from synthgym.jobs.provenance import digest, stage_code
+from synthgym.jobs.places import writable
+from synthgym.jobs.provenance import (
+    comparable,
+    difference,
+    digest,
+    flags,
+    stage_code,
+    stage_plumbing,
+)
 from synthgym.stages import STAGES
 
 GPU_SLOTS = "SYNTHGYM_GPU_SLOTS"  # environment variable: so many jobs at a time, each with a GPU
-_HELD: list[IO[str]] = []  # locks that live as long as the process
+_HELD: list[IO[bytes]] = []  # locks that live as long as the process
 UNFINISHED = re.compile(r"\..+\.\d+\.tmp")  # what atomic writers leave when they are killed
-LIBRARIES = ("jax", "jaxlib", "flax", "optax", "evosax", "gymnax", "numpy")
-# where they were imported
-CLIENTS = {"stable_baselines3": "stable-baselines3", "torch": "torch", "optuna": "optuna"}
 Say = Callable[[str], None]
 Run = Callable[[Any, Mapping[str, list[Path]], Path, Path], list[str]]  # -> files in `out`
 RunTogether = Callable[[Sequence[Begun]], list[list[str]]]
@@ -73,18 +75,30 @@ def execute_together(
         if not todo:
             return
         jobs = [_begin(spec, manifest) for spec, manifest in todo]
-        start = time.monotonic()
-        written = (run or _stage(todo[0][0]["stage"], len(todo)))(jobs)
-        seconds = time.monotonic() - start
-        for (spec, manifest), job, names in zip(todo, jobs, written, strict=True):
-            manifest["outputs"] = {name: sha256(job.out / name) for name in sorted(names)}
-            manifest |= {"upstream": spec["upstream"], "versions": versions(), "device": device()}
-            write_json(job.out / MANIFEST, manifest)
-            if spec["forced"]:
-                _obeyed(spec["out"]).write_text(spec.get("outdated", ""))
-            for finished in job.checkpoint.parent.glob("checkpoint-*"):
-                shutil.rmtree(finished)
-            say(f"{job.out}: done in {seconds:.0f} s")
+        with _hinted(jobs):
+            _do(todo, jobs, run or _stage(todo[0][0]["stage"], len(todo)), say)
+
+
+def _do(
+    todo: Sequence[tuple[Mapping[str, Any], dict[str, Any]]],
+    jobs: Sequence[Begun],
+    run: RunTogether,
+    say: Say,
+) -> None:
+    """Compute what jobs have to, and write their manifests."""
+    start = time.monotonic()
+    written = run(jobs)
+    seconds = time.monotonic() - start
+    for (spec, manifest), job, names in zip(todo, jobs, written, strict=True):
+        manifest["outputs"] = {name: sha256(job.out / name) for name in sorted(names)}
+        manifest |= {"upstream": spec["upstream"], "versions": software.versions()}
+        manifest |= {"device": device(), "machine": software.machine()}
+        write_json(job.out / MANIFEST, manifest)
+        if spec["forced"]:
+            _obeyed(spec["out"]).write_bytes(spec.get("outdated", "").encode())
+        for finished in job.checkpoint.parent.glob("checkpoint-*"):
+            shutil.rmtree(finished)
+        say(f"{job.out}: done in {seconds:.0f} s")
 
 
 def _stage(name: str, jobs: int) -> RunTogether:
@@ -103,8 +117,20 @@ def _to_be(spec: Mapping[str, Any]) -> dict[str, Any]:
         "stage": spec["stage"],
         "config": spec["config"],
         "code": stage_code(spec["stage"], spec["config"]),  # as it is now
-        "inputs": {path: sha256(path) for paths in spec["files"].values() for path in paths},
+        "plumbing": stage_plumbing(spec["stage"], spec["config"]),
+        "flags": _flags(spec),
+        "files": spec["files"],
+        "inputs": {path: kept.checked(path) for paths in spec["files"].values() for path in paths},
     }
+
+
+def _flags(spec: Mapping[str, Any]) -> dict[str, str]:
+    """Flags of JAX and XLA here; a ConfigError where the plan was made with others."""
+    here = flags(spec["stage"])
+    if other := difference({"flags": spec.get("flags", here)}, {"flags": here}):
+        hint = "set XLA_FLAGS and JAX_* for the plan and its jobs alike"
+        raise ConfigError(f"{spec['out']}: planned with other flags than here ({other}); {hint}.")
+    return here
 
 
 def _nothing_to_do(spec: Mapping[str, Any], manifest: Mapping[str, Any], say: Say) -> bool:
@@ -125,7 +151,7 @@ def _done(spec: Mapping[str, Any], manifest: Mapping[str, Any]) -> dict[str, Any
         return None
     if spec["forced"]:
         order, obeyed = spec.get("outdated"), _obeyed(spec["out"])
-        if not order or not obeyed.exists() or obeyed.read_text() != order:
+        if not order or not obeyed.exists() or obeyed.read_bytes() != order.encode():
             return None
     return old
 
@@ -136,7 +162,7 @@ def _obeyed(out: str) -> Path:
 
 
 def _begin(spec: Mapping[str, Any], manifest: Mapping[str, Any]) -> Begun:
-    out = Path(spec["out"])
+    out = writable(Path(spec["out"]))
     _clear(out, kept.manifest(out))
     return _begun(spec, manifest, out)
 
@@ -148,6 +174,24 @@ def _begun(spec: Mapping[str, Any], manifest: Mapping[str, Any], out: Path) -> B
     report = STAGES[spec["stage"]].module.startswith("synthgym.analysis")  # is given plain values
     config = spec["config"] if report else Config.read(spec["config"])
     return Begun(config, inputs, out, checkpoint)
+
+
+@contextmanager
+def _hinted(jobs: Sequence[Begun]) -> Iterator[None]:
+    """Say of what ends jobs before they are done whether they will go on from a checkpoint."""
+    try:
+        yield
+    except (KeyboardInterrupt, OSError) as error:
+        if any(resumable(job.checkpoint) for job in jobs):
+            error.add_note("The same command goes on from the last checkpoint.")
+        raise
+
+
+def resumable(checkpoint: Path) -> bool:
+    """Whether there is something to go on from: states, or values in the journal of a search."""
+    journal = checkpoint / "journal.log"
+    tried = journal.read_bytes().count(b"\n") > 1 if journal.exists() else False
+    return tried or any(checkpoint.rglob("*.safetensors"))
 
 
 def _follow(specs: Sequence[Mapping[str, Any]], run: RunTogether | None, aside: Path) -> None:
@@ -169,35 +213,24 @@ def work_directory(out: str) -> Path:
     return Path("work", out.lstrip("/"))
 
 
-def versions() -> dict[str, str]:
-    """For information only: they are never compared."""
-    import platform
-
-    known = {"python": platform.python_version()}
-    for name in (*LIBRARIES, *(name for module, name in CLIENTS.items() if module in sys.modules)):
-        try:
-            known[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            known[name] = "not installed"
-    return known
-
-
 def prepare_devices(threads: int | None = None) -> None:
     """Give jax that many cores, each a device, and a cache for programs. Before it is imported."""
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
-    threads = threads or int(os.environ.get("NPROC", 0)) or cores
+    threads = threads or _count("NPROC") or cores
     os.environ["NPROC"] = str(threads)  # the size of XLA's thread pool
-    flags = {"xla_force_host_platform_device_count": threads}
-    if "avx512f" in _cpu():
-        # XLA takes vectors half as long unless told, from times when long ones slowed the clock
-        # down. A generation of PPO takes a tenth less time so (AMD EPYC, family 26).
-        flags["xla_cpu_prefer_vector_width"] = 512
     users = os.environ.get("XLA_FLAGS", "")
-    ours = [f"--{name}={value}" for name, value in flags.items() if name not in users]
-    os.environ["XLA_FLAGS"] = " ".join([users, *ours]).strip()
+    os.environ["XLA_FLAGS"] = software.of_job(threads, software.cpu(), users)
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path("work/jax-cache").absolute()))
+
+
+def _count(variable: str) -> int:
+    """The number in an environment variable; 0 where it is not set."""
+    text = os.environ.get(variable) or "0"
+    if not text.isdecimal():
+        raise ConfigError(f"{variable}: must be a whole number, not {text}.")
+    return int(text)
 
 
 def take_gpu(patience: float = 0.5) -> int | None:
@@ -206,42 +239,31 @@ def take_gpu(patience: float = 0.5) -> int | None:
     `GPU_SLOTS` says how many there are to share; waits for one that is free. Before jax is
     imported. The lock goes with the process, so that no crash keeps a GPU.
     """
-    slots = int(os.environ.get(GPU_SLOTS, 1))
+    slots = _count(GPU_SLOTS) or 1
     if slots < 2:
         return None
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
     Path("work").mkdir(exist_ok=True)
-    locks = [open(f"work/gpu{slot}.lock", "w") for slot in range(slots)]  # noqa: SIM115
+    files = [open(f"work/gpu{slot}.lock", "wb") for slot in range(slots)]  # noqa: SIM115
     while True:
-        for slot, lock in enumerate(locks):
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            _HELD.append(lock)
-            own = visible[slot] if len(visible) > slot and visible[slot] else str(slot)
-            os.environ["CUDA_VISIBLE_DEVICES"] = own
-            return slot
+        for slot, file in enumerate(files):
+            if locks.lock(file, wait=False):
+                _HELD.append(file)
+                own = visible[slot] if len(visible) > slot and visible[slot] else str(slot)
+                os.environ["CUDA_VISIBLE_DEVICES"] = own
+                return slot
         time.sleep(patience)
-
-
-def _cpu() -> str:
-    """What Linux says of the processor; nothing elsewhere."""
-    path = Path("/proc/cpuinfo")
-    return path.read_text() if path.exists() else ""
 
 
 @contextmanager
 def _alone(work: Path, say: Say) -> Iterator[None]:
     """Hold the job's lock; it goes with the process, so that no crash leaves it."""
     work.mkdir(parents=True, exist_ok=True)
-    with open(work / "lock", "a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:  # e.g. the orphan of a killed workflow
+    with open(work / "lock", "a+", encoding="utf-8", errors="replace") as lock:
+        if not locks.lock(lock, wait=False):  # e.g. the orphan of a killed workflow
             lock.seek(0)
             say(f"waiting for process {lock.read().strip()}, which does this job already")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            locks.lock(lock)
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
@@ -249,7 +271,8 @@ def _alone(work: Path, say: Say) -> Iterator[None]:
 
 
 def _same(out: Path, old: Mapping[str, Any], manifest: Mapping[str, Any]) -> bool:
-    return all(old.get(k) == v for k, v in manifest.items()) and all(
+    same = comparable(old, manifest) | {"inputs": old["inputs"]} == manifest
+    return same and all(
         (out / name).exists() and sha256(out / name) == checksum
         for name, checksum in old["outputs"].items()
     )
@@ -260,7 +283,6 @@ def _clear(out: Path, old: Mapping[str, Any] | None) -> None:
 
     The manifest goes first: without it nothing counts as a result, whenever this is interrupted.
     """
-    out.mkdir(parents=True, exist_ok=True)
     (out / MANIFEST).unlink(missing_ok=True)
     for name in (old or {}).get("outputs", {}):
         (out / name).unlink(missing_ok=True)

@@ -24,6 +24,7 @@ from synthgym.agents import base as agents
 from synthgym.agents import losses, spaces
 from synthgym.agents.networks import MLP
 from synthgym.core import checkpoint as files
+from synthgym.core import resume
 from synthgym.core.display import Work, say
 from synthgym.core.io import read_table, write_table
 from synthgym.core.job import Inputs, device
@@ -133,8 +134,8 @@ class Grading:
         state = jax.jit(partial(self.init, start))(stream(self.key, "init"))
         progress: list[dict[str, Any]] = []
         evaluations: list[dict[str, Any]] = []
-        if path.exists():
-            state, log = files.load(path, state)
+        if kept := resume.found(path, state):
+            state, log = kept
             progress, evaluations = log["progress"], log["evaluations"]
             say(f"going on from iteration {len(progress)} ({path})")
         saved, total = time.monotonic(), self.grade.iterations
@@ -162,7 +163,7 @@ class Grading:
                 work.done(number, note)
                 if time.monotonic() - saved > self.grade.checkpoint_seconds:
                     saved = time.monotonic()
-                    files.save(path, state, {"progress": progress, "evaluations": evaluations})
+                    resume.keep(path, state, {"progress": progress, "evaluations": evaluations})
         return state, progress, evaluations
 
     @property

@@ -19,8 +19,7 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from synthgym.agents import base as agents
 from synthgym.agents import spaces
-from synthgym.core import checkpoint as files
-from synthgym.core import parallel
+from synthgym.core import parallel, resume
 from synthgym.core.display import say
 from synthgym.core.job import device
 from synthgym.core.rng import root, stream
@@ -185,14 +184,14 @@ class Search:
 
     def resume(self) -> None:
         """Go on from the last checkpoint, if there is one."""
-        if self.path.exists():
-            self.state, log = files.load(self.path, like=self.state)
+        if kept := resume.found(self.path, like=self.state):
+            self.state, log = kept
             self.log = Log(**log)
             say(f"going on from generation {self.generation} ({self.path})")
 
     def save(self) -> None:
         """So that a run which is killed goes on from here."""
-        files.save(self.path, self.state, vars(self.log))
+        resume.keep(self.path, self.state, vars(self.log))
 
     def propose(self) -> Tests:
         """Propose the tests of the next generation."""

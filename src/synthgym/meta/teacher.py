@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int, PyTree
 from synthgym.agents import base as agents
 from synthgym.agents import spaces
 from synthgym.core import checkpoint as files
-from synthgym.core import settings
+from synthgym.core import resume, settings
 from synthgym.core.display import Work, say
 from synthgym.core.io import write_table
 from synthgym.core.job import Inputs
@@ -116,15 +116,14 @@ class School:
     def _candidate(self, number: int) -> tuple[PyTree, dict[str, Any]]:
         key = jax.random.fold_in(self.key, number)
         path = self.checkpoint / f"candidate{number}.safetensors"
-        if path.exists():
-            like = jax.eval_shape(self._init, key).params
-            return files.load(path, like)
+        if kept := resume.found(path, jax.eval_shape(self._init, key).params):
+            return kept
         params, seconds = self._train(number, key)
         returns, lengths = self.test(stream(key, "choice"), params)
         tested = int(lengths.sum()) if self.config.teacher.candidates > 1 else 0
         updates = self.agent.updates(self.total)
         cost = row("teacher", seconds, self.total + tested, updates, **_fitness(returns))
-        files.save(path, params, cost)
+        resume.keep(path, params, cost)
         return params, cost
 
     def _train(self, number: int, key: PRNGKey) -> tuple[PyTree, float]:
@@ -132,10 +131,10 @@ class School:
         path = self.checkpoint / "training.safetensors"
         begun = saved = time.monotonic()
         state, begin = self._init(key), 0
-        if path.exists():
-            found, about = files.load(path, state)
+        if kept := resume.found(path, state):
+            trained, about = kept
             if about["candidate"] == number:
-                state, begin, begun = found, about["iteration"], begun - about["seconds"]
+                state, begin, begun = trained, about["iteration"], begun - about["seconds"]
                 say(f"going on from iteration {begin} ({path})")
         indices = np.arange(self.total // self.agent.steps_per_iteration)
         size = -(-len(indices) // PARTS)
@@ -146,7 +145,7 @@ class School:
                 if time.monotonic() - saved > CHECKPOINT_SECONDS:
                     saved = time.monotonic()
                     where = {"candidate": number, "iteration": first + size}
-                    files.save(path, state, {**where, "seconds": saved - begun})
+                    resume.keep(path, state, {**where, "seconds": saved - begun})
         return state.params, time.monotonic() - begun
 
     def _begin(self, key: PRNGKey) -> PyTree:

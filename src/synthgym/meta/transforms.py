@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from synthgym.core import resume
 from synthgym.core.display import Work, say
-from synthgym.core.io import read_table, write_table
+from synthgym.core.io import write_table
 from synthgym.core.job import Inputs
 from synthgym.core.settings import Config, Transforms
 from synthgym.meta import evolve, search
@@ -24,6 +25,7 @@ from synthgym.meta.search import Trials
 TOGETHER = 32  # searches side by side, at most
 RUNS = "runs.parquet"
 COUNTS = ("real_steps", "updates")  # as in progress.parquet, summed over the generations
+RESULTS = ("solved", "generations", *COUNTS, "score")  # columns of runs.parquet, after its settings
 
 
 class Combination(NamedTuple):
@@ -63,9 +65,9 @@ def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str
     A killed run begins those searches anew that had not ended.
     """
     everything = combinations(config.transforms)
-    path = checkpoint / RUNS
-    known = read_table(path).to_dict("records") if path.exists() else []
-    rows = {_of(row): row for row in known}
+    path = checkpoint / "runs.safetensors"
+    kept = resume.found(path, {})
+    rows = {_of(row): row for row in kept[1]["rows"]} if kept else {}
     if rows:
         say(f"going on with {len(rows)} of {len(everything)} searches done ({path})")
     title = f"{config.task.name}: transforms of scores"
@@ -76,10 +78,11 @@ def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str
             places = min(TOGETHER, len(alike))
             for ended in _ended(config, todo, places):
                 rows |= {one.combination: one.row for one in ended}
-                write_table(path, pd.DataFrame(list(rows.values())))
+                resume.keep(path, {}, {"rows": list(rows.values())})
                 work.done(len(rows), _note(rows.values()))
-    table = pd.DataFrame([rows[one] for one in everything]).assign(task=config.task.name)
-    write_table(out / RUNS, table)
+    columns = [*Combination._fields, *RESULTS]
+    table = pd.DataFrame([rows[one] for one in everything], columns=columns)
+    write_table(out / RUNS, table.assign(task=config.task.name))
     return [RUNS]
 
 

@@ -24,7 +24,6 @@ from hydra.errors import HydraException
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from synthgym.core import settings
-from synthgym.core.io import atomic
 from synthgym.core.settings import merged
 from synthgym.jobs import kept
 from synthgym.plan.layers import Layers, Values, expanded, plain, tidy_agents, where_set
@@ -51,9 +50,8 @@ class Composer:
 
     def __init__(self, path: Path = KEPT):
         self.path, self.new = path, False
-        file = kept.mapping(path)
-        known = file.get("ground") == _ground() and file.get("choices")
-        self.choices: dict[str, Values] = known if isinstance(known, dict) else {}
+        file = kept.remembered(path)
+        self.choices: dict[str, Values] = file["choices"] if file.get("ground") == _ground() else {}
 
     def section(self, task: str, group: str = "", name: str = "") -> Values:
         """Return the section of a group's option; without one, all sections of a task."""
@@ -75,8 +73,7 @@ class Composer:
     def save(self) -> None:
         """Keep the compositions for the next time, where the workflow has its directory."""
         if self.new and self.path.parent.is_dir():
-            with atomic(self.path) as temporary:  # not sorted: the order of agents means something
-                temporary.write_text(json.dumps({"ground": _ground(), "choices": self.choices}))
+            kept.cache(self.path, {"ground": _ground(), "choices": self.choices})
             self.new = False
 
     def compose(

@@ -26,6 +26,7 @@ from synthgym.plan.schema import (
 from synthgym.plan.sweeps import Search, Sweep, Transforms
 from synthgym.plan.tasks import Experts, TaskExperiment, check_choices
 from synthgym.plan.validate import check_environment, check_identifier
+from synthgym.stages import STAGES, pattern
 
 KINDS: Mapping[str, type[Experiment] | type[Sweep]] = {  # first part of a place -> what lies there
     "comparisons": Experiment,
@@ -178,6 +179,7 @@ class ScalePlan:
         for experiment in self.experiments.values():
             experiment.check()
         self._check_searches()
+        self._check_directories()
 
     def _check_environment(self, environment: str, differences: object) -> None:
         place = f"scales.{self.name}.environments.{environment}"
@@ -206,6 +208,23 @@ class ScalePlan:
                 where = f"scales.{self.name}.experiments.{name}"
                 raise ConfigError(f"{where}: has the same place as {places[one.place]}.")
             places[one.place] = name
+
+    def _check_directories(self) -> None:
+        """Refuse names by which a directory would be none of its stage, or another's as well."""
+        for out, job in self.jobs.items():
+            stages = [
+                name
+                for name, stage in STAGES.items()
+                for place in stage.places
+                if pattern(place).fullmatch(out)
+            ]
+            if stages != [job.stage]:
+                named = "names consist of a-z, 0-9 and _, and some are those of directories"
+                other = ", ".join(sorted({*stages} - {job.stage})) or "no stage"
+                raise ConfigError(
+                    f"scales.{self.name}: {out} would be a directory of {other}, not of "
+                    f"{job.stage}: {named}."
+                )
 
     def _check_searches(self) -> None:
         """Refuse environments that cannot be meta-trained with what their search finds."""

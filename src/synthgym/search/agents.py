@@ -39,7 +39,7 @@ class Trainings:
         self.config, self.task = config, tasks.load(config.task)
         self.studies: dict[int, Study] = {}
 
-    def search(self, sections: dict[str, Any], seed: int, path: Path) -> Config:
+    def search(self, sections: dict[str, Any], seed: int, path: Path, budget: int) -> Config:
         """The configuration of agents with these sections over their own."""
         return with_sections(self.config.replace(seed=seed), sections, "a configuration")
 

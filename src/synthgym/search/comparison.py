@@ -24,7 +24,7 @@ def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str
     settings = {"default": {}, "best": read_json(path)}
     jobs = [(name, seed) for name in settings for seed in compared.seeds]
     searches = [
-        programs.search(settings[name], seed, checkpoint / f"{name}-{seed}.safetensors")
+        programs.search(settings[name], seed, checkpoint / f"{name}-{seed}.safetensors", budget)
         for name, seed in jobs
     ]
     rows = []

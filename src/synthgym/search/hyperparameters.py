@@ -38,8 +38,8 @@ class Trials(Protocol):
 
     unit: str  # of a budget
 
-    def search(self, sections: dict[str, Any], seed: int, path: Path) -> Any:
-        """The configuration with these sections over its own, ready to be tried."""
+    def search(self, sections: dict[str, Any], seed: int, path: Path, budget: int) -> Any:
+        """The configuration with these sections over its own, ready to be tried up to a budget."""
 
     def advanced(
         self, searches: Sequence[Any], budget: int, since: int = 0
@@ -134,7 +134,7 @@ def _try(
 ) -> None:
     """Each with all seeds; reported as soon as it is known."""
     searches = [
-        programs.search(one.sections, seed, directory / f"{one.number}-{seed}.safetensors")
+        programs.search(one.sections, seed, directory / f"{one.number}-{seed}.safetensors", budget)
         for one in todo
         for seed in seeds
     ]

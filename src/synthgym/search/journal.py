@@ -4,16 +4,17 @@ Proposes configurations by the rule of BOHB (Falkner et al. 2018): a multivariat
 estimators of what was seen on the highest rung with enough of it, and a share at random.
 """
 
-import fcntl
 import json
 import warnings
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 
+from synthgym.core import resume
 from synthgym.core.extras import installation
 
 try:
@@ -34,8 +35,10 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from synthgym.core.settings import merged
 from synthgym.core.spaces import nested
+from synthgym.jobs import locks
 
 COST = ("real_steps", "synthetic_steps", "updates", "seconds")
+CHECKSUM = "checksum"  # of a line of the journal
 TOP = 1 / 3  # of the configurations, whose values tell which settings matter
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -67,7 +70,7 @@ class Lock(JournalFileOpenLock):
 
     def acquire(self) -> bool:
         self.file = open(self.path, "a")  # noqa: SIM115
-        fcntl.flock(self.file, fcntl.LOCK_EX)
+        locks.lock(self.file)
         return True
 
     def release(self) -> None:
@@ -79,12 +82,31 @@ class Lock(JournalFileOpenLock):
 def claimed(path: Path) -> Iterator[bool]:
     """Whether this process alone has what `path` stands for; it is free again with the process."""
     with open(path, "a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+        yield locks.lock(file, wait=False)
+
+
+class Lines(JournalFileBackend):
+    """Optuna's file, each line with a checksum."""
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        super().append_logs([{**log, CHECKSUM: _checksum(log)} for log in logs])
+
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        for log in super().read_logs(log_number_from):
+            yield {name: value for name, value in log.items() if name != CHECKSUM}
+
+
+def _checksum(log: dict[str, Any]) -> int:
+    return zlib.crc32(json.dumps(log, sort_keys=True).encode())
+
+
+def _whole(line: bytes) -> bool:
+    """Whether a line is as it was written."""
+    try:
+        log = json.loads(line)
+        return bool(log.pop(CHECKSUM) == _checksum(log))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return False
 
 
 class Journal:
@@ -99,7 +121,7 @@ class Journal:
         repair(path)
         lock.release()
         with quiet():
-            self.storage = JournalStorage(JournalFileBackend(str(path), lock_obj=lock))
+            self.storage = JournalStorage(Lines(str(path), lock_obj=lock))
             self.study = optuna.create_study(
                 storage=self.storage, study_name="search", direction="maximize", load_if_exists=True
             )
@@ -211,11 +233,16 @@ def importances(tried: list[Tried], space: Mapping[str, Mapping[str, Any]]) -> d
 
 
 def repair(path: Path) -> None:
-    """Drop a last line that was half written when its process was killed; nothing else is lost."""
+    """Drop a last line that was half written when its process was killed; nothing else is lost.
+
+    A journal that is damaged otherwise is set aside.
+    """
     if path.exists():
         with open(path, "rb+") as file:
             content = file.read()
             file.truncate(content.rfind(b"\n") + 1)
+        if not all(map(_whole, content.splitlines()[: content.count(b"\n")])):
+            resume.set_aside(path, f"{path} is damaged: a line is not as it was written.")
 
 
 @contextmanager

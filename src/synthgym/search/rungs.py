@@ -57,12 +57,15 @@ class Programs:
         self.trials: dict[str, tuple[Trials, int]] = {}
         self.judges: dict[str, Callable[..., fitness.Evaluation]] = {}
 
-    def search(self, sections: dict[str, Any], seed: int, path: Path) -> Search:
-        """The meta-training with these sections over the configuration; or its checkpoint."""
+    def search(self, sections: dict[str, Any], seed: int, path: Path, budget: int) -> Search:
+        """The meta-training with these sections over the configuration; or its checkpoint.
+
+        Not one that is beyond the budget: then a part of the journal was lost.
+        """
         config = with_sections(self.config.replace(seed=seed), sections, "a configuration")
         search = Search(config, path)
         search.resume()
-        return search
+        return search if search.generation <= budget else Search(config, path)
 
     def advanced(
         self, searches: Sequence[Search], budget: int, since: int = 0

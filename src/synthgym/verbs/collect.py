@@ -17,6 +17,7 @@ from synthgym.analysis.core.estimate import rounded
 from synthgym.analysis.core.statistics import LEVEL, estimate
 from synthgym.analysis.core.tables import REAL, read_runs
 from synthgym.core.io import atomic, read_json, read_table, sha256, write_json
+from synthgym.jobs import kept
 from synthgym.plan.plan import Plan
 from synthgym.plan.scale import ScalePlan
 from synthgym.zoo import guard
@@ -99,7 +100,7 @@ def _publish(
         "versions": manifest["versions"],
         "config": config,
         "task": about_task(config["task"], str(made)),
-        **origin(read_runs("progress", [made / "progress.parquet"])),
+        **origin(read_runs("progress", [_whole(made / "progress.parquet")])),
     }
     agents = plan.tasks[task].agents
     card |= worth(card["seen"], agents, run / "transfer", _json(results / "summary.json"))
@@ -142,8 +143,8 @@ def worth(
 
 
 def _judged(directory: Path, unseen: bool) -> Card:
-    ends = runs.finished(read_table(directory / "curves.parquet"))
-    episodes = read_table(directory / "episodes.parquet").groupby(runs.RUN).size()
+    ends = runs.finished(read_table(_whole(directory / "curves.parquet")))
+    episodes = read_table(_whole(directory / "episodes.parquet")).groupby(runs.RUN).size()
     return {
         **asdict(estimate(ends["return_"])),
         "level": LEVEL,
@@ -176,8 +177,14 @@ def limits(card: Card) -> list[str]:
     return sentences
 
 
+def _whole(path: Path) -> Path:
+    """A result that is as its job made it."""
+    kept.checked(path)
+    return path
+
+
 def _json(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] | None = read_json(path)
+    content: dict[str, Any] | None = read_json(_whole(path)) if path.exists() else None
     if content is None:
         raise ValueError(f"{path} is not there; `snakemake` makes it, or `dvc pull` fetches it.")
     return content

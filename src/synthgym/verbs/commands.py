@@ -101,13 +101,20 @@ def _training(parser: argparse.ArgumentParser, agents: int) -> None:
     steps = "of training for each (default: 10000)"
     parser.add_argument("--steps", type=_count, default=10_000, metavar="N", help=steps)
     parser.add_argument("--episodes", type=_count, default=20, help="of each test (default: 20)")
-    parser.add_argument("--seed", type=int, default=0, help="default: 0")
+    parser.add_argument("--seed", type=seed, default=0, help="default: 0")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: outputs/<NAME>-<agent>")
 
 
 def _which(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--variant", help="how it was made (default: the first that is listed)")
     parser.add_argument("--version", help="one that was fetched (default: what came along)")
+
+
+def seed(text: str) -> int:
+    """Read a seed; JAX takes larger ones for smaller ones."""
+    if not text.isdecimal() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 to 2**32 - 1")
+    return int(text)
 
 
 def _count(text: str) -> int:

@@ -17,6 +17,7 @@ from synthgym.analysis.core.report import document
 from synthgym.analysis.core.tables import REAL, table
 from synthgym.analysis.core.verdict import FAILS, HOLDS, UNDECIDED
 from synthgym.core.io import atomic, read_json
+from synthgym.jobs import kept
 from synthgym.stages import PHASES, STAGES
 
 Numbers = Mapping[str, Any]
@@ -207,6 +208,7 @@ def _numbers(root: Path, scale: str, report: str) -> Numbers:
 
 
 def _read(path: Path) -> Numbers:
-    if (numbers := read_json(path)) is None:
+    if not path.exists() or (numbers := read_json(path)) is None:
         raise ValueError(f"{path} is not there, or is not JSON: run the workflow first.")
+    kept.checked(path)
     return dict(numbers)

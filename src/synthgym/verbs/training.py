@@ -23,6 +23,7 @@ from synthgym.core.parallel import devices_for, spread
 from synthgym.core.rng import root, stream
 from synthgym.core.types import Env, PRNGKey
 from synthgym.evaluation.study import study
+from synthgym.jobs.places import writable
 from synthgym.plan.validate import check_pair
 from synthgym.synth.env import SyntheticEnv
 from synthgym.tasks import base as tasks
@@ -45,7 +46,7 @@ class Setup(NamedTuple):
 
 def train_(arguments: argparse.Namespace) -> None:
     """Train agents, say what they earn on the real task, save and film the first of them."""
-    setup, out = load(arguments), directory(arguments)
+    setup, out = load(arguments), writable(directory(arguments))
     params, returns = train(
         setup, arguments.agents, arguments.steps, arguments.episodes, arguments.seed
     )
@@ -73,7 +74,7 @@ def train_(arguments: argparse.Namespace) -> None:
 
 def compare_(arguments: argparse.Namespace) -> None:
     """Train the same agents in the environment and in the real task, and draw both curves."""
-    setup, out = load(arguments), directory(arguments)
+    setup, out = load(arguments), writable(directory(arguments))
     curves = compare(setup, arguments)
     for where, rows in curves.groupby("environment", sort=False):
         ends = rows[rows["step"] == rows["step"].max()]

@@ -39,7 +39,7 @@ class Entry:
     code: str
     adopted: list[Mapping[str, str]]  # {code, commit, date} by which it was computed, oldest first
     sections: list[Section]
-    software: str  # key of the versions of libraries
+    software: str  # key of the versions of libraries, and of flags
     seeds: list[int] = field(default_factory=list)
     places: list[str] = field(default_factory=list)  # directories of results
     checksums: list[str] = field(default_factory=list)  # of the environments made or used; SHA-256
@@ -97,7 +97,7 @@ def read(paths: Iterable[Path]) -> Origins:
         if not isinstance(manifest, dict) or not {"stage", "config", "code"} <= manifest.keys():
             raise ValueError(f"{path} is no manifest: remove {path.parent}, and make it again.")
         place = str(path.parent)
-        versions = manifest.get("versions", {})
+        versions = _software(manifest)
         software[digest(versions)] = versions
         sources[place] = {str(Path(file).parent) for file in manifest.get("inputs", {})}
         entry = _entry(path, manifest)
@@ -126,8 +126,19 @@ def _entry(path: Path, manifest: Manifest) -> Entry:
         code=manifest["code"],
         adopted=manifest.get("adopted", []),
         sections=sorted(_sections(config), key=lambda section: section.name),
-        software=digest(manifest.get("versions", {})),
+        software=digest(_software(manifest)),
     )
+
+
+def _software(manifest: Manifest) -> dict[str, str]:
+    """Versions of libraries, and flags by which they computed; an old manifest has no note of them.
+
+    Of a report there are none, as it is made without JAX.
+    """
+    flags: Mapping[str, str] = {} if STAGES[manifest["stage"]].report else {"flags": "not noted"}
+    if "flags" in manifest:
+        flags = {**manifest["flags"], **manifest.get("machine", {})}
+    return {**manifest.get("versions", {}), **flags}
 
 
 def _sections(config: Manifest) -> Iterator[Section]:
