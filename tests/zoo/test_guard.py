@@ -16,8 +16,9 @@ from probes import section
 from synthgym import zoo
 from synthgym.__main__ import main
 from synthgym.core import checkpoint
+from synthgym.core.arrays import nested
+from synthgym.core.settings import plain
 from synthgym.synth.base import module_of
-from synthgym.synth.env import SyntheticEnv
 from synthgym.zoo import bounded, cards, folders, guard, legacy
 
 NAME = "Synthetic-CartPole-v1"
@@ -28,13 +29,13 @@ SENTENCE = re.compile(r"[^\n]+[.]")
 @pytest.mark.parametrize("kind", ["bandit", "table_bandit", "exact_bandit", "mdp"])
 @pytest.mark.parametrize("task", ["cartpole", "pendulum"])
 def test_shapes_are_those_of_fresh_parameters(kind: str, task: str) -> None:
-    settings = section("synth", kind)
-    env = module_of(settings).make(settings, section("task", task))
-    assert isinstance(env, SyntheticEnv)
+    settings, about_task = section("synth", kind), section("task", task)
+    env = module_of(settings).make(settings, about_task)
     fresh = module_of(settings).init_theta(jax.random.key(0), env)
     leaves = jax.tree_util.tree_flatten_with_path(fresh)[0]
     named = {"/".join(key.key for key in path): leaf.shape for path, leaf in leaves}
-    assert guard.shapes(env) == named
+    described = guard.described({"synth": plain(settings), "task": plain(about_task)}, "here")
+    assert guard.shapes(described) == named
 
 
 def test_every_environment_that_comes_along_is_what_its_card_says() -> None:
@@ -99,7 +100,7 @@ def test_values_that_are_not_finite_are_refused_although_the_card_agrees(
     arrays["reward/Dense_0/bias"][3] = value
     card = json.loads((GOOD.parent / "card.json").read_text())
     file = tmp_path / "environment.safetensors"
-    guard.write(file, checkpoint.nested(arrays), about, card)
+    guard.write(file, nested(arrays), about, card)
     with pytest.raises(ValueError, match="reward/Dense_0/bias has values that are not finite"):
         zoo.load(file)
 
