@@ -154,6 +154,7 @@ class Grading:
                 progress.append(
                     {
                         **row("grade", time.monotonic() - begun, real_steps, self._updates),
+                        "agent": "+".join(self.judges),
                         "generation": number,
                         "fitness_mean": float(earned.mean()) if len(earned) else float("nan"),
                         "gradient": float(news.gradient),

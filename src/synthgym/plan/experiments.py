@@ -39,6 +39,7 @@ ENVIRONMENT = "environment.safetensors"
 BESIDE = ("agent", "arms", "seeds", "search", "in_place_of", "tune")  # what is no section
 AS_ENVIRONMENT = ("synth", "transfer")  # what those who train in an arm see of it
 PPO, LPO = "ppo", "lpo"  # whose settings all objectives have; what is meta-trained
+MAKERS = ("model", "grade")  # sections of arms that are not evolved, and stages that make these
 GIVEN = (PPO, "dpo")  # objectives that are judged beside those that are learned
 
 
@@ -107,9 +108,9 @@ class Experiment(Part):
         """Return the arms whose environments agents of a trial are trained in."""
         return [arm for arm in self.arms if arm in self.trials[trial].get("arms", self.arms)]
 
-    def fitted(self, arm: str) -> bool:
-        """Whether an arm is fitted to what agents meet in the task, not evolved."""
-        return "model" in self.made.get(arm, {})
+    def maker(self, arm: str) -> str:
+        """Return the stage that makes an arm: evolution, unless the arm says otherwise."""
+        return next((stage for stage in MAKERS if stage in self.made.get(arm, {})), "metatrain")
 
     def agent(self, trial: str | None, way: str | None = None) -> str:
         """Return who trains; nobody where a way of training without has no place in the trial."""
@@ -118,12 +119,12 @@ class Experiment(Part):
         return instead.get(agent, "") if instead else agent
 
     def makers(self, arm: str) -> list[str]:
-        """Return the algorithms that an arm is meta-trained with; none where it is distilled."""
+        """Return the algorithms that have a part in making an arm; none where it is distilled."""
         if arm in self.values.get("environments", []):
             config = self.scale.tasks[self.task].composed(arm)
         else:
             config = self.composed(arm)
-        agents: list[str] = config["meta"]["agents"] if "meta" in config else []
+        agents: list[str] = config.get("meta", config.get("grade", {})).get("agents", [])
         return agents
 
     @property
@@ -157,9 +158,10 @@ class Experiment(Part):
             layers.append((f"{where}.make", values.get("make")))
         if way:
             layers.append((f"{where}.without.{way}", self.without[way]))
-        absent = WAYS - ({"meta"} if not trial else set()) | (set() if arm else {"synth"})
-        if arm and not trial and self.fitted(arm):
-            absent |= {"meta"}
+        absent = set(WAYS) | (set() if arm else {"synth"})
+        if not trial:
+            maker = self.maker(arm) if arm else "metatrain"
+            absent -= {"meta" if maker == "metatrain" else maker}
         cleaned: Layers = [(place, sections(layer)) for place, layer in layers]
         agents = [agent] if agent else []
         return self.scale.composer.compose(where, self.task, cleaned, agents, overrides, absent)
@@ -171,7 +173,7 @@ class Experiment(Part):
         if which.trial and not which.arm:
             config["baseline"] = self._in_task(composed)
         agent = self.agent(which.trial, which.way)
-        config = of_agents(config, [agent] if agent else config["meta"]["agents"])
+        config = of_agents(config, [agent] if agent else config.get("meta", config.get("grade"))["agents"])
         return self.seeded(config, seed, overrides)
 
     def _in_task(self, config: Values) -> Values:
@@ -218,7 +220,7 @@ class Experiment(Part):
             found = values.get("search")
             settings = self.scale.file_of("search", f"{self.task}/{found}", "best.json")
             needs = {"settings": settings} if found else {}
-            stage = "model" if self.fitted(arm) else "metatrain"
+            stage = self.maker(arm)
             for seed in self.seeds(arm):
                 yield self.job(stage, f"{arm}/seed{seed}/{stage}", needs, Which(arm), seed)
 
@@ -226,7 +228,7 @@ class Experiment(Part):
         """Return the files of an arm's environments, one of each seed."""
         if arm in self.values.get("environments", []):
             return self.scale.tasks[self.task].environments_of(arm)
-        stage = "model" if self.fitted(arm) else "metatrain"
+        stage = self.maker(arm)
         return [f"{self.place}/{arm}/seed{seed}/{stage}/{ENVIRONMENT}" for seed in self.seeds(arm)]
 
     def _trials(self) -> Iterator[Job]:
@@ -267,7 +269,7 @@ class Experiment(Part):
                 files = self.environments_of(arm)
                 if look == "reward_map":
                     yield self.job(look, f"{arm}/map", {"environment": files}, Which(arm))
-                elif not self.fitted(arm):
+                elif self.maker(arm) != "model":
                     yield self.job(look, f"{arm}/{look}", {"environment": files[:1]}, Which(arm))
 
     # checks
@@ -285,7 +287,7 @@ class Experiment(Part):
             check_names([values["agent"]], "agent", f"{where}.agent")
             check_pair(values["agent"], definition("task", self.task), f"{where}.agent")
         for part in ("settings", "make"):
-            check_sections(values.get(part) or {}, f"{where}.{part}")
+            check_sections(values.get(part) or {}, f"{where}.{part}", shared=True)
         self._check_environments()
         for arm, differences in values.get("arms", {}).items():
             self._check_arm(arm, differences)
@@ -383,10 +385,10 @@ class Experiment(Part):
                 self.composed(None, trial, way)
 
 
-def check_sections(values: object, place: str) -> None:
+def check_sections(values: object, place: str, *, shared: bool = False) -> None:
     """Refuse differences that are no sections of the configuration, or not as these should be."""
     own = {k: v for k, v in mapping(values, place).items() if k not in BESIDE}
-    check_environment(own, place, rewards=True)
+    check_environment(own, place, rewards=True, shared=shared)
 
 
 class Objectives(Experiment):

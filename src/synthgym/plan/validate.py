@@ -46,9 +46,12 @@ def check_identifier(name: str, place: str) -> None:
 
 
 def check_environment(
-    values: Any, place: str, complete: bool = False, rewards: bool = False
+    values: Any, place: str, complete: bool = False, rewards: bool = False, shared: bool = False
 ) -> None:
-    """The differences of an environment: sections; `synth` and `meta` may be names."""
+    """The differences of an environment: sections; `synth` and `meta` may be names.
+
+    shared: of several environments, which may be made in different ways.
+    """
     values = {} if values is None and not complete else values
     check(values, dict[str, Any], place)
     synth = values.get("synth")
@@ -59,7 +62,7 @@ def check_environment(
             raise ConfigError(f"{place}.synth: {name} is for experiments whose place is rewards/.")
     elif complete:
         raise ConfigError(f"{place}: must say which synth, one of {listed(groups('synth'))}.")
-    if len(ways := sorted(WAYS & values.keys())) > 1:
+    if len(ways := sorted(WAYS & values.keys())) > 1 and not shared:
         raise ConfigError(f"{place}: is made in one way, not by {listed(ways)}; `start` does both.")
     named = ("synth", "meta")
     sections = {k: v for k, v in values.items() if k not in named or not isinstance(v, str)}
