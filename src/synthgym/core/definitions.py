@@ -4,22 +4,42 @@ By the rules of YAML 1.2, in which 010 is ten, 10:00 is a text and `yes` a word.
 """
 
 import math
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from synthgym.core.settings import ConfigError, merged
 
 PACKAGE = Path(__file__).parents[1]
 CONF = PACKAGE / "conf"
-LONGEST = 2**18  # bytes of a file; the longest here has some 20 thousand
-MOST = 100_000  # values in it, those that are repeated by an anchor counted each time
+LONGEST = 2**16  # bytes of a file; the longest here has some 20 thousand
+MOST = 50_000  # values in it, those that are repeated by an anchor counted each time
 DEEPEST = 50  # mappings and lists within each other
 PLAIN = (dict, list, str, int, float, bool, type(None))
+
+
+class SettingError(MarkedYAMLError):
+    """What YAML allows, and no setting can be."""
+
+
+class _Constructor(SafeConstructor):
+    """Makes plain values, after a look at how many there will be."""
+
+    def construct_document(self, node: Any) -> Any:
+        _check_size(node)
+        return super().construct_document(node)
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        value = super().construct_object(node, deep)
+        if type(value) not in PLAIN or (isinstance(value, float) and not math.isfinite(value)):
+            what = value if isinstance(value, float) else f"a {type(value).__name__}"
+            raise SettingError(problem=f"{what} is no setting", problem_mark=node.start_mark)
+        return value
 
 
 def read_yaml(path: Path | str) -> Any:
@@ -37,51 +57,43 @@ def read_yaml(path: Path | str) -> Any:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}.") from None
     if len(content) > LONGEST:
         raise ConfigError(f"{path}: has more than the {LONGEST:,} bytes allowed.")
+    reader = YAML(typ="safe", pure=True)
+    reader.Constructor = _Constructor
     try:
-        value = YAML(typ="safe", pure=True).load(content.decode("utf-8-sig"))
-        _check_plain(value, str(path))
+        return reader.load(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise ConfigError(f"{path}, line {line}: is not UTF-8; save it as such.") from None
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        mark, kind = error.problem_mark or error.context_mark, type(error)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        problem = str(error.problem or error.context).strip().rstrip(".")
-        raise ConfigError(f"{path}{where}: is not YAML: {problem}.") from None
+        words = " ".join(filter(None, [error.context, error.problem])).strip().rstrip(".")
+        what = words if kind is SettingError else f"is not YAML: {words}"
+        raise ConfigError(f"{path}{where}: {what}.") from None
     except (YAMLError, ValueError) as error:  # a character, or a number, that there is not
-        if isinstance(error, ConfigError):
-            raise
-        problem = " ".join(str(error).split()).rstrip(".")
-        raise ConfigError(f"{path}: is not YAML: {problem}.") from None
+        words = " ".join(str(error).split()).rstrip(".")
+        raise ConfigError(f"{path}: is not YAML: {words}.") from None
     except RecursionError:
-        raise ConfigError(f"{path}: is nested too deeply to be read.") from None
-    return value
+        raise ConfigError(f"{path}: has more within each other than {DEEPEST} levels.") from None
 
 
-def _check_plain(value: object, path: str) -> None:
-    """Refuse what is no tree of a sane size, of words, finite numbers, true, false and null."""
+def _check_size(root: Node) -> None:
+    """Refuse more values than are sane, where those of an anchor count as often as it is named."""
     count = 0
-    stack = [(value, 1)]  # a list, as recursion would end in an error of its own
+    stack = [(root, 1)]  # a list, as recursion would end in an error of its own
     while stack:
         node, depth = stack.pop()
         count += 1
-        if count > MOST or depth > DEEPEST:
-            raise ConfigError(
-                f"{path}: has more than {MOST:,} values, or {DEEPEST} within each other, as its "
-                "anchors repeat them."
-            )
-        if type(node) not in PLAIN or (isinstance(node, float) and not math.isfinite(node)):
-            what = node if isinstance(node, float) else type(node).__name__
-            raise ConfigError(f"{path}: has a value that is no setting: {what}.")
-        stack += [(inner, depth + 1) for inner in _inside(node)]
-
-
-def _inside(node: object) -> Iterator[object]:
-    if isinstance(node, dict):
-        yield from node
-        yield from node.values()
-    elif isinstance(node, list):
-        yield from node
+        if count > MOST:
+            problem = f"has more than {MOST:,} values, as its anchors repeat them"
+            raise SettingError(problem=problem)
+        if depth > DEEPEST:
+            problem = f"has more within each other than {DEEPEST} levels"
+            raise SettingError(problem=problem, problem_mark=node.start_mark)
+        inside = [] if isinstance(node, ScalarNode) else node.value
+        if isinstance(node, MappingNode):
+            inside = [one for pair in inside for one in pair]
+        stack += [(one, depth + 1) for one in inside]
 
 
 @cache

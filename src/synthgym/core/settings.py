@@ -100,13 +100,9 @@ def setting(
     `provided_by`: the package whose modules it may name. `entries`: the section that describes the
     entries of a mapping.
     """
-    limits = {"low": low, "above": above, "high": high, "below": below, "among": among}
-    limits |= {
-        "each_once": each_once,
-        "or_none": or_none,
-        "provided_by": provided_by,
-        "entries": entries,
-    }
+    limits: dict[str, object] = {"low": low, "above": above, "high": high, "below": below}
+    limits |= {"among": among, "each_once": each_once, "or_none": or_none}
+    limits |= {"provided_by": provided_by, "entries": entries}
     return _field(lambda: MISSING, meaning=meaning, unit=unit, **limits)
 
 

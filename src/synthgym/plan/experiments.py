@@ -101,8 +101,8 @@ class Experiment(Part):
         """Return the seeds of an arm: its own, where it has some, or those of all."""
         if arm in self.values.get("environments", []):
             return self.scale.seeds(str(arm))
-        own = self.made[arm] if arm else {}
-        seeds: list[int] = own.get("seeds", self.values.get("seeds", []))
+        own: Values = self.made[arm] if arm else {}
+        seeds: list[int] = own["seeds"] if "seeds" in own else self.values.get("seeds", [])
         return seeds
 
     def judged(self, trial: str) -> list[str]:

@@ -131,7 +131,8 @@ def _check_fixed(
     """Refuse other values of what only the file of a task or an agent may say."""
     name = section["name"]
     for setting in settings:
-        own, defined = section, definition(kind, name)
+        own: Any = section
+        defined: Any = definition(kind, name)
         for part in setting.split("."):
             own, defined = own.get(part), defined.get(part)
         if own != defined:
