@@ -54,9 +54,12 @@ wildcard_constraints:
 
 
 def checked_plan():
-    """The plan, its scale, jobs and groups; anything wrong is said before the first job."""
+    """The plan, its scale, jobs and groups; anything wrong is said before the first job.
+
+    params.yaml is read here, not by Snakemake, whose `config` has what the command line says.
+    """
     try:
-        plan = Plan(config)
+        plan = Plan.load("params.yaml", config)
         plan.check(plan.scale)
         return plan, plan.scale, plan.jobs(plan.scale), plan.groups(plan.scale)
     except ConfigError as error:

@@ -74,7 +74,8 @@ class Experiment(Part):
 
     @property
     def made(self) -> dict[str, Any]:
-        return {name: arm or {} for name, arm in self.values.get("arms", {}).items()}
+        arms = self.values.get("arms", {}).items()
+        return {name: mapping(arm, f"{self.where}.arms.{name}") for name, arm in arms}
 
     @property
     def trials(self) -> dict[str, Any]:
@@ -83,7 +84,8 @@ class Experiment(Part):
 
     @property
     def without(self) -> dict[str, Any]:
-        return {name: way or {} for name, way in self.values.get("without", {}).items()}
+        ways = self.values.get("without", {}).items()
+        return {name: mapping(way, f"{self.where}.without.{name}") for name, way in ways}
 
     @property
     def labels(self) -> Values:
@@ -100,8 +102,8 @@ class Experiment(Part):
         """Return the seeds of an arm: its own, where it has some, or those of all."""
         if arm in self.values.get("environments", []):
             return self.scale.seeds(str(arm))
-        own = self.made[arm].get("seeds") if arm else None
-        seeds: list[int] = own or self.values.get("seeds", [])
+        own: Values = self.made[arm] if arm else {}
+        seeds: list[int] = own["seeds"] if "seeds" in own else self.values.get("seeds", [])
         return seeds
 
     def judged(self, trial: str) -> list[str]:
@@ -287,7 +289,7 @@ class Experiment(Part):
             check_names([values["agent"]], "agent", f"{where}.agent")
             check_pair(values["agent"], definition("task", self.task), f"{where}.agent")
         for part in ("settings", "make"):
-            check_sections(values.get(part) or {}, f"{where}.{part}", shared=True)
+            check_sections(values.get(part), f"{where}.{part}", shared=True)
         self._check_environments()
         for arm, differences in values.get("arms", {}).items():
             self._check_arm(arm, differences)
@@ -319,7 +321,7 @@ class Experiment(Part):
             raise ConfigError(f"{place}: searches for settings are in this directory; rename it.")
         if arm in self.values.get("environments", []):
             raise ConfigError(f"{place}: is the name of an environment of the scale, too.")
-        check_sections(differences or {}, place)
+        check_sections(differences, place)
         check(self.seeds(arm), list[int], f"{place}.seeds")
         check_unique(self.seeds(arm), f"{place}.seeds")
         if (found := self.made[arm].get("search")) is not None:
@@ -482,7 +484,7 @@ class Objectives(Experiment):
         place = f"{where}.environment"
         check_known(values["environment"], known, "environment", place, self.task)
         check_unique(values["seeds"], f"{where}.seeds")
-        check(values.get("settings") or {}, Config, f"{where}.settings")
+        check(values.get("settings", {}), Config, f"{where}.settings")
         names = [*GIVEN, *values["_every"]["arms"]]
         for name, claim in values.get("claims", {}).items():
             check_claim(claim, f"{where}.claims.{name}", names, values["_every"]["trials"])
@@ -500,7 +502,7 @@ class Objectives(Experiment):
         for task, differences in self.trials.items():
             place = f"{where}.trials.{task}"
             check_known(task, groups("task"), "task", place, "conf/task")
-            check(differences or {}, Config, place)
+            check(mapping(differences, place), Config, place)
             draws, seeds = self.composed(None, task)["judge"]["draws"], len(values["seeds"])
             if draws % seeds:
                 raise ConfigError(f"{place}: {draws} agents (judge.draws) for {seeds} seeds.")

@@ -163,8 +163,9 @@ class ScalePlan:
         """Refuse whatever is wrong with the scale, by a ConfigError."""
         where, values = f"scales.{self.name}", self.values
         check_names(values["agents"], "agent", f"{where}.agents")
-        check_unique(values["seeds"], f"{where}.seeds")
-        check(values.get("common") or {}, Config, f"{where}.common")
+        for part in ("environments", "tasks"):
+            check_unique(list(values[part]), f"{where}.{part}")
+        check(values.get("common", {}), Config, f"{where}.common")
         for one in self.experts.values():
             one.check()
         for environment, differences in values["environments"].items():
@@ -255,7 +256,7 @@ def budgeted(name: str, given: object, scale: str, where: str) -> Values:
     if budgets is not None:
         hint = f"conf/experiment/{name}.yaml"
         check_known(budget, budgets, "budget", f"{where}.budget", hint)
-        layers.insert(0, budgets[budget] or {})
+        layers.insert(0, mapping(budgets[budget], f"experiment {name}.budgets.{budget}"))
     elif budget != scale:
         raise ConfigError(f"{where}.budget: {name} has no budgets.")
     for layer in layers:
