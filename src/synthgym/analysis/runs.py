@@ -60,7 +60,7 @@ def first_solved(curves: pd.DataFrame, threshold: float) -> pd.DataFrame:
 
 
 def meta_agents(progress: pd.DataFrame) -> dict[str, list[str]]:
-    """The agents by which each environment was chosen: in meta-training, or as judges of grading."""
+    """The agents by which each environment was chosen: in meta-training, or to judge a grading."""
     return {
         name: sorted(set("+".join(rows["agent"][rows["stage"].isin(CHOSEN)]).split("+")) - {""})
         for (name,), rows in by(progress, "environment")

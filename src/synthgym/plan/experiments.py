@@ -175,7 +175,8 @@ class Experiment(Part):
         if which.trial and not which.arm:
             config["baseline"] = self._in_task(composed)
         agent = self.agent(which.trial, which.way)
-        config = of_agents(config, [agent] if agent else config.get("meta", config.get("grade"))["agents"])
+        making = config.get("meta", config.get("grade", {}))
+        config = of_agents(config, [agent] if agent else making["agents"])
         return self.seeded(config, seed, overrides)
 
     def _in_task(self, config: Values) -> Values:

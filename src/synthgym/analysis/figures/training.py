@@ -20,7 +20,6 @@ from synthgym.analysis.figures import common
 from synthgym.analysis.figures.common import INTERVAL, Task, finish, list_rows, place_name, reach
 
 
-
 def meta_training(
     progress: pd.DataFrame,
     evaluations: pd.DataFrame,
