@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgym.core.checking import check_known
-from synthgym.core.settings import ConfigError
+from synthgym.core.settings import ConfigError, printable
 from synthgym.stages import PHASES, STAGES
 from synthgym.verbs import commands
 
@@ -45,13 +45,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValueError as error:
         if arguments.verb in STAGES and not isinstance(error, ConfigError):
             raise  # where it happened is worth knowing
-        print(f"synthgym: {error}", file=sys.stderr)
+        print(printable(f"synthgym: {error}"), file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
         if "pip install" not in str(error):
             raise
         # An extra that is not here, and how to get it.
-        print(f"synthgym: {error}", file=sys.stderr)
+        print(printable(f"synthgym: {error}"), file=sys.stderr)
         return 2
     except BrokenPipeError:  # whoever reads, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
