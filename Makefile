@@ -7,7 +7,7 @@ INSTALLED := .venv/installed
 WITH_REJAX := .venv/installed-benchmark
 WITH_SB3 := .venv/installed-sb3
 WITH_DOCS := .venv/installed-docs
-IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
+IN_VENV := PATH="$$PWD/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
 .PHONY: help reproduce clients test test-slow benchmark docs setup lock clean new-venv same-python \

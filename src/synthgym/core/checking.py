@@ -188,17 +188,18 @@ def _check_scalar(value: Any, kind: Any, place: str, limits: Mapping[str, Any]) 
 
 
 def _check_range(value: Any, kind: Any, place: str, limits: Mapping[str, Any]) -> None:
-    if abs(value) > LARGEST[kind]:
-        bits = "finite in 32 bits" if kind is float else f"at most {LARGEST[int]:,}"
-        raise ConfigError(f"{place}: must be {bits}, not {short(value)}.")
-    unit = f" {limits['unit']}" if limits.get("unit") else ""
     low, above, high, below = (limits.get(name) for name in ("low", "above", "high", "below"))
+    if kind is float and abs(value) > LARGEST[float]:
+        raise ConfigError(f"{place}: must be finite in 32 bits, not {short(value)}.")
+    if kind is int and high is None:
+        high = LARGEST[int]
+    unit = f" {limits['unit']}" if limits.get("unit") else ""
     if low is not None and value < low:
-        raise ConfigError(f"{place}: must be at least {low}{unit}, not {value}.")
+        raise ConfigError(f"{place}: must be at least {low}{unit}, not {short(value)}.")
     if above is not None and ctypes.c_float(value).value <= above:  # as what computes sees it
         raise ConfigError(f"{place}: must be above {above}{unit}, not {value}.")
     if high is not None and value > high:
-        raise ConfigError(f"{place}: must be at most {high:,}{unit}, not {value}.")
+        raise ConfigError(f"{place}: must be at most {high:,}{unit}, not {short(value)}.")
     if below is not None and ctypes.c_float(value).value >= below:
         raise ConfigError(f"{place}: must be below {below}{unit}, not {value}.")
 

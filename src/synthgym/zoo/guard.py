@@ -32,7 +32,6 @@ SECTIONS: Mapping[str, tuple[type, tuple[str, ...]]] = {  # of a card's config, 
     "task": (Task, ("name", "id", "observation_size", "num_states", "action", "horizon")),
 }
 ACTION = ("kind", "size", "low", "high")
-MOST_LAYERS = 64
 LONGEST = 2**31 - 1  # steps, which are counted in 32 bits
 
 
@@ -55,8 +54,11 @@ def in_numpy(path: Path) -> NumpyEnv:
     """
     card = card_of(path)
     env = described(card["config"], str(path))
+    _check_agreement(card, str(path))
     arrays = read_arrays(path)
     fit(arrays, shapes(env), str(path))
+    if (size := path.stat().st_size) != card.get("bytes", size):
+        raise ValueError(f"{path} has {size:,} bytes, not the {card['bytes']:,} of its card.")
     if (found := sha256(path)) != card["sha256"]:
         raise ValueError(f"{path} has the SHA-256 {found[:16]}..., not that of its card.")
     return dataclasses.replace(env, theta=nested(arrays))
@@ -90,19 +92,36 @@ def described(config: Mapping[str, Any], where: str) -> NumpyEnv:
     """
     try:
         for name, (kind, needed) in SECTIONS.items():
-            check(config.get(name), kind, f"{where}: config.{name}", complete=needed)
+            section = config.get(name)
+            if isinstance(section, dict):  # its module is compared, never imported
+                check(section.get("module", ""), str, f"{where}: config.{name}.module")
+                section = {key: value for key, value in section.items() if key != "module"}
+            check(section, kind, f"{where}: config.{name}", complete=needed)
         action, horizon = config["task"]["action"], config["synth"]["horizon"]
         if lacking := [name for name in ACTION if name not in action]:
             raise ValueError(f"{where}: config.task.action lacks {', '.join(lacking)}.")
         if horizon > LONGEST:
             raise ValueError(f"{where}: config.synth.horizon must be at most {LONGEST:,} steps.")
+<<<<<<< HEAD
         if len(config["synth"]["hidden"]) > MOST_LAYERS:
             raise ValueError(f"{where}: config.synth.hidden has more than {MOST_LAYERS} layers.")
         return make(Synth.read(config["synth"]), Task.read(config["task"]))
+=======
+        module = exact if config["synth"].get("module") == exact.__name__ else synth
+        return module.make(Synth.read(config["synth"]), Task.read(config["task"]))
+>>>>>>> ranges
     except RecursionError:
         raise ValueError(f"{where} is nested too deeply to be read.") from None
-    except OverflowError:
-        raise ValueError(f"{where}: a number in config is too large.") from None
+
+
+def _check_agreement(card: Mapping[str, Any], where: str) -> None:
+    """Refuse a card that says two things of its task."""
+    task, known = card["config"]["task"], card["task"]
+    for name in ("name", "id", "action", "horizon"):
+        if task[name] != known[name]:
+            raise ValueError(f"{where}: its card has two of task.{name}, which differ.")
+    if len(known["observation_names"]) != task["observation_size"]:
+        raise ValueError(f"{where}: its card has other observation_names than observation_size.")
 
 
 def shapes(env: NumpyEnv) -> dict[str, tuple[int, ...]]:
@@ -137,7 +156,12 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     header, size = int.from_bytes(begin, "little"), path.stat().st_size
     if len(begin) < 8 or header > min(size - 8, LARGEST_TEXT):
         raise ValueError(f"{path} is no safetensors file, or is cut off: {size:,} bytes.")
-    parsed(content(path, LARGEST, begin=8 + header)[8:], f"the header of {path}")
+    said = parsed(content(path, LARGEST, begin=8 + header)[8:], f"the header of {path}")
+    said = said.get("__metadata__") if isinstance(said, dict) else None
+    said = said.get("json") if isinstance(said, dict) else None
+    about = parsed(said.encode(), f"what {path} says of itself") if isinstance(said, str) else None
+    if not isinstance(about, dict):
+        raise ValueError(f"{path} is not a file that SynthGym wrote: it says nothing of itself.")
     try:
         return arrays_and_about(path)
     except RecursionError:
