@@ -51,7 +51,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ["MPLBACKEND"] = "agg"  # for files, whatever a notebook shows figures with
     arguments, settings = _parsed(sys.argv[1:] if argv is None else argv)
     try:
-<<<<<<< HEAD
         status = _do(arguments, settings)
         print(end="", flush=True)  # here, where it is known what a reader who has gone means
         return status
@@ -62,21 +61,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _ended(error: BaseException, verb: str) -> int:
     """Say in a sentence what ended a verb; the exit status. Raises what is not said in one."""
     if isinstance(error, BrokenPipeError):  # whoever reads, such as `head`, has seen enough
-=======
-        return _do(arguments, settings)
-    except ValueError as error:
-        if arguments.verb in STAGES and not isinstance(error, ConfigError):
-            raise  # where it happened is worth knowing
-        print(printable(f"synthgym: {error}"), file=sys.stderr)
-        return 2
-    except ModuleNotFoundError as error:
-        if "pip install" not in str(error):
-            raise
-        # An extra that is not here, and how to get it.
-        print(printable(f"synthgym: {error}"), file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # whoever reads, such as `head`, has seen enough
->>>>>>> ranges
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE if verb in WORKING else 0
     said, status = str(error), 2
@@ -94,7 +78,8 @@ def _ended(error: BaseException, verb: str) -> int:
     elif verb in STAGES and not isinstance(error, ConfigError):
         raise error  # where it happened is worth knowing
     # With what is known of where the work can go on.
-    print(" ".join(["synthgym:", said, *getattr(error, "__notes__", ())]), file=sys.stderr)
+    words = ["synthgym:", said, *getattr(error, "__notes__", ())]
+    print(printable(" ".join(words)), file=sys.stderr)
     return status
 
 

@@ -462,8 +462,3 @@ def test_the_name_of_a_folder_is_never_executed_nor_in_the_way(
     clone.snakemake("-f", f"results/{SCALE}/tasks/cartpole/real/ppo/manifest.json")
     assert set(clone.computed()) == {"tasks/cartpole/real/ppo"}
     assert list(tmp_path.rglob("RAN*")) == []
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    said = run("snakemake", "-n", "-s", f"../{ODD}/Snakefile", "-d", ".", cwd=elsewhere, fails=True)
-    assert f"start Snakemake in {clone.path.resolve()}, without --directory." in said
-    assert "Traceback" not in said

@@ -31,10 +31,6 @@ from synthgym.plan.plan import Plan
 from synthgym.plan.schema import ConfigError
 from synthgym.stages import CONSTRAINTS, GROUP, NAME, STAGES
 
-if not Path.cwd().samefile(ROOT):
-    sys.exit(
-        f"Results of this workflow are in {ROOT}: start snakemake there, without -d."
-    )
 try:
     software.flags()
     writable(Path("work"))

@@ -102,14 +102,7 @@ def described(config: Mapping[str, Any], where: str) -> NumpyEnv:
             raise ValueError(f"{where}: config.task.action lacks {', '.join(lacking)}.")
         if horizon > LONGEST:
             raise ValueError(f"{where}: config.synth.horizon must be at most {LONGEST:,} steps.")
-<<<<<<< HEAD
-        if len(config["synth"]["hidden"]) > MOST_LAYERS:
-            raise ValueError(f"{where}: config.synth.hidden has more than {MOST_LAYERS} layers.")
         return make(Synth.read(config["synth"]), Task.read(config["task"]))
-=======
-        module = exact if config["synth"].get("module") == exact.__name__ else synth
-        return module.make(Synth.read(config["synth"]), Task.read(config["task"]))
->>>>>>> ranges
     except RecursionError:
         raise ValueError(f"{where} is nested too deeply to be read.") from None
 
