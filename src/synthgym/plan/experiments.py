@@ -126,7 +126,7 @@ class Experiment(Part):
             config = self.scale.tasks[self.task].composed(arm)
         else:
             config = self.composed(arm)
-        agents: list[str] = config.get("meta", config.get("grade", {})).get("agents", [])
+        agents: list[str] = _making(config).get("agents", [])
         return agents
 
     @property
@@ -175,8 +175,7 @@ class Experiment(Part):
         if which.trial and not which.arm:
             config["baseline"] = self._in_task(composed)
         agent = self.agent(which.trial, which.way)
-        making = config.get("meta", config.get("grade", {}))
-        config = of_agents(config, [agent] if agent else making["agents"])
+        config = of_agents(config, [agent] if agent else _making(config)["agents"])
         return self.seeded(config, seed, overrides)
 
     def _in_task(self, config: Values) -> Values:
@@ -386,6 +385,12 @@ class Experiment(Part):
         for trial in self.trials:
             if self.agent(trial, way):
                 self.composed(None, trial, way)
+
+
+def _making(config: Values) -> Values:
+    """Return the section that has agents in the making of an environment, if one has."""
+    making: Values = config["meta"] if "meta" in config else config.get("grade") or {}
+    return making
 
 
 def check_sections(values: object, place: str, *, shared: bool = False) -> None:
