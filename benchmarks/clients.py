@@ -25,7 +25,7 @@ ROUND = 100  # steps between two looks at the clock
 def rates(place: str, at_least: float = 0.5) -> dict[str, float]:
     """Steps per second: alone, and in vectors of each size."""
     name, _, variant = place.partition("/")
-    words = {"variant": variant} if variant else {}
+    words: dict[str, Any] = {"variant": variant} if variant else {}
     found = {"alone": alone(gymnasium.make(name, **words), at_least)}
     for size in SIZES:
         found[str(size)] = together(gymnasium.make_vec(name, size, **words), at_least)

@@ -198,12 +198,13 @@ def test_what_comes_out_is_in_the_declared_spaces_and_belongs_to_the_caller(
 
 @every
 @pytest.mark.parametrize(
-    "copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x)), "cloudpickle"]
+    "copied",
+    [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x)), "cloudpickle"],  # noqa: S301
 )
 def test_a_copy_goes_on_as_the_original(name: str, variant: str, copied: Any) -> None:
     if copied == "cloudpickle":
         copied = lambda x: pickle.loads(cloudpickle.dumps(x))  # noqa: E731, S301
-    drawn = {} if "hopper" in name else {"render_mode": "rgb_array"}
+    drawn: dict[str, Any] = {} if "hopper" in name else {"render_mode": "rgb_array"}
     for make in (gymnasium.make, gymnasium.make_vec):
         env: Any = make(name, variant=variant, **drawn)
         env.action_space.seed(0)
@@ -221,7 +222,7 @@ def test_a_copy_goes_on_as_the_original(name: str, variant: str, copied: Any) ->
 def test_a_vector_of_its_own_says_when_episodes_end_as_gymnasiums_vectors(
     name: str, variant: str, mode: AutoresetMode
 ) -> None:
-    limit = {"max_episode_steps": 3}
+    limit: dict[str, Any] = {"max_episode_steps": 3}
     one: Any = gymnasium.make_vec(name, 2, variant=variant, autoreset_mode=mode, **limit)
     other: Any = gymnasium.make_vec(
         name,
@@ -263,7 +264,8 @@ def test_actions_that_the_real_tasks_refuse_are_refused(name: str, variant: str)
         for action in (-1, count, 0.5):
             with pytest.raises(AssertionError, match="invalid"):
                 vector.step(np.array([0, action]))
-        for action in (0, np.int64(0), np.int32(0), np.array(0), True):
+        valid: tuple[Any, ...] = (0, np.int64(0), np.int32(0), np.array(0), True)
+        for action in valid:
             env.unwrapped.step(action)
         return
     assert isinstance(env.action_space, Box)

@@ -71,7 +71,7 @@ def test_rewards_are_those_of_the_environment() -> None:
         observation, _ = env.reset()
         _, reward, *_ = env.step(action)
         expected = own.reward(jnp.asarray(observation), jnp.int32(action))
-        np.testing.assert_allclose(reward, expected, rtol=1e-4)
+        np.testing.assert_allclose(float(reward), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_an_mdp_is_truncated_at_its_horizon() -> None:
@@ -98,7 +98,7 @@ def test_a_vector_resets_in_the_next_step_which_counts_for_nothing() -> None:
     env = gymnasium.make_vec(CARTPOLE, num_envs=4)
     assert env.metadata["autoreset_mode"] is AutoresetMode.NEXT_STEP  # as Gymnasium's CartPole
     before, _ = env.reset(seed=1)
-    last, rewards, terminated, _, info = env.step(np.zeros(4, int))
+    last, rewards, terminated, *_ = env.step(np.zeros(4, int))
     np.testing.assert_array_equal(last, before)
     assert rewards.all()
     assert terminated.all()
@@ -110,7 +110,7 @@ def test_a_vector_resets_in_the_next_step_which_counts_for_nothing() -> None:
 
 
 def test_without_automatic_resets_a_mask_says_which_episodes_begin() -> None:
-    words = {"num_envs": 3, "autoreset_mode": "Disabled"}
+    words: dict[str, Any] = {"num_envs": 3, "autoreset_mode": "Disabled"}
     env = gymnasium.make_vec(CARTPOLE, **words)
     before, _ = env.reset(seed=1)
     assert env.step(np.zeros(3, int))[2].all()

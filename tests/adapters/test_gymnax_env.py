@@ -1,8 +1,10 @@
 """In gymnax an environment does what it does here, and obeys gymnax's contract."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import gymnax
+import gymnax.wrappers
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -130,6 +132,14 @@ WRAPPERS = {  # how each is reset and stepped; those of gymnax, for Brax too
 }
 
 
+@pytest.fixture
+def key_reuse() -> Iterator[None]:
+    """Keys may be used twice, as gymnax's wrappers do."""
+    with jax.debug_key_reuse(False):
+        yield
+
+
+@pytest.mark.usefixtures("key_reuse")
 @pytest.mark.parametrize("wrapper", WRAPPERS)
 def test_wrappers_of_gymnax_work_inside_a_compiled_loop(wrapper: str) -> None:
     flags, wrap = WRAPPERS[wrapper]
@@ -152,6 +162,7 @@ def test_wrappers_of_gymnax_work_inside_a_compiled_loop(wrapper: str) -> None:
     assert len(np.unique(observations[..., 0])) == 6
 
 
+@pytest.mark.usefixtures("key_reuse")
 def test_wrappers_for_other_libraries_work() -> None:
     env, params = gymnax.make(NAMES[0])
     first = gymnax.wrappers.GymnaxToDmEnvWrapper(env).reset(jax.random.key(0), params)

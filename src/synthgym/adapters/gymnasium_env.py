@@ -137,8 +137,8 @@ class GymnasiumVectorEnv(Drawn, VectorEnv[np.ndarray, Any, np.ndarray]):
     def step(
         self, actions: Any
     ) -> tuple[Float[np.ndarray, "B o"], np.ndarray, np.ndarray, np.ndarray, Info]:
-        before, env, idle = self._observations, self._env, self._done
-        assert before is not None, FIRST
+        now, env, idle = self._observations, self._env, self._done
+        assert now is not None, FIRST
         actions = valid(self.action_space, actions)
         assert self._mode != AutoresetMode.DISABLED or not idle.any(), (
             "some episodes have ended: call reset with a reset_mask"
@@ -146,22 +146,22 @@ class GymnasiumVectorEnv(Drawn, VectorEnv[np.ndarray, Any, np.ndarray]):
         self._times += 1
         if env.spec.bandit:
             rewards = env.reward(self._prospects, actions)
-            terminated = np.ones(self.num_envs, bool)
+            ended: Any = np.ones(self.num_envs, bool)
         else:
-            rewards = env.reward(env.prospects(before), actions)
-            self._observations, terminated = env.follow(before, actions)
+            rewards = env.reward(env.prospects(now), actions)
+            now, ended = env.follow(now, actions)
+            self._observations = now
+        terminated: np.ndarray = ended
         truncated, rewards = (self._times >= self._limit) & ~terminated, rewards.astype(float)
         info: Info = {}
         if self._mode == AutoresetMode.NEXT_STEP and idle.any():
             for each in (rewards, terminated, truncated):
                 each[idle] = 0
-            self._begin(idle)
+            now = self._begin(idle)
         self._done = terminated | truncated
-        if self._mode == AutoresetMode.SAME_STEP and (
-            info := final(self._observations, self._done)
-        ):
-            self._begin(self._done)
-        return self._observations.copy(), rewards, terminated, truncated, info
+        if self._mode == AutoresetMode.SAME_STEP and (info := final(now, self._done)):
+            now = self._begin(self._done)
+        return now.copy(), rewards, terminated, truncated, info
 
     def _begin(self, which: Bool[np.ndarray, " B"]) -> Float[np.ndarray, "B o"]:
         """Begin these episodes; the observations of all."""

@@ -137,7 +137,8 @@ class NumpyEnv:
     def _first_of_reward(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Weights of observations, weights of actions, and biases."""
         kernel, bias = self._layers["reward"][0]
-        return *np.split(kernel, [self.spec.observation_size]), bias
+        of_observations, of_actions = np.split(kernel, [self.spec.observation_size])
+        return of_observations, of_actions, bias
 
     def _apply(self, head: str, inputs: np.ndarray) -> np.ndarray:
         kernel, bias = self._layers[head][0]

@@ -6,10 +6,10 @@ from torch.distributions import Categorical
 envs = gymnasium.make_vec("synthgym:Synthetic-CartPole-v1", 64, autoreset_mode="SameStep")
 actor = nn.Sequential(nn.Linear(4, 64), nn.Tanh(), nn.Linear(64, 2))
 optimizer = torch.optim.Adam(actor.parameters(), lr=3e-3, maximize=True)
-observations, _ = envs.reset(seed=0)
-for _ in range(1000):
+observations, info = envs.reset(seed=0)
+for _step in range(1000):
     actions = (policy := Categorical(logits=actor(torch.as_tensor(observations)))).sample()
-    observations, rewards, *_ = envs.step(actions.numpy())
+    observations, rewards, *rest = envs.step(actions.numpy())
     optimizer.zero_grad()
     (policy.log_prob(actions) @ torch.as_tensor(rewards - rewards.mean()).float()).backward()
     optimizer.step()
