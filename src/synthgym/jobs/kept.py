@@ -31,4 +31,5 @@ def manifest(out: Path | str) -> dict[str, Any] | None:
 
 
 def _is_name(name: str) -> bool:
-    return bool(re.fullmatch(r"[^/\\\0]+", name)) and name not in (".", "..")
+    plain = re.fullmatch(r"[^/\\\0]{1,255}", name)  # no file has a longer name
+    return bool(plain) and name.isascii() and name not in (".", "..")
