@@ -120,6 +120,8 @@ def test_values_merged_over_choices_are_what_hydra_composes_at_once(
     [
         ({"meta": {"sigma": 1, "population": 4}}, {"meta": {"sigma": 1.0, "population": 4}}),
         ({"meta": {"population": 1e3}}, {"meta": {"population": 1000}}),
+        ({"meta": {"sigma": 10**400}},) * 2,
+        ({"x": {"seeds": [1e1]}}, {"x": {"seeds": [10]}}),
         ({"meta": {"steps": {"ppo": 2e3}}}, {"meta": {"steps": {"ppo": 2000}}}),
         (
             {"agents": {"ppo": {"static": {"hidden": [1e1]}, "shapes": [{"num_epochs": 3.0}]}}},

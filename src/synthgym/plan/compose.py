@@ -32,6 +32,7 @@ from synthgym.plan.schema import (
     WAYS,
     Config,
     ConfigError,
+    Tuning,
     check_known,
     check_names,
     definition,
@@ -42,6 +43,7 @@ from synthgym.plan.validate import check_environment, check_pair, check_whole
 
 KEPT = Path("work/compositions.json")
 STRATEGY = "snes"  # where a plan names none
+BESIDE: dict[str, Any] = {"seeds": list[int], "seeds_per_job": int, "tune": Tuning, "step": int}
 REAL_LACKS = WAYS | {"synth"}
 
 
@@ -157,6 +159,8 @@ def conform(value: Any, kind: Any) -> Any:
         fields = dataclasses.fields(kind)
         kinds = {field.name: field.metadata.get("entries") or field.type for field in fields}
         return {name: conform(item, kinds.get(name, Any)) for name, item in value.items()}
+    if kind is Any and isinstance(value, dict):
+        return {name: conform(item, BESIDE.get(name, Any)) for name, item in value.items()}
     options = [option for option in typing.get_args(kind) if option is not type(None)]
     origin = typing.get_origin(kind)
     if origin is dict and isinstance(value, dict):
@@ -164,7 +168,7 @@ def conform(value: Any, kind: Any) -> Any:
     if origin in (list, tuple) and isinstance(value, list):
         return [conform(item, options[0]) for item in value]
     if (kind is float or float in options) and type(value) is int:
-        return float(value)
+        return float(value) if abs(value) < 2**128 else value  # which is refused
     if (kind is int or int in options) and isinstance(value, float) and value.is_integer():
         return int(value)
     return value

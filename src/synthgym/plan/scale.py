@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from synthgym.core.settings import merged
 from synthgym.jobs.planned import Job
 from synthgym.plan import reports
-from synthgym.plan.compose import Composer
+from synthgym.plan.compose import Composer, conform
 from synthgym.plan.experiments import Experiment, Objectives
 from synthgym.plan.layers import Values, settings_of
 from synthgym.plan.schema import (
@@ -82,7 +82,7 @@ class ScalePlan:
                 raise ConfigError(f"experiment {name}: lacks place.")
             kind, place = str(values["place"]).split("/")[0], f"experiment {name}.place"
             check_known(kind, KINDS, "kind of experiment", place, "SynthGym")
-            found[name] = KINDS[kind](self, name, values)
+            found[name] = KINDS[kind](self, name, conform(values, KINDS[kind].schema))
         return found
 
     def of_family(self, family: str) -> list[Experiment]:
