@@ -305,7 +305,7 @@ def manifests(rng: random.Random, folder: Path) -> bool:
 
 
 def caches(rng: random.Random, folder: Path) -> bool:
-    """Compositions that were kept, with other values: the same configuration comes out."""
+    """Compositions that were kept, with other values: planning goes on."""
     from synthgym.plan import compose
 
     composer = compose.Composer(folder / "compositions.json")
@@ -335,21 +335,23 @@ KINDS: Mapping[str, tuple[Case, int]] = {  # what -> how, and the share of all c
 def run(kind: str, count: int, seed: int) -> dict[str, Any]:
     """Try so many cases of a kind in this process, and return the figures."""
     case, _ = KINDS[kind]
-    accepted, failures, slowest, allowed = 0, [], 0.0, []
+    accepted, slowest = 0, 0.0
+    failures: list[str] = []
+    seen: list[str] = []
     with tempfile.TemporaryDirectory() as name:
         os.chdir(name)
         folder = Path(name).resolve()
         for warm in range(3):  # imports, and what is kept between cases
             _tried(case, random.Random(-warm), folder)
-        sys.addaudithook(lambda event, arguments: _watch(event, arguments, folder, allowed))
+        sys.addaudithook(lambda event, arguments: _watch(event, arguments, folder, seen))
         for number in range(count):
             rng, begun = random.Random(f"{kind} {seed} {number}"), time.monotonic()
             outcome = _tried(case, rng, folder)
             slowest = max(slowest, time.monotonic() - begun)
             accepted += outcome is True
-            if allowed:
-                outcome = allowed.pop()
-                allowed.clear()
+            if seen:
+                outcome = seen.pop()
+                seen.clear()
             if isinstance(outcome, str):
                 failures.append(f"{kind}, seed {seed}, case {number}: {outcome}")
         os.chdir(ROOT)

@@ -57,16 +57,15 @@ class Box:
 class Items(tuple[Any, ...]):
     """A tuple that knows how many values are in it, and in the tuples within it."""
 
-    held: int
+    size: int
 
     @classmethod
     def of(cls, values: Sequence[Any]) -> "Items":
         """The tuple of these; a small pickle may put the same one into itself again and again."""
         items = cls(values)
-        items.held = sum(value.held if isinstance(value, Items) else 1 for value in values)
-        if items.held + 1 > MOST_ITEMS:
+        items.size = 1 + sum(value.size if isinstance(value, Items) else 1 for value in values)
+        if items.size > MOST_ITEMS:
             raise ValueError(f"it has a tuple of more than {MOST_ITEMS} items")
-        items.held += 1
         return items
 
 
