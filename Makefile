@@ -7,10 +7,10 @@ INSTALLED := .venv/installed
 WITH_REJAX := .venv/installed-benchmark
 WITH_SB3 := .venv/installed-sb3
 WITH_DOCS := .venv/installed-docs
-IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
+IN_VENV := PATH="$$PWD/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce clients test test-slow benchmark docs setup lock clean new-venv same-python \
+.PHONY: help reproduce clients test test-slow fuzz benchmark docs setup lock clean new-venv same-python \
   lint lint-style lint-types lint-imports lint-workflow
 
 help:  ## this list
@@ -28,6 +28,9 @@ test: setup  ## what has to hold: lint, formats, types, import contracts, workfl
 
 test-slow: setup  ## the long tests: agents solve the real tasks
 	$(IN_VENV) pytest -n $(WORKERS) -m slow
+
+fuzz: setup  ## plans, settings and files damaged at random: accepted and sane, or refused; into docs/fuzz.json; CASES=20000
+	PYTHONPATH=src:tests $(BIN)/python tests/fuzz.py $(if $(CASES),--cases $(CASES))
 
 benchmark: $(WITH_REJAX)  ## speed beside rejax, into benchmarks/README.md; AGENTS="ppo dqn", OPTIONS="--runs 3"
 	$(BIN)/python -m benchmarks $(if $(AGENTS),--agents $(AGENTS)) $(OPTIONS)

@@ -1,6 +1,3 @@
-configfile: "params.yaml"
-
-
 report: "workflow/report/workflow.rst"
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks import flops, machine, table
 from benchmarks.cases import PAIRS, Case
+from benchmarks.clients import PLACES
 from benchmarks.worker import SIDES
 from synthgym.core.io import atomic, read_json, write_json
 from synthgym.plan.schema import groups
@@ -67,6 +68,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         measure_agent(case, arguments.runs, sides, arguments.results)
     if arguments.tasks:
         measure_tasks(arguments.tasks, arguments.results)
+    if arguments.clients:
+        measure_clients(arguments.runs, arguments.results)
     show(arguments.results, arguments.readme)
 
 
@@ -100,6 +103,19 @@ def measure_tasks(names: Sequence[str], results: Path) -> None:
         _add(results, worker.about["device"], "tasks", name, {"steps_per_second": speed})
 
 
+def measure_clients(runs: int, results: Path) -> None:
+    """Steps per second for clients of Gymnasium, in one process each; places take turns."""
+    workers = [Worker("clients", {"place": place}) for place in PLACES]
+    measured: list[list[dict[str, float]]] = [[] for _ in workers]
+    for _ in range(runs):
+        for worker, rates in zip(workers, measured, strict=True):
+            rates.append(worker.ask("run"))
+    for worker, place, rates in zip(workers, PLACES, measured, strict=True):
+        worker.stop()
+        print(f"{place}: {rates[-1]['alone']:,.0f} steps/s alone", flush=True)
+        _add(results, worker.about["device"], "clients", place, {"runs": rates})
+
+
 def show(results: Path, readme: Path) -> None:
     """Make the tables again."""
     measurements = [read_json(path) for path in sorted(results.glob("*.json"))]
@@ -124,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
         "--agents", nargs="*", default=list(PAIRS), choices=list(PAIRS), metavar="AGENT", help=known
     )
     add("--tasks", nargs="*", default=[], choices=groups("task"), metavar="TASK", help="steps/s of")
+    add("--clients", action="store_true", help="steps/s for clients of Gymnasium")
     add("--population", type=int, help="candidates (default: 128)")
     add("--runs", type=int, default=3, help="on each side (default: 3)")
     add("--sides", nargs="+", choices=SIDES, help="default: all")

@@ -29,7 +29,7 @@ def block(measurements: Iterable[Mapping[str, Any]]) -> str:
 
 def _machine(measured: Mapping[str, Any]) -> str:
     machine = measured["machine"]
-    parts = [f"### {machine['cpu']}, {machine['cores']} cores"]
+    parts = [f"### {machine['cpu']}, {machine['cores']} core{'s' * (machine['cores'] > 1)}"]
     if machine["device"] != "cpu":
         parts = [f"### {machine['device']}"]
     if agents := measured.get("agents", {}):
@@ -45,7 +45,20 @@ def _machine(measured: Mapping[str, Any]) -> str:
         ]
         parts.append(tabulate(rows, "keys", tablefmt="github", disable_numparse=True))
         parts.append(_measured_with(tasks))
+    if clients := measured.get("clients", {}):
+        rows = [_client(place, result["runs"]) for place, result in clients.items()]
+        parts.append(tabulate(rows, "keys", tablefmt="github", disable_numparse=True))
+        parts.append(_measured_with(clients))
     return "\n\n".join(parts)
+
+
+def _client(place: str, runs: list[Mapping[str, float]]) -> dict[str, str]:
+    """One row: steps per second, the median over runs."""
+    speeds = {size: _thousands(median(run[size] for run in runs)) for size in runs[0]}
+    alone = speeds.pop("alone")
+    vectors = {f"vector of {size}": speed for size, speed in speeds.items()}
+    first = {"environment": place, "runs": str(len(runs)), "steps per second, alone": alone}
+    return first | vectors
 
 
 def _generation(name: str, result: Mapping[str, Any]) -> dict[str, str]:

@@ -36,6 +36,10 @@ def _prepared(side: str, about: dict[str, Any]) -> Run:
     from benchmarks import ours
     from benchmarks.cases import Case
 
+    if side == "clients":
+        from benchmarks import clients
+
+        return lambda: clients.rates(about["place"])
     if side == "tasks":
         return lambda: {"steps_per_second": ours.steps_per_second(about["name"])}
     if side == "ours":

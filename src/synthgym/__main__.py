@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgym.core.checking import check_known
-from synthgym.core.settings import ConfigError
+from synthgym.core.settings import ConfigError, printable
 from synthgym.stages import PHASES, STAGES
 from synthgym.verbs import commands
 
@@ -78,7 +78,8 @@ def _ended(error: BaseException, verb: str) -> int:
     elif verb in STAGES and not isinstance(error, ConfigError):
         raise error  # where it happened is worth knowing
     # With what is known of where the work can go on.
-    print(" ".join(["synthgym:", said, *getattr(error, "__notes__", ())]), file=sys.stderr)
+    words = ["synthgym:", said, *getattr(error, "__notes__", ())]
+    print(printable(" ".join(words)), file=sys.stderr)
     return status
 
 

@@ -150,15 +150,14 @@ CAPTIONS = (  # of all pictures, and of the page itself
     *dict.fromkeys(figure.explained for stage in STAGES.values() for figure in stage.figures),
     "workflow",
 )
+NAME = "[a-z][a-z0-9_]*"  # in a plan
 CONSTRAINTS = {  # what a wildcard of a place may stand for
-    "scale": "[a-z]+",
     "family": "|".join(FAMILIES),
-    "arm": "(?!(real|teacher)/)[a-z][a-z0-9_]*",
-    "environment": "(?!(real|teacher)/)[a-z][a-z0-9_]*",
+    "arm": f"(?!(real|teacher)/){NAME}",
+    "environment": f"(?!(real|teacher)/){NAME}",
     "seed": "[0-9]+",
     "group": "[0-9]+",
 }
-NAME = "[a-z][a-z0-9_]*"  # any other
 
 
 @cache

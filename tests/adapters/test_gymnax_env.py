@@ -1,8 +1,10 @@
 """In gymnax an environment does what it does here, and obeys gymnax's contract."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import gymnax
+import gymnax.wrappers
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -120,3 +122,74 @@ def test_keywords_of_make_are_those_of_load() -> None:
     jax.tree.map(np.testing.assert_array_equal, params.theta, expected)
     with pytest.raises(ValueError, match="no variant is named other"):
         gymnax.make(NAMES[0], variant="other")
+
+
+WRAPPERS = {  # how each is reset and stepped; those of gymnax, for Brax too
+    "FlattenObservationWrapper": (5, gymnax.wrappers.FlattenObservationWrapper),
+    "LogWrapper": (5, gymnax.wrappers.LogWrapper),
+    "StickyActionWrapper": (5, lambda env: gymnax.wrappers.StickyActionWrapper(env, 0.5)),
+    "LegacyStepAPIWrapper": (4, gymnax.wrappers.LegacyStepAPIWrapper),
+}
+
+
+@pytest.fixture
+def key_reuse() -> Iterator[None]:
+    """Keys may be used twice, as gymnax's wrappers do."""
+    with jax.debug_key_reuse(False):
+        yield
+
+
+@pytest.mark.usefixtures("key_reuse")
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_wrappers_of_gymnax_work_inside_a_compiled_loop(wrapper: str) -> None:
+    flags, wrap = WRAPPERS[wrapper]
+    env, params = gymnax.make(NAMES[0])
+    wrapped = wrap(env)
+
+    def step(carry: Any, key: Any) -> Any:
+        observation, state, *rest = wrapped.step(key, carry, jnp.int32(1), params)
+        return state, (observation, rest[0], rest[1:-1])
+
+    def episode(key: Any) -> Any:
+        key_reset, key_steps = jax.random.split(key)
+        state = wrapped.reset(key_reset, params)[1]
+        return jax.lax.scan(step, state, jax.random.split(key_steps, 3))[1]
+
+    observations, rewards, ends = jax.jit(jax.vmap(episode))(jax.random.split(jax.random.key(0), 2))
+    assert (observations.shape, rewards.shape) == ((2, 3, 4), (2, 3))
+    assert len(ends) == flags - 3
+    assert np.asarray(ends[0]).all()  # episodes of a bandit, each begun anew
+    assert len(np.unique(observations[..., 0])) == 6
+
+
+@pytest.mark.usefixtures("key_reuse")
+def test_wrappers_for_other_libraries_work() -> None:
+    env, params = gymnax.make(NAMES[0])
+    first = gymnax.wrappers.GymnaxToDmEnvWrapper(env).reset(jax.random.key(0), params)
+    assert first.observation.shape == (4,)
+    single = gymnax.wrappers.GymnaxToGymWrapper(env, params, seed=1)
+    before, _ = single.reset(options={"env_params": jax.tree.map(lambda x: 0 * x, params)})
+    assert not np.asarray(before).any()  # parameters at reset are those that count
+    assert single.step(0)[2]
+    several = gymnax.wrappers.GymnaxToVectorGymWrapper(env, 3, params)
+    observations, _ = several.reset(seed=1)
+    assert np.shape(observations) == (3, 4)
+    assert np.asarray(several.step(jnp.zeros(3, int))[2]).all()
+
+
+@pytest.mark.parametrize("variant", ["evolved", "distilled", "graded", "world_model"])
+def test_numbers_have_32_bits_also_where_jax_is_told_to_take_64(variant: str) -> None:
+    env, params = gymnax.make(NAMES[0], variant=variant)
+
+    def run(key: Any) -> Any:
+        key_reset, key_step = jax.random.split(key)
+        state = env.reset(key_reset, params)[1]
+        return env.step(key_step, state, 1, params)[:3]
+
+    expected = run(jax.random.key(0))
+    with jax.enable_x64(True):
+        observation, state, reward = run(jax.random.key(0))
+        assert env.observation_space(params).contains(observation)
+    types = [x.dtype for x in (observation, state.observation, reward, state.time)]
+    assert types == [*[np.float32] * 3, np.int32]
+    np.testing.assert_allclose(reward, expected[2], rtol=1e-5)  # of the same state

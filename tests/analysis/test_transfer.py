@@ -249,6 +249,14 @@ def test_published_is_beside_the_best_bandit(made: Any) -> None:
     )
 
 
+def test_a_claim_may_be_of_one_way_of_making(made: Any) -> None:
+    numbers = read_json(made[0] / "summary.json")
+    for of, count in (["evolved"], 8), (["distilled"], 0):
+        measure = transfer.measures(numbers)["times_more_steps"]
+        assert len(list(measure({**CLAIMS[2], "of": of}))) == count
+        assert bool(list(transfer.published(numbers, of))) == bool(count)
+
+
 def test_claims_are_on_all_bandits_and_agents(made: Any) -> None:
     unseen, _, fewer = read_json(made[0] / "summary.json")["claims"]
     assert len(unseen["estimates"]) == 4

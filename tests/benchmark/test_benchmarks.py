@@ -3,13 +3,14 @@
 import importlib.util
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jax.numpy as jnp
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import flops, machine, table
+from benchmarks import clients, flops, machine, table
 from benchmarks.cases import PAIRS, Case, pays_for_balance
 
 SMALL = Case("dqn", population=2, steps=1100, episodes=2)
@@ -44,6 +45,27 @@ def test_table_shows_speed_of_arithmetic_beside_what_there_is() -> None:
     shown = table.block([measured({"ours": [1.0], "rejax": [1.0]})])
     row = [line for line in shown.splitlines() if line.startswith("| dqn")][1]
     assert [cell.strip() for cell in row.split("|")][-5:-1] == ["0.00", "4", "8", "50%"]
+
+
+def test_table_shows_steps_of_clients() -> None:
+    speeds = [{"alone": speed, "16": 3 * speed} for speed in (1e5, 4e5, 2e5)]
+    machine = {"cpu": "Abacus", "cores": 1, "device": "cpu", "system": "Linux"}
+    clients = {"CartPole-v1": {"runs": speeds, "versions": {"jax": "1.0"}}}
+    shown = table.block([{"machine": machine, "clients": clients}])
+    assert "### Abacus, 1 core\n" in shown
+    row = next(line for line in shown.splitlines() if line.startswith("| CartPole-v1"))
+    assert [cell.strip() for cell in row.split("|")][2:-1] == ["3", "200,000", "600,000"]
+
+
+def test_steps_of_a_client_are_counted() -> None:
+    """A clock that goes on by a second at each look: a round of 100 steps takes one."""
+    seconds = iter(range(100))
+    clock = SimpleNamespace(perf_counter=lambda: float(next(seconds)))
+    steps: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clients, "time", clock)
+        assert clients._rate(steps.append, list(range(100)), 0.0) == 100.0
+    assert len(steps) == 300
 
 
 def test_a_table_is_put_between_the_marks_of_the_document() -> None:

@@ -49,7 +49,7 @@ def at_once(
     store.store(group="plan", name="chosen", node=values, package="_global_")
     with initialize_config_dir(str(CONF), version_base="1.3"):
         whole = hydra_compose("config", overrides=[*choices, "+plan=chosen"])
-    config = plain(whole, {*absent, *({"objective"} - values.keys())})
+    config = conform(plain(whole, {*absent, *({"objective"} - values.keys())}), Config)
     tidy_agents(config["agents"])
     return config
 
@@ -119,13 +119,21 @@ def test_values_merged_over_choices_are_what_hydra_composes_at_once(
     ("values", "expected"),
     [
         ({"meta": {"sigma": 1, "population": 4}}, {"meta": {"sigma": 1.0, "population": 4}}),
+        ({"meta": {"population": 1e3}}, {"meta": {"population": 1000}}),
+        ({"meta": {"sigma": 10**400}},) * 2,
+        ({"x": {"seeds": [1e1]}}, {"x": {"seeds": [10]}}),
+        ({"meta": {"steps": {"ppo": 2e3}}}, {"meta": {"steps": {"ppo": 2000}}}),
+        (
+            {"agents": {"ppo": {"static": {"hidden": [1e1]}, "shapes": [{"num_epochs": 3.0}]}}},
+            {"agents": {"ppo": {"static": {"hidden": [10]}, "shapes": [{"num_epochs": 3}]}}},
+        ),
         ({"meta": {"learning_rate": None}}, {"meta": {"learning_rate": None}}),
         ({"noise": {"intensities": [0, 1]}}, {"noise": {"intensities": [0.0, 1.0]}}),
         ({"meta": {"curriculum": {"begin": 0}}}, {"meta": {"curriculum": {"begin": 0.0}}}),
         ({"meta": {"mirrored": True, "steps": {"ppo": 3}}},) * 2,
     ],
 )
-def test_numbers_are_floats_where_a_setting_is_one(values: Any, expected: Any) -> None:
+def test_numbers_have_the_type_of_their_setting(values: Any, expected: Any) -> None:
     assert json.dumps(conform(values, Config)) == json.dumps(expected)
 
 

@@ -194,7 +194,7 @@ def test_agents_in_the_task_are_tuned_once_for_each_algorithm() -> None:
 CLAIMS = {
     "some": {"says": "a", "of": ["bandit", "mdp"], "over": ["real"], "expect": "equal"},
     "lost": {"says": "b", "of": ["mdp"], "over": ["bandit"], "expect": "better"},
-    "all": {"says": "c", "of": ["all"], "over": ["all"], "trials": ["dqn"], "expect": "equal"},
+    "all": {"says": "c", "of": ["all"], "over": ["all"], "over_trials": ["dqn"], "expect": "equal"},
     "part": {
         "says": "d",
         "of": ["bandit"],

@@ -126,12 +126,6 @@ def test_a_search_replaces_one_of_another_kind_and_null_ends_it() -> None:
     assert "learning_rate" in search
 
 
-def test_numbers_with_an_exponent_are_numbers() -> None:  # YAML 1.1 takes 1e-3 for a word
-    assert agents({"hyperparameters": {"learning_rate": "1e-3"}})["hyperparameters"][
-        "learning_rate"
-    ] == pytest.approx(0.001)
-
-
 def test_an_environment_may_have_seeds_of_its_own() -> None:
     planned = plan({"smoke.environments.bandit_ppo.seeds": [5]})
     planned.check()

@@ -11,6 +11,7 @@ from plans import KINDS, PARTS, ROOT, plan, refusal
 from synthgym.plan.compose import Composer
 from synthgym.plan.plan import Plan
 from synthgym.plan.schema import ConfigError
+from synthgym.stages import labels
 
 ROWS: list[dict[str, Any]] = yaml.safe_load((ROOT / "tests/plan/refusals.yaml").read_text())
 
@@ -107,7 +108,7 @@ def test_steps_must_be_given_for_every_agent(monkeypatch: pytest.MonkeyPatch) ->
     ("text", "sentence"),
     [
         (None, "params.yaml is not here; start at the top of the repository."),
-        ("scale: [", "params.yaml is not YAML: "),
+        ("scale: [", "params.yaml, line 1, column 9: is not YAML: expected the node content"),
         ("{}", "params.yaml: lacks scale, scales."),
         (
             "{scale: smok, scales: {smoke: {%s}}}",
@@ -120,8 +121,20 @@ def test_a_params_yaml_that_is_none_is_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     if text is not None:
-        nothing = "seeds: [0], agents: [], environments: {}, tasks: {}"
+        nothing = "seeds: [0], agents: [ppo], environments: {}, tasks: {}"
         Path("params.yaml").write_text(text.replace("%s", nothing))
     with pytest.raises(ConfigError) as error:
         Plan.load()
     assert str(error.value).startswith(sentence)
+
+
+@pytest.mark.parametrize("name", ["../../x", "a b", "", "$(x)", "größe", "a" * 65])
+def test_a_scale_has_a_name_that_can_be_a_folder_anywhere(name: Any) -> None:
+    with pytest.raises(ConfigError, match=r"a name (consists of a-z, 0-9 and _|has 64)"):
+        Plan({"scale": name, "scales": {name: PARTS["smoke"]}})
+
+
+def test_a_scale_may_have_a_digit_in_its_name() -> None:
+    planned = Plan({"scale": "tiny_2", "scales": {"tiny_2": PARTS["smoke"]}})
+    for out, job in planned.jobs("tiny_2").items():
+        assert (labels(out)["stage"], labels(out)["scale"]) == (job.stage, "tiny_2")

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from probes import PROBES, Place, section
-from synthgym.core.types import EnvSpec
+from synthgym.core.spec import EnvSpec, spec_of
 from synthgym.tasks import base
 
 
 def test_the_spec_says_what_the_section_says() -> None:
     cartpole, pendulum = section("task", "cartpole"), section("task", "pendulum")
-    assert base.spec_of(cartpole) == EnvSpec(4, 2, 0, -1.0, 1.0, 500)
-    assert base.spec_of(pendulum, horizon=1) == EnvSpec(3, 0, 1, -2.0, 2.0, 1)
+    assert spec_of(cartpole) == EnvSpec(4, 2, 0, -1.0, 1.0, 500)
+    assert spec_of(pendulum, horizon=1) == EnvSpec(3, 0, 1, -2.0, 2.0, 1)
 
 
 @pytest.mark.parametrize(("probe", "ends"), [("constant", True), ("delayed", False)])

@@ -450,3 +450,15 @@ def _command(pid: int) -> str:
 def _contents(clone: Clone) -> dict[str, bytes]:
     results = clone.path / "results"
     return {str(p.relative_to(results)): p.read_bytes() for p in results.rglob("*") if p.is_file()}
+
+
+ODD = "it's a $(touch RAN) `touch RAN` {x} [y] größe & ; #"
+
+
+def test_the_name_of_a_folder_is_never_executed_nor_in_the_way(
+    pulled: Clone, tmp_path: Path
+) -> None:
+    clone = pulled.copy(tmp_path / ODD)
+    clone.snakemake("-f", f"results/{SCALE}/tasks/cartpole/real/ppo/manifest.json")
+    assert set(clone.computed()) == {"tasks/cartpole/real/ppo"}
+    assert list(tmp_path.rglob("RAN*")) == []

@@ -123,7 +123,8 @@ def test_results_are_looked_for_where_the_workflow_is(tmp_path: Path) -> None:
     shutil.copy(ROOT / "params.yaml", tmp_path)
     command = ("snakemake", "-n", "-s", str(ROOT / "Snakefile"), "-d", str(tmp_path))
     said = run(*command, cwd=tmp_path, fails=True)
-    assert f"Results of this workflow are in {ROOT}: start snakemake there, without -d." in said
+    assert f"start Snakemake in {ROOT}, without --directory." in said
+    assert "Traceback" not in said
 
 
 def test_double_precision_is_refused_before_the_first_job() -> None:

@@ -16,8 +16,9 @@ from probes import section
 from synthgym import zoo
 from synthgym.__main__ import main
 from synthgym.core import checkpoint
+from synthgym.core.arrays import nested
+from synthgym.core.settings import plain
 from synthgym.synth.base import module_of
-from synthgym.synth.env import SyntheticEnv
 from synthgym.zoo import bounded, cards, folders, guard, legacy
 
 NAME = "Synthetic-CartPole-v1"
@@ -28,13 +29,13 @@ SENTENCE = re.compile(r"[^\n]+[.]")
 @pytest.mark.parametrize("kind", ["bandit", "table_bandit", "exact_bandit", "mdp"])
 @pytest.mark.parametrize("task", ["cartpole", "pendulum"])
 def test_shapes_are_those_of_fresh_parameters(kind: str, task: str) -> None:
-    settings = section("synth", kind)
-    env = module_of(settings).make(settings, section("task", task))
-    assert isinstance(env, SyntheticEnv)
+    settings, about_task = section("synth", kind), section("task", task)
+    env = module_of(settings).make(settings, about_task)
     fresh = module_of(settings).init_theta(jax.random.key(0), env)
     leaves = jax.tree_util.tree_flatten_with_path(fresh)[0]
     named = {"/".join(key.key for key in path): leaf.shape for path, leaf in leaves}
-    assert guard.shapes(env) == named
+    described = guard.described({"synth": plain(settings), "task": plain(about_task)}, "here")
+    assert guard.shapes(described) == named
 
 
 def test_every_environment_that_comes_along_is_what_its_card_says() -> None:
@@ -99,7 +100,7 @@ def test_values_that_are_not_finite_are_refused_although_the_card_agrees(
     arrays["reward/Dense_0/bias"][3] = value
     card = json.loads((GOOD.parent / "card.json").read_text())
     file = tmp_path / "environment.safetensors"
-    guard.write(file, checkpoint.nested(arrays), about, card)
+    guard.write(file, nested(arrays), about, card)
     with pytest.raises(ValueError, match="reward/Dense_0/bias has values that are not finite"):
         zoo.load(file)
 
@@ -161,17 +162,27 @@ def altered(tmp_path: Path, **changes: Any) -> Path:
     [
         ({"sha256": "0" * 64}, "not that of its card"),
         ({"config": 3}, "config must be a mapping"),
-        ({"config__synth__hidden": [10**12, 64]}, r"not \(6, 1000000000000\) float32"),
-        ({"config__synth__hidden": [1] * 100}, "more than 64 layers"),
+        ({"config__synth__hidden": [10**12, 64]}, "at most 16,384 units"),
+        ({"config__synth__hidden": [1] * 100}, "at most 64 entries"),
         ({"config__synth__hidden": [-1]}, "must be at least 1"),
         ({"config__synth__hidden": "64"}, "must be a list"),
         ({"config__synth__horizon": 10**400}, "at most 2,147,483,647 steps"),
-        ({"config__synth__activation": "os.system"}, "must be one of relu"),
+        ({"config__synth__activation": "os.system"}, "must be one of tanh"),
         ({"config__synth__module": 1}, "must be a word"),
         ({"config__task__action": {"kind": "discrete"}}, "lacks size, low, high"),
-        ({"config__task__action__low": 10**400}, "too large"),
+        ({"config__task__action__low": 10**400}, "finite in 32 bits"),
         ({"config__task": {}}, "lacks name"),
         ({"name": None}, "is not the card of an environment"),
+        ({"cost": None}, r"card\.json\.cost: must be a mapping, not None"),
+        ({"cost": {"updates": 1}}, r"card\.json\.cost: lacks generations, real_steps"),
+        ({"transfer__ppo__n": 0}, r"transfer\.ppo\.n: must be at least 1, not 0"),
+        ({"transfer__ppo__iqm": float("nan")}, "is not JSON: NaN is no number"),
+        ({"transfer__ppo__low": "1"}, r"transfer\.ppo\.low: must be a number"),
+        ({"made": "evolved\x1b[2J"}, r"cannot be shown: 'evolved\\x1b\[2J'"),
+        ({"limits": ["a\rb"]}, "cannot be shown"),
+        ({"bytes": 3}, "has 25,204 bytes, not the 3 of its card"),
+        ({"task__horizon": 3}, r"its card has two of task\.horizon"),
+        ({"task__observation_names": ["x"]}, "other observation_names than observation_size"),
     ],
 )
 def test_a_card_that_says_nonsense_is_refused(
@@ -202,3 +213,35 @@ def test_what_is_no_plain_file_is_refused(tmp_path: Path) -> None:
         zoo.load(tmp_path / "folder")
     with pytest.raises(ValueError, match="is not there"):
         zoo.load(tmp_path / "nowhere.safetensors")
+
+
+@pytest.mark.parametrize("lost", ["cost", "task", "limits", "made", "transfer", "licence"])
+def test_a_card_that_lacks_what_is_shown_is_refused(lost: str, tmp_path: Path) -> None:
+    file = altered(tmp_path)
+    card = json.loads((tmp_path / "card.json").read_text())
+    del card[lost]
+    (tmp_path / "card.json").write_text(json.dumps(card))
+    with pytest.raises(ValueError, match=f"lacks {lost}"):
+        guard.environment(file)
+
+
+@pytest.mark.parametrize("about", [None, [], {"json": "{}"}, {"json": "[]"}, {"json": "null"}])
+def test_a_file_that_says_nothing_of_itself_is_refused(
+    about: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blob = GOOD.read_bytes()
+    size = int.from_bytes(blob[:8], "little")
+    header = {**json.loads(blob[8 : 8 + size]), "__metadata__": about}
+    text = json.dumps(header).encode()
+    file = tmp_path / "environment.safetensors"
+    file.write_bytes(len(text).to_bytes(8, "little") + text + blob[8 + size :])
+    assert main(["zoo", "verify", str(file)]) == 1
+    assert SENTENCE.fullmatch(capsys.readouterr().out.strip())
+
+
+def test_what_is_refused_moves_no_cursor(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = altered(tmp_path, config__synth__hidden="\x1b[31m")
+    assert main(["zoo", "verify", str(file)]) == 1
+    assert capsys.readouterr().out.removesuffix("\n").isprintable()

@@ -2,6 +2,8 @@
 
 import os
 import pickle  # noqa: TID251  to write what must not be loaded
+import resource
+import time
 from pathlib import Path
 from typing import Any
 
@@ -127,4 +129,60 @@ def test_a_small_pickle_cannot_name_endless_arrays(tmp_path: Path) -> None:
     path.write_bytes(pickle.dumps(tree, protocol=4))
     assert path.stat().st_size < 50_000
     with pytest.raises(ValueError, match="more than 1000 arrays"):
+        legacy.read(path)
+
+
+def text(word: str) -> bytes:
+    """The instruction that puts a word on the stack."""
+    return b"\x8c" + bytes([len(word)]) + word.encode()
+
+
+START = b"\x80\x04"
+DOUBLED = START + b"Nq\x00" + b"h\x00h\x00\x86q\x00" * 30  # a tuple of itself, twice, thirty times
+DTYPE = START + text("numpy") + text("dtype") + b"\x93" + text("f4") + b"\x85R"
+
+
+@pytest.mark.parametrize(
+    "blob",
+    [
+        DOUBLED + b".",
+        DOUBLED + b"N\x85R.",
+        DOUBLED + b"h\x00}h\x00h\x00s.",
+        START + b"N" + b"\x85" * 2**20 + b".",
+        START + b"N" + b"\x85" * 99 + b".",
+        START + b"N0" * 2**22,
+        START + b"]" * 2**20 + b"N" + b"e" * 2**20 + b".",
+        START + b"}q\x00" + (text("a") + b"h\x00s") * 10**5 + b".",
+        START + b"(" * 2**16 + b"t" * 2**16 + b".",
+        DTYPE + (b"K\x03" + text("x" * 99) + b"\x86b") * 10**4 + b".",
+        START + b"\x8b\xff\xff\xff\x7f.",
+        START + b"\x8a\xff" + b"\xff" * 255 + b".",
+        START + b"\x8d" + b"\xff" * 8 + b".",
+        START + b"cnumpy\ndtype\n(" + text("f4" * 40) + b"tR.",
+        START + text("params") + text("a\x1b[2J") + b"\x93.",
+        b"\x80\x04I" + b"9" * 10**6 + b"\n.",
+        b"",
+        b".",
+        START + b"}" * 3 + b".",
+    ],
+    ids=lambda blob: f"{len(blob)} bytes",
+)
+def test_pickles_that_would_take_all_time_or_memory_are_refused_soon(
+    blob: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bad.pkl"
+    path.write_bytes(blob)
+    begun, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert main(["import", "synthetic-gymnax", str(path), "--task", "cartpole"]) == 2
+    assert time.monotonic() - begun < 5
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # kB
+    assert capsys.readouterr().err.removesuffix("\n").isprintable()
+
+
+def test_arrays_cannot_be_larger_together_than_their_file_may_be(tmp_path: Path) -> None:
+    kernel = np.zeros((1024, 1024), np.float32)
+    tree = {"params": {"reward": {f"Dense_{i}": {"kernel": kernel} for i in range(9)}}}
+    path = tmp_path / "many.pkl"
+    path.write_bytes(pickle.dumps(tree, protocol=4))
+    with pytest.raises(ValueError, match="arrays of more than 16,777,216 bytes"):
         legacy.read(path)

@@ -10,12 +10,16 @@ from pathlib import Path
 
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "src"))
-# The jobs take this copy of the package, and the Python that runs Snakemake. The first words are
-# Snakemake's own prefix, which this replaces: without them a job that fails before its pipe would pass.
-shell.prefix(
-    "set -euo pipefail; "
-    f"export PYTHONPATH='{ROOT}/src' PATH='{Path(sys.executable).parent}':\"$PATH\"; "
+# The jobs take this copy of the package, and the Python that runs Snakemake. Not by `shell.prefix`, as a
+# folder may have any name, and a shell would read it.
+os.environ.update(
+    PYTHONPATH=str(ROOT / "src"),
+    PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
 )
+if Path.cwd() != ROOT.resolve():
+    sys.exit(
+        f"Results lie beside their plan: start Snakemake in {ROOT.resolve()}, without --directory."
+    )
 
 from snakemake.cli import get_argument_parser
 
@@ -27,10 +31,6 @@ from synthgym.plan.plan import Plan
 from synthgym.plan.schema import ConfigError
 from synthgym.stages import CONSTRAINTS, GROUP, NAME, STAGES
 
-if not Path.cwd().samefile(ROOT):
-    sys.exit(
-        f"Results of this workflow are in {ROOT}: start snakemake there, without -d."
-    )
 try:
     software.flags()
     writable(Path("work"))
@@ -54,9 +54,12 @@ wildcard_constraints:
 
 
 def checked_plan():
-    """The plan, its scale, jobs and groups; anything wrong is said before the first job."""
+    """The plan, its scale, jobs and groups; anything wrong is said before the first job.
+
+    params.yaml is read here, not by Snakemake, whose `config` has what the command line says.
+    """
     try:
-        plan = Plan(config)
+        plan = Plan.load("params.yaml", config)
         plan.check(plan.scale)
         return plan, plan.scale, plan.jobs(plan.scale), plan.groups(plan.scale)
     except ConfigError as error:

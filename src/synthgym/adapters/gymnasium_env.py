@@ -1,125 +1,186 @@
-"""A trained environment as one of Gymnasium, alone or as a vector."""
+"""A trained environment as one of Gymnasium, alone or as a vector; without JAX."""
 
 from pathlib import Path
 from typing import Any
 
 import gymnasium
-import jax
-import jax.numpy as jnp
 import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
-from jax.typing import ArrayLike
-from jaxtyping import Array, Bool, Float, PyTree, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from synthgym import zoo
+from synthgym.adapters.deck import Deck
 from synthgym.adapters.pictures import Painter, missing
-from synthgym.core.types import EnvSpec, PRNGKey
-from synthgym.synth.env import SyntheticEnv
-from synthgym.tasks.base import step_and_reset
+from synthgym.core.spec import EnvSpec
+from synthgym.synth.in_numpy import NumpyEnv
 
 Info = dict[str, Any]
+Picture = UInt8[np.ndarray, "h w 3"]
+WHOLE = (int, np.int64)
+FIRST = "Call reset before using step method."
 
 
-class GymnasiumEnv(gymnasium.Env[np.ndarray, Any]):
+class Drawn:
+    """Draws the real task in the state that an observation shows."""
+
+    _painter: Painter | None = None
+
+    def __init__(self, task_id: str, render_mode: str | None):
+        if render_mode not in (None, *metadata(task_id)["render_modes"]):
+            why = missing(task_id) or "there is rgb_array only."
+            raise ValueError(f"render_mode={render_mode!r} is not possible: {why}")
+        self.render_mode, self._task_id = render_mode, task_id
+
+    def picture(self, observation: Float[np.ndarray, " o"]) -> Picture:
+        self._painter = self._painter or Painter(self._task_id)
+        return self._painter(observation)
+
+    def put_away(self) -> None:
+        if self._painter:
+            self._painter.close()
+            self._painter = None
+
+    def __getstate__(self) -> Info:
+        return {**vars(self), "_painter": None}  # what pygame has open cannot be copied
+
+
+class GymnasiumEnv(Drawn, gymnasium.Env[np.ndarray, Any]):
     """The environment that `gymnasium.make("synthgym:Synthetic-CartPole-v1")` gives.
 
     `render_mode="rgb_array"` draws the real task in the state that the observation shows.
     """
 
-    def __init__(self, env: SyntheticEnv, task_id: str, render_mode: str | None = None):
+    def __init__(self, env: NumpyEnv, task_id: str, render_mode: str | None = None):
+        super().__init__(task_id, render_mode)
         self.metadata = metadata(task_id)
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            why = missing(task_id) or "there is rgb_array only."
-            raise ValueError(f"render_mode={render_mode!r} is not possible: {why}")
-        self.render_mode, self._task_id = render_mode, task_id
-        self.action_space, self.observation_space = action_space(env.spec), observations(env.spec)
-        self._painter: Painter | None = None
-        self._reset, self._step = jax.jit(env.reset), jax.jit(env.step)
-        self._key: PRNGKey | None = None
-        self._state: PyTree = None
+        self.action_space, self.observation_space = action_space(env.spec), observations(env)
+        self._env, self._deck = env, Deck(env)
+        self._observation: Float[np.ndarray, " o"] | None = None
+        self._prospects = np.empty(0, np.float32)
+        self._time = 0
 
     def reset(
         self, *, seed: int | None = None, options: Info | None = None
     ) -> tuple[np.ndarray, Info]:
-        super().reset(seed=seed)
-        if seed is not None or self._key is None:
-            self._key = key_of(self.np_random)
-        self._key, key = jax.random.split(self._key)
-        self._state, observation = self._reset(key)
-        return np.asarray(observation), {}
+        if seed is not None:
+            super().reset(seed=seed)
+        observations, prospects = self._deck.deal(self.np_random, 1)
+        self._observation, self._prospects, self._time = observations[0], prospects[0], 0
+        return observations[0].copy(), {}
 
-    def step(self, action: ArrayLike) -> tuple[np.ndarray, float, bool, bool, Info]:
-        # Nothing that follows a state is random in a synthetic environment, so any key will do.
-        self._state, step = self._step(self._key, self._state, jnp.asarray(action))
-        return (
-            np.asarray(step.observation),
-            float(step.reward),
-            bool(step.terminated),
-            bool(step.truncated),
-            {},
-        )
+    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, Info]:
+        before, env = self._observation, self._env
+        assert before is not None, FIRST
+        action = valid(self.action_space, action)
+        if env.spec.bandit:
+            return before.copy(), float(env.reward(self._prospects, action)), True, False, {}
+        reward = float(env.reward(env.prospects(before), action))
+        self._observation, terminated = env.follow(before, action)
+        self._time += 1
+        truncated = self._time >= env.spec.horizon and not terminated
+        return self._observation.copy(), reward, bool(terminated), truncated, {}
 
-    def render(self) -> UInt8[np.ndarray, "h w 3"] | None:
-        if self.render_mode is None or self._state is None:
+    def render(self) -> Picture | None:
+        if self.render_mode is None or self._observation is None:
             return None
-        self._painter = self._painter or Painter(self._task_id)
-        return self._painter(np.asarray(self._state.observation))
+        return self.picture(self._observation)
 
     def close(self) -> None:
-        if self._painter:
-            self._painter.close()
-            self._painter = None
+        self.put_away()
 
 
-class GymnasiumVectorEnv(VectorEnv[np.ndarray, Any, np.ndarray]):
-    """The environment that `gymnasium.make_vec` gives: `B` in one compiled step.
+class GymnasiumVectorEnv(Drawn, VectorEnv[np.ndarray, Any, np.ndarray]):
+    """The environment that `gymnasium.make_vec` gives: `B` in one step.
 
-    An episode that ends is followed by the next in the same step; the observation in which it ended
-    is in `info["final_obs"]`.
+    An episode that ends is followed by the next as `autoreset_mode` says: in the next step, whose
+    action counts for nothing and whose reward is 0; in the same step, and the observation in which
+    it ended is in `info["final_obs"]`; or when `reset(options={"reset_mask": ...})` says so.
     """
 
-    def __init__(self, env: SyntheticEnv, num_envs: int):
-        self.metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}
-        self.num_envs, self.render_mode = num_envs, None
+    def __init__(
+        self,
+        env: NumpyEnv,
+        task_id: str,
+        num_envs: int = 1,
+        max_episode_steps: int | None = None,
+        render_mode: str | None = None,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+    ):
+        super().__init__(task_id, render_mode)
+        self._mode = AutoresetMode(autoreset_mode)
+        self.metadata = {**metadata(task_id), "autoreset_mode": self._mode}
+        self.num_envs = num_envs
         self.single_action_space = action_space(env.spec)
-        self.single_observation_space = observations(env.spec)
+        self.single_observation_space = observations(env)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self._key: PRNGKey | None = None
-        self._states: PyTree = None
-
-        def reset(key: PRNGKey) -> tuple[PRNGKey, PyTree]:
-            key, key_reset = jax.random.split(key)
-            return key, jax.vmap(env.reset)(jax.random.split(key_reset, num_envs))
-
-        def step(key: PRNGKey, states: PyTree, actions: Array) -> tuple[PRNGKey, PyTree]:
-            key, key_step = jax.random.split(key)
-            keys = jax.random.split(key_step, num_envs)
-            return key, jax.vmap(step_and_reset, (None, 0, 0, 0))(env, keys, states, actions)
-
-        self._reset, self._step = jax.jit(reset), jax.jit(step)
+        self._env, self._deck = env, Deck(env)
+        self._limit = min(env.spec.horizon, max_episode_steps or env.spec.horizon)
+        self._observations: Float[np.ndarray, "B o"] | None = None
+        self._prospects = np.empty((num_envs, 0), np.float32)
+        self._times, self._done = np.zeros(num_envs, int), np.zeros(num_envs, bool)
 
     def reset(
         self, *, seed: int | None = None, options: Info | None = None
-    ) -> tuple[np.ndarray, Info]:
+    ) -> tuple[Float[np.ndarray, "B o"], Info]:
         super().reset(seed=seed)
-        if seed is not None or self._key is None:
-            self._key = key_of(self.np_random)
-        self._key, (self._states, observations) = self._reset(self._key)
-        return np.asarray(observations), {}
+        every = np.ones(self.num_envs, bool)
+        which = (options or {}).get("reset_mask", every)
+        assert isinstance(which, np.ndarray), f"reset_mask must be an array, not {type(which)}"
+        assert which.dtype == bool, f"reset_mask must be of bool, not {which.dtype}"
+        assert which.shape == (self.num_envs,), f"reset_mask has shape {which.shape}"
+        assert which.any(), "reset_mask must name an environment"
+        return self._begin(which if self._observations is not None else every).copy(), {}
 
     def step(
-        self, actions: ArrayLike
+        self, actions: Any
     ) -> tuple[Float[np.ndarray, "B o"], np.ndarray, np.ndarray, np.ndarray, Info]:
-        self._key, (self._states, observations, step) = self._step(
-            self._key, self._states, jnp.asarray(actions)
+        now, env, idle = self._observations, self._env, self._done
+        assert now is not None, FIRST
+        actions = valid(self.action_space, actions)
+        assert self._mode != AutoresetMode.DISABLED or not idle.any(), (
+            "some episodes have ended: call reset with a reset_mask"
         )
-        terminated, truncated = np.asarray(step.terminated), np.asarray(step.truncated)
-        info = final(np.asarray(step.observation), terminated | truncated)
-        rewards = np.asarray(step.reward, np.float64)
-        return np.asarray(observations), rewards, terminated, truncated, info
+        self._times += 1
+        if env.spec.bandit:
+            rewards = env.reward(self._prospects, actions)
+            ended: Any = np.ones(self.num_envs, bool)
+        else:
+            rewards = env.reward(env.prospects(now), actions)
+            now, ended = env.follow(now, actions)
+            self._observations = now
+        terminated: np.ndarray = ended
+        truncated, rewards = (self._times >= self._limit) & ~terminated, rewards.astype(float)
+        info: Info = {}
+        if self._mode == AutoresetMode.NEXT_STEP and idle.any():
+            for each in (rewards, terminated, truncated):
+                each[idle] = 0
+            now = self._begin(idle)
+        self._done = terminated | truncated
+        if self._mode == AutoresetMode.SAME_STEP and (info := final(now, self._done)):
+            now = self._begin(self._done)
+        return now.copy(), rewards, terminated, truncated, info
+
+    def _begin(self, which: Bool[np.ndarray, " B"]) -> Float[np.ndarray, "B o"]:
+        """Begin these episodes; the observations of all."""
+        first, prospects = self._deck.deal(self.np_random, int(which.sum()))
+        if self._observations is None or len(first) == self.num_envs:
+            self._observations, self._prospects = first, prospects
+        else:
+            self._observations, self._prospects = self._observations.copy(), self._prospects.copy()
+            self._observations[which], self._prospects[which] = first, prospects
+        self._times[which], self._done = 0, self._done & ~which
+        return self._observations
+
+    def render(self) -> tuple[Picture, ...] | None:
+        if self.render_mode is None or self._observations is None:
+            return None
+        return tuple(self.picture(observation) for observation in self._observations)
+
+    def close_extras(self, **kwargs: Any) -> None:
+        self.put_away()
 
 
 def final(observations: Float[np.ndarray, "B o"], done: Bool[np.ndarray, " B"]) -> Info:
@@ -128,8 +189,21 @@ def final(observations: Float[np.ndarray, "B o"], done: Bool[np.ndarray, " B"]) 
         return {}
     ended = np.empty(len(done), dtype=object)
     for i in np.flatnonzero(done):
-        ended[i] = observations[i]
+        ended[i] = observations[i].copy()
     return {"final_obs": ended, "_final_obs": done, "final_info": {}, "_final_info": done}
+
+
+def valid(space: spaces.Space[Any], action: Any) -> Any:
+    """The action, clipped to its bounds where it is continuous, as in Gymnasium's own tasks.
+
+    Raises AssertionError for a discrete one that the space does not have, as those do.
+    """
+    if isinstance(space, spaces.Discrete) and type(action) in WHOLE and 0 <= action < space.n:
+        return action  # at once, as `contains` takes half of a step
+    if isinstance(space, spaces.Box):
+        return np.asarray(action, np.float32).reshape(space.shape).clip(space.low, space.high)
+    assert space.contains(action), f"{action!r} ({type(action)}) invalid"
+    return np.asarray(action, np.int64)  # True is 1, not a mask
 
 
 def metadata(task_id: str) -> Info:
@@ -144,14 +218,14 @@ def action_space(spec: EnvSpec) -> spaces.Space[Any]:
     return spaces.Box(spec.action_low, spec.action_high, (spec.action_size,), np.float32)
 
 
-def observations(spec: EnvSpec) -> spaces.Box:
-    """Like those of the real task, but without bounds: networks put them out."""
-    return spaces.Box(-np.inf, np.inf, (spec.observation_size,), np.float32)
-
-
-def key_of(generator: np.random.Generator) -> PRNGKey:
-    """A key of JAX from Gymnasium's seeded generator."""
-    return jax.random.key(int(generator.integers(2**31)))
+def observations(env: NumpyEnv) -> spaces.Box:
+    """Like those of the real task; bounds are known of one-hot vectors and of a bandit's table."""
+    low, high, table = -np.inf, np.inf, env.table()
+    if env.spec.num_states:
+        low, high = 0.0, 1.0
+    elif env.spec.bandit and table is not None:
+        return spaces.Box(table.min(0), table.max(0), dtype=np.float32)
+    return spaces.Box(low, high, (env.spec.observation_size,), np.float32)
 
 
 def make(
@@ -165,9 +239,7 @@ def make(
 
     Other arguments and errors as those of `zoo.load`.
     """
-    source = named(name, path)
-    task_id = zoo.card(source, variant, version)["task"]["id"]
-    return GymnasiumEnv(zoo.load(source, variant, version), task_id, render_mode)
+    return GymnasiumEnv(*found(name, variant, version, path), render_mode)
 
 
 def make_vec(
@@ -175,19 +247,19 @@ def make_vec(
     num_envs: int = 1,
     variant: str | None = None,
     version: str | None = None,
-    render_mode: str | None = None,
     path: str | Path | None = None,
+    **settings: Any,
 ) -> GymnasiumVectorEnv:
-    """The same as a vector; it has no pictures."""
-    if render_mode is not None:
-        raise ValueError(f"a vector has no pictures: make {name} alone with render_mode.")
-    return GymnasiumVectorEnv(zoo.load(named(name, path), variant, version), num_envs)
+    """The same as a vector; `settings` as those of `GymnasiumVectorEnv`."""
+    return GymnasiumVectorEnv(*found(name, variant, version, path), num_envs, **settings)
 
 
-def named(name: str, path: str | Path | None) -> str | Path:
-    """The name, or the path of a file whose environment is called so. Raises ValueError."""
-    if path is None:
-        return name
-    if (found := zoo.card(Path(path))["name"]) != name:
-        raise ValueError(f"{path} is {found}, not {name}.")
-    return Path(path)
+def found(
+    name: str, variant: str | None, version: str | None, path: str | Path | None
+) -> tuple[NumpyEnv, str]:
+    """The environment, and its task's ID. Raises ValueError where a file has another one."""
+    source = name if path is None else Path(path)
+    card = zoo.card(source, variant, version)
+    if card["name"] != name:
+        raise ValueError(f"{path} is {card['name']}, not {name}.")
+    return zoo.in_numpy(source, variant, version), card["task"]["id"]

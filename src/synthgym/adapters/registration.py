@@ -27,15 +27,24 @@ def with_gymnax() -> None:
 
 
 def with_gymnasium() -> None:
-    """Register with Gymnasium; `make_vec` gets a vector environment of its own."""
+    """Register with Gymnasium; `make_vec` gets a vector environment of its own.
+
+    Threshold and limit of steps are those of the real task, for who asks `gymnasium.spec`: episodes
+    of a bandit are over before, and no return in it is one of the task.
+    """
     import gymnasium
+
+    from synthgym import zoo
 
     for name in _names():
         if name not in gymnasium.registry:
+            task = zoo.card(name)["task"]
             gymnasium.register(
                 name,
                 entry_point=f"{GYMNASIUM}:make",
                 vector_entry_point=f"{GYMNASIUM}:make_vec",
+                reward_threshold=task["solved"],
+                max_episode_steps=task["horizon"],
                 kwargs={"name": name},
             )
 

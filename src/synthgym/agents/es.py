@@ -18,6 +18,7 @@ from synthgym.agents.base import begin, bounded, build, collect, iterations
 from synthgym.agents.networks import ACTIVATIONS, MLP, check_word
 from synthgym.agents.normalisation import Normaliser, normalise, untouched
 from synthgym.core import settings
+from synthgym.core.failure import as_worst
 from synthgym.core.types import (
     Action,
     Env,
@@ -98,7 +99,7 @@ class ES:
         ended = transitions.terminated | transitions.truncated
         returns = jax.vmap(jax.vmap(first_return, 1), 1)(transitions.reward, ended).mean(1)
         # evosax minimises.
-        search, _ = strategy.tell(key_tell, policies, -returns, search, settings)
+        search, _ = strategy.tell(key_tell, policies, -as_worst(returns), search, settings)
         moved = hyperparameters["learning_rate"] * (search.mean - state.search.mean)
         search = search.replace(mean=state.search.mean + moved)
         if normaliser is not None:

@@ -17,6 +17,7 @@ VARIANTS = (
     *("evolved", "distilled", "distilled+evolved"),
     *("graded", "distilled+graded", "evolved+graded"),
 )
+CHOSEN = (METATRAIN, "grade")  # stages that get better step by step, with agents
 MODEL = "model"  # a way, too: what happens in the task is predicted, step by step
 
 
@@ -59,9 +60,9 @@ def first_solved(curves: pd.DataFrame, threshold: float) -> pd.DataFrame:
 
 
 def meta_agents(progress: pd.DataFrame) -> dict[str, list[str]]:
-    """The agents really used in the meta-training of each environment, if there was one."""
+    """The agents by which each environment was chosen: in meta-training, or to judge a grading."""
     return {
-        name: sorted(set("+".join(rows["agent"][rows["stage"] == METATRAIN]).split("+")) - {""})
+        name: sorted(set("+".join(rows["agent"][rows["stage"].isin(CHOSEN)]).split("+")) - {""})
         for (name,), rows in by(progress, "environment")
     }
 

@@ -168,6 +168,7 @@ def summarise(
             "reference": one.reference,
             "published": one.section["published"],
             "bandits": runs.bandits(one.curves),
+            "ways": one.ways,
         }
         summary["transfer"][one.task] = transferred(one)
         summary["efficiency"][one.task] = ratios = efficiency(one, lines[one.task])
@@ -239,15 +240,19 @@ def overview(results: TaskResults) -> Numbers:
     }
 
 
-def published(summary: Numbers) -> list[Numbers]:
+def published(summary: Numbers, ways: Collection[str] = ()) -> list[Numbers]:
     """Best and median environment for each task and agent of which a value was published.
 
-    The best of the bandits, as that is what was published; where a task has none, of all.
+    The best of the bandits, as that is what was published; where a task has none, of all. Of those
+    that were made in these ways, if any are named.
     """
     cells = []
     for task, about in summary["about"]["tasks"].items():
         table = summary["transfer"][task]
         names = about["bandits"] or [name for name in table if name not in (REAL, TUNED)]
+        names = [name for name in names if not ways or about["ways"].get(name) in ways]
+        if not names:
+            continue
         for agent, values in about["published"].items():
             value = values["synthetic"]
             if value is None or agent not in table[names[0]]:
@@ -413,7 +418,10 @@ def seen_less(scores: np.ndarray, these: np.ndarray, generator: np.random.Genera
 
 
 def measures(summary: Numbers) -> dict[str, Measure]:
-    """Numbers that claims may be about: of unseen agents, beside published values, of steps."""
+    """Numbers that claims may be about: of unseen agents, beside published values, of steps.
+
+    A claim may be `of` some ways of making only.
+    """
     return {
         "unseen_less_seen": lambda claim: [
             Evidence(e, "+.2f", f"`{e['environment']}`", note=f"score, {transfer_text.tasks_of(e)}")
@@ -421,12 +429,14 @@ def measures(summary: Numbers) -> dict[str, Measure]:
         ],
         "bandit_less_published": lambda claim: [
             Evidence(transfer_text.less_published(cell), name=f"{cell['task']} {cell['agent']}")
-            for cell in summary["published"]
+            for cell in published(summary, claim.get("of", ()))
             if cell["bandit"]
         ],
         "times_more_steps": lambda claim: [  # than in the task, with settings `tuned`, or `real`
             Evidence(sure(e), times, f"{task} `{name}` {agent}", note="" if e else "learns nothing")
-            for task, name, agent, e in transfer_text.bandit_ratios(summary, claim["settings"])
+            for task, name, agent, e in transfer_text.bandit_ratios(
+                summary, claim["settings"], claim.get("of", ())
+            )
         ],
     }
 

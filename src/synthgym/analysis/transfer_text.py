@@ -1,6 +1,7 @@
 """The numbers of transfer as Markdown: claims and tables, each after what it shows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
@@ -8,7 +9,7 @@ from synthgym.analysis import published, runs
 from synthgym.analysis.core import estimate, report
 from synthgym.analysis.core.estimate import COUNT, SHARE, given, less, number, span, written
 from synthgym.analysis.core.tables import REAL, table
-from synthgym.analysis.core.verdict import UNDECIDED, Evidence
+from synthgym.analysis.core.verdict import FAILS, HOLDS, UNDECIDED, Evidence
 from synthgym.analysis.steps import TUNED
 from synthgym.analysis.summary_text import pays
 
@@ -18,7 +19,8 @@ LIKELIER = {"expect": "more_than", "value": 0.5}
 IN_SHORT = "In short"
 UNSEEN = (
     "Unseen agents are compared with seen ones in the same environments, by normalised score; "
-    "that algorithms differ wherever they are trained is part of the difference."
+    "that algorithms differ wherever they are trained is part of the difference. Claims on one way "
+    "of making stand, since the first results are known, for the same claim on all bandits at once."
 )
 
 
@@ -38,8 +40,8 @@ def markdown(summary: Numbers) -> str:
         "environments, made in the same way, would give. With one seed they cannot (*), and with "
         "two they are too narrow. Agents "
         "with the same settings are not paired, so that intervals of differences are rather too "
-        "wide than too narrow. † unseen: this agent took no part in that environment's "
-        "meta-training.",
+        "wide than too narrow. † unseen: this agent took no part in the making of that "
+        "environment.",
         report.claims(summary["claims"]),
         UNSEEN if summary["claims"] else "",
         "## Beside what is published",
@@ -86,18 +88,17 @@ def in_short(summary: Numbers) -> Iterable[str]:
         )
     yield from _middle_ratios(summary, TUNED)
     if summary["claims"]:
-        verdicts = (f"“{claim['claim']}” {_said(claim)}" for claim in summary["claims"])
-        yield f"Of what was claimed before anything was computed: {'; '.join(verdicts)}."
+        count = Counter(claim["verdict"] for claim in summary["claims"])
+        held = f"{count[HOLDS]} hold, {count[FAILS]} do not hold, {count[UNDECIDED]} are undecided"
+        yield (
+            f"Of {sum(count.values())} claims, {held}. Most are on every task and agent: one that "
+            "falls short decides."
+        )
 
 
 def _made(way: str) -> str:
     """How environments were made, in a sentence."""
     return "fitted as models of the task" if way == runs.MODEL else way.replace("+", ", then ")
-
-
-def _said(claim: Numbers) -> str:
-    """A verdict in a sentence."""
-    return f"is {claim['verdict']}" if claim["verdict"] == UNDECIDED else claim["verdict"]
 
 
 def _published(summary: Numbers) -> str:
@@ -221,13 +222,18 @@ def _middle_ratios(summary: Numbers, *reference: str) -> Iterable[str]:
             )
 
 
-def bandit_ratios(summary: Numbers, settings: str) -> Iterable[tuple[str, str, str, Any]]:
+def bandit_ratios(
+    summary: Numbers, settings: str, ways: Collection[str] = ()
+) -> Iterable[tuple[str, str, str, Any]]:
     """Task, bandit, agent, and ratio to the steps in the task with `settings`: tuned, real.
 
-    The ratio is None where agents learn nothing in the bandit.
+    The ratio is None where agents learn nothing in the bandit. Of bandits that were made in these
+    ways, if any are named.
     """
     for task, section in summary["about"]["tasks"].items():
         for name in section["bandits"]:
+            if ways and section["ways"].get(name) not in ways:
+                continue
             for agent, cell in summary["efficiency"][task][name].items():
                 if settings in cell:
                     yield task, name, agent, cell[settings]

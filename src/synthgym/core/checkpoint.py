@@ -11,10 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
+from synthgym.core.arrays import read as read
 from synthgym.core.io import atomic
 
 
@@ -48,33 +47,6 @@ def load(path: Path, like: PyTree) -> tuple[PyTree, dict[str, Any]]:
             )
     leaves = [jnp.asarray(arrays[name]) for name, _ in expected]
     return jax.tree.unflatten(jax.tree.structure(like), leaves), about
-
-
-def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The arrays by name ("reward/Dense_0/kernel"), and what was said about them.
-
-    Raises ValueError where the file is damaged or of another kind.
-    """
-    blob = Path(path).read_bytes()
-    try:
-        arrays = load_arrays(blob)
-        size = int.from_bytes(blob[:8], "little")
-        about = json.loads(json.loads(blob[8 : 8 + size])["__metadata__"]["json"])
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise ValueError(f"{path} is not a file that SynthGym wrote: {error}") from None
-    return arrays, about
-
-
-def nested(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Dictionaries within dictionaries, from names with slashes."""
-    tree: dict[str, Any] = {}
-    for name, array in arrays.items():
-        *parents, last = name.split("/")
-        node = tree
-        for parent in parents:
-            node = node.setdefault(parent, {})
-        node[last] = jnp.asarray(array)
-    return tree
 
 
 def _named(tree: PyTree) -> list[tuple[str, Any]]:

@@ -5,37 +5,16 @@ draws of hyperparameters, `N` replay buffer, `S` samples, `o` observation, `a` a
 written for the single case and vectorised with `vmap` where they are called.
 """
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+
+from synthgym.core.spec import EnvSpec as EnvSpec
 
 PRNGKey = Key[Array, ""]
 Observation = Float[Array, " o"]
 Action = Int[Array, ""] | Float[Array, " a"]  # an index, or one number per dimension
 Hyperparameters = dict[str, Any]  # name -> traced scalar
-
-
-@dataclass(frozen=True)
-class EnvSpec:
-    """The fixed properties of an environment; hashable, so that it can be static under `jit`."""
-
-    observation_size: int
-    num_actions: int  # number of discrete actions; 0 where actions are continuous
-    action_size: int  # dimensions of a continuous action; 0 where actions are discrete
-    action_low: float  # bounds of every dimension of a continuous action
-    action_high: float
-    horizon: int  # steps per episode before truncation
-    num_states: int = 0  # observations are one-hot vectors of so many states; 0: they are numbers
-
-    @property
-    def discrete(self) -> bool:
-        return self.num_actions > 0
-
-    @property
-    def bandit(self) -> bool:
-        """Whether every episode has one step, so that nothing in an environment is sequential."""
-        return self.horizon == 1
 
 
 class Step(NamedTuple):

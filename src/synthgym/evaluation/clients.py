@@ -21,7 +21,7 @@ from synthgym.core.io import write_table
 from synthgym.core.job import Inputs
 from synthgym.core.rng import root, stream
 from synthgym.core.settings import REAL, Config
-from synthgym.synth import stored
+from synthgym.synth import in_numpy, stored
 
 LARGEST_SEED = 2**31 - 1  # what numpy and torch take
 
@@ -46,7 +46,8 @@ def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str
     if paths := inputs.get("environment"):
         (path,) = paths
         env = stored.load(path, config)
-        place, environment, seed = GymnasiumEnv(env, config.task.id), _name(path), config.seed
+        place, environment = GymnasiumEnv(in_numpy.of(env), config.task.id), _name(path)
+        seed = config.seed
     else:
         place, environment, seed = gymnasium.make(config.task.id), REAL, -1
     agents = []

@@ -81,4 +81,5 @@ def checked(path: Path | str) -> str:
 
 
 def _is_name(name: str) -> bool:
-    return bool(re.fullmatch(r"[^/\\\0]+", name)) and name not in (".", "..")
+    plain = re.fullmatch(r"[^/\\\0]{1,255}", name)  # no file has a longer name
+    return bool(plain) and name.isascii() and name not in (".", "..")

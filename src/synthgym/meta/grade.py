@@ -29,7 +29,7 @@ from synthgym.core.display import Work, say
 from synthgym.core.io import read_table, write_table
 from synthgym.core.job import Inputs, device
 from synthgym.core.rng import root, stream
-from synthgym.core.settings import Config, plain
+from synthgym.core.settings import Config, ConfigError, plain
 from synthgym.core.types import Action, Observation, PRNGKey, Transition
 from synthgym.meta import fitness, fits
 from synthgym.meta.progress import EVALUATIONS, PROGRESS, cost, row, table
@@ -143,6 +143,11 @@ class Grading:
             while len(progress) < total:
                 begun, number = time.monotonic(), len(progress) + 1
                 state, news = self.iterate(jax.random.fold_in(self.key, number), state)
+                if not np.isfinite(news.gradient):
+                    raise ConfigError(
+                        f"The grading has diverged: the gradient of iteration {number} is not "
+                        "finite. Make grade.learning_rate smaller, or grade.fit.window shorter."
+                    )
                 earned = np.asarray(news.earned)
                 earned = earned[~np.isnan(earned)]
                 real_steps = self.steps * (2 if number == 1 else 1)  # the survey
@@ -154,6 +159,7 @@ class Grading:
                 progress.append(
                     {
                         **row("grade", time.monotonic() - begun, real_steps, self._updates),
+                        "agent": "+".join(self.judges),
                         "generation": number,
                         "fitness_mean": float(earned.mean()) if len(earned) else float("nan"),
                         "gradient": float(news.gradient),

@@ -21,9 +21,10 @@ from synthgym.agents import base as agents
 from synthgym.agents import spaces
 from synthgym.core import parallel, resume
 from synthgym.core.display import say
+from synthgym.core.failure import as_worst
 from synthgym.core.job import device
 from synthgym.core.rng import root, stream
-from synthgym.core.settings import Agent, Config, Meta
+from synthgym.core.settings import Agent, Config, ConfigError, Meta
 from synthgym.core.types import Discounted, Hyperparameters, PRNGKey
 from synthgym.meta import curriculum, fitness, scoring
 from synthgym.meta.fitness import Evaluation
@@ -222,9 +223,16 @@ class Search:
         key = jax.random.fold_in(stream(self.key, "generation"), generation)
         every = np.concatenate([np.asarray(x.score) for x in tried], axis=1)
         scores = OVER_ROLLOUTS[self.meta.fitness](every, axis=1).astype(np.float32)
-        search = self.strategy.tell(
-            stream(key, "tell"), tests.search, tests.candidates, jnp.asarray(scores)
-        )
+        failed = int((~np.isfinite(scores)).sum())
+        told = as_worst(jnp.asarray(scores))
+        search = self.strategy.tell(stream(key, "tell"), tests.search, tests.candidates, told)
+        if not jnp.isfinite(ravel_pytree(self.strategy.mean(search))[0]).all():
+            raise ConfigError(
+                f"The search has diverged: its mean is not finite after generation {generation}, "
+                f"in which {failed} of {len(scores)} candidates failed. Make meta.sigma or "
+                "the step smaller."
+            )
+        scores = np.asarray(told)
         self.state = self.state._replace(search=search)
         steps, updates = training
         trainings = every.size // len(tests.algorithms)
@@ -245,6 +253,7 @@ class Search:
                 "device": device(),
                 **self._noted(tests.settings),
                 **_lengths(tried),
+                **({"diverged": failed} if failed else {}),
             }
         )
 

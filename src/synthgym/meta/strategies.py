@@ -17,6 +17,7 @@ from flax import struct
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
+from synthgym.core.failure import as_worst
 from synthgym.core.settings import Meta
 from synthgym.core.types import PRNGKey
 
@@ -77,6 +78,7 @@ class Evosax:
     def tell(
         self, key: PRNGKey, state: PyTree, candidates: PyTree, fitness: Float[Array, " P"]
     ) -> PyTree:
+        fitness = as_worst(fitness)
         return self.strategy.tell(key, candidates, -fitness, state, self.settings)[0]
 
     def mean(self, state: PyTree) -> PyTree:
@@ -215,7 +217,7 @@ class Ferreira:
         self, key: PRNGKey, state: FerreiraState, candidates: PyTree, fitness: Float[Array, " P"]
     ) -> FerreiraState:
         flat = jax.vmap(lambda tree: ravel_pytree(tree)[0])(candidates)
-        unperturbed, *scores = fitness.reshape(-1, self.population)
+        unperturbed, *scores = as_worst(fitness).reshape(-1, self.population)
         noise = flat[self.population : 2 * self.population] - state.mean
         score = scores[0]
         if self.mirrored:

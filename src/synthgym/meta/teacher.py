@@ -16,10 +16,11 @@ from synthgym.agents import spaces
 from synthgym.core import checkpoint as files
 from synthgym.core import resume, settings
 from synthgym.core.display import Work, say
+from synthgym.core.failure import WORST
 from synthgym.core.io import write_table
 from synthgym.core.job import Inputs
 from synthgym.core.rng import root, stream
-from synthgym.core.settings import Config, plain
+from synthgym.core.settings import Config, ConfigError, plain
 from synthgym.core.types import Agent, PRNGKey
 from synthgym.meta.progress import PROGRESS, row, table
 from synthgym.tasks import base as tasks
@@ -103,6 +104,8 @@ class School:
         tried = [self._candidate(i) for i in range(self.config.teacher.candidates)]
         rows = [row for _, row in tried]
         chosen = int(np.argmax([row["fitness_mean"] for row in rows]))
+        if rows[chosen]["fitness_mean"] == WORST:
+            raise ConfigError("Every candidate for a teacher diverged; its agent learns too fast.")
         if len(rows) > 1:
             earned = ", ".join(f"{row['fitness_mean']:.1f}" for row in rows)
             say(f"candidates earn {earned}: number {chosen + 1} teaches")

@@ -13,6 +13,7 @@ from synthgym.plan.schema import (
     check_unique,
     listed,
     mapping,
+    short,
 )
 
 SIDES = ("of", "over")
@@ -66,13 +67,32 @@ def check_claim(
     for kind in TRIALS:
         for trial in claim.get(kind, []):
             check_known(trial, trials, "trial", f"{place}.{kind}", "the experiment")
+    _check_sides(claim, place)
     for number, part in enumerate(parts):
         check(part, Claim, f"{place}.parts[{number}]")
         shared = {name: value for name, value in claim.items() if name != "parts"}
         check_claim({**shared, **part}, f"{place}.parts[{number}]", names, trials)
     if not parts and whole:
-        if "expect" not in claim:
-            raise ConfigError(f"{place}: must say what to expect: {listed(EXPECTATIONS)}.")
-        needed = EXPECTATIONS[claim["expect"]]
-        if needed == "value" and "value" not in claim:
-            raise ConfigError(f"{place}: {claim['expect']} needs a value.")
+        _check_expected(claim, place)
+
+
+def _check_sides(claim: Values, place: str) -> None:
+    """Refuse a comparison of arms with themselves, in the same trials."""
+    same = claim.get("over_trials", claim.get("trials")) == claim.get("trials")
+    if same and (both := [name for name in claim.get("of", []) if name in claim.get("over", [])]):
+        raise ConfigError(f"{place}.over: {listed(both)} cannot be compared with itself.")
+
+
+def _check_expected(claim: Values, place: str) -> None:
+    """Refuse a claim that expects nothing, or less or more than one number, or a range."""
+    if "expect" not in claim:
+        raise ConfigError(f"{place}: must say what to expect: {listed(EXPECTATIONS)}.")
+    expect = claim["expect"]
+    if EXPECTATIONS[expect] != "value":
+        return
+    if "value" not in claim:
+        raise ConfigError(f"{place}: {expect} needs a value.")
+    value, place = claim["value"], f"{place}.value"
+    check(value, list[float] if expect == "between" else float, place)
+    if expect == "between" and (len(value) != 2 or not value[0] < value[1]):
+        raise ConfigError(f"{place}: must be [low, high] with low < high, not {short(value)}.")

@@ -32,6 +32,7 @@ from synthgym.plan.schema import (
     WAYS,
     Config,
     ConfigError,
+    Tuning,
     check_known,
     check_names,
     definition,
@@ -42,6 +43,7 @@ from synthgym.plan.validate import check_environment, check_pair, check_whole
 
 KEPT = Path("work/compositions.json")
 STRATEGY = "snes"  # where a plan names none
+BESIDE: dict[str, Any] = {"seeds": list[int], "seeds_per_job": int, "tune": Tuning, "step": int}
 REAL_LACKS = WAYS | {"synth"}
 
 
@@ -120,6 +122,9 @@ class Composer:
         own = {name: part for name, part in values.items() if name in config}
         config = conform(merged(config, own), Config)
         tidy_agents(config["agents"])
+        if config["task"]["name"] != task:
+            where = where_set(layers, "task", "name")
+            raise ConfigError(f"{where}: must be {task}, the task that these settings are for.")
         check_whole(config, layers)
         for agent in agents:
             check_pair(agent, config["task"], f"{place}.agents")
@@ -145,18 +150,27 @@ class Composer:
 
 
 def conform(value: Any, kind: Any) -> Any:
-    """Give numbers the type of their setting (1 -> 1.0 where it is a float)."""
-    if dataclasses.is_dataclass(kind) and isinstance(value, dict):
-        types = {field.name: field.type for field in dataclasses.fields(kind)}
-        return {name: conform(item, types.get(name, Any)) for name, item in value.items()}
+    """Give numbers the type of their setting: 1 -> 1.0 where it is a float, 1e3 -> 1000."""
+    if dataclasses.is_dataclass(kind):
+        if isinstance(value, list):  # of such sections
+            return [conform(item, kind) for item in value]
+        if not isinstance(value, dict):
+            return value
+        fields = dataclasses.fields(kind)
+        kinds = {field.name: field.metadata.get("entries") or field.type for field in fields}
+        return {name: conform(item, kinds.get(name, Any)) for name, item in value.items()}
+    if kind is Any and isinstance(value, dict):
+        return {name: conform(item, BESIDE.get(name, Any)) for name, item in value.items()}
     options = [option for option in typing.get_args(kind) if option is not type(None)]
     origin = typing.get_origin(kind)
     if origin is dict and isinstance(value, dict):
         return {name: conform(item, options[1]) for name, item in value.items()}
     if origin in (list, tuple) and isinstance(value, list):
         return [conform(item, options[0]) for item in value]
-    if kind is float or float in options:
-        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if (kind is float or float in options) and type(value) is int:
+        return float(value) if abs(value) < 2**128 else value  # which is refused
+    if (kind is int or int in options) and isinstance(value, float) and value.is_integer():
+        return int(value)
     return value
 
 

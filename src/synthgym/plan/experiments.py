@@ -39,6 +39,7 @@ ENVIRONMENT = "environment.safetensors"
 BESIDE = ("agent", "arms", "seeds", "search", "in_place_of", "tune")  # what is no section
 AS_ENVIRONMENT = ("synth", "transfer")  # what those who train in an arm see of it
 PPO, LPO = "ppo", "lpo"  # whose settings all objectives have; what is meta-trained
+MAKERS = ("model", "grade")  # sections of arms that are not evolved, and stages that make these
 GIVEN = (PPO, "dpo")  # objectives that are judged beside those that are learned
 
 
@@ -73,7 +74,8 @@ class Experiment(Part):
 
     @property
     def made(self) -> dict[str, Any]:
-        return {name: arm or {} for name, arm in self.values.get("arms", {}).items()}
+        arms = self.values.get("arms", {}).items()
+        return {name: mapping(arm, f"{self.where}.arms.{name}") for name, arm in arms}
 
     @property
     def trials(self) -> dict[str, Any]:
@@ -82,7 +84,8 @@ class Experiment(Part):
 
     @property
     def without(self) -> dict[str, Any]:
-        return {name: way or {} for name, way in self.values.get("without", {}).items()}
+        ways = self.values.get("without", {}).items()
+        return {name: mapping(way, f"{self.where}.without.{name}") for name, way in ways}
 
     @property
     def labels(self) -> Values:
@@ -99,17 +102,17 @@ class Experiment(Part):
         """Return the seeds of an arm: its own, where it has some, or those of all."""
         if arm in self.values.get("environments", []):
             return self.scale.seeds(str(arm))
-        own = self.made[arm].get("seeds") if arm else None
-        seeds: list[int] = own or self.values.get("seeds", [])
+        own: Values = self.made[arm] if arm else {}
+        seeds: list[int] = own["seeds"] if "seeds" in own else self.values.get("seeds", [])
         return seeds
 
     def judged(self, trial: str) -> list[str]:
         """Return the arms whose environments agents of a trial are trained in."""
         return [arm for arm in self.arms if arm in self.trials[trial].get("arms", self.arms)]
 
-    def fitted(self, arm: str) -> bool:
-        """Whether an arm is fitted to what agents meet in the task, not evolved."""
-        return "model" in self.made.get(arm, {})
+    def maker(self, arm: str) -> str:
+        """Return the stage that makes an arm: evolution, unless the arm says otherwise."""
+        return next((stage for stage in MAKERS if stage in self.made.get(arm, {})), "metatrain")
 
     def agent(self, trial: str | None, way: str | None = None) -> str:
         """Return who trains; nobody where a way of training without has no place in the trial."""
@@ -118,12 +121,12 @@ class Experiment(Part):
         return instead.get(agent, "") if instead else agent
 
     def makers(self, arm: str) -> list[str]:
-        """Return the algorithms that an arm is meta-trained with; none where it is distilled."""
+        """Return the algorithms that have a part in making an arm; none where it is distilled."""
         if arm in self.values.get("environments", []):
             config = self.scale.tasks[self.task].composed(arm)
         else:
             config = self.composed(arm)
-        agents: list[str] = config["meta"]["agents"] if "meta" in config else []
+        agents: list[str] = _making(config).get("agents", [])
         return agents
 
     @property
@@ -157,9 +160,10 @@ class Experiment(Part):
             layers.append((f"{where}.make", values.get("make")))
         if way:
             layers.append((f"{where}.without.{way}", self.without[way]))
-        absent = WAYS - ({"meta"} if not trial else set()) | (set() if arm else {"synth"})
-        if arm and not trial and self.fitted(arm):
-            absent |= {"meta"}
+        absent = set(WAYS) | (set() if arm else {"synth"})
+        if not trial:
+            maker = self.maker(arm) if arm else "metatrain"
+            absent -= {"meta" if maker == "metatrain" else maker}
         cleaned: Layers = [(place, sections(layer)) for place, layer in layers]
         agents = [agent] if agent else []
         return self.scale.composer.compose(where, self.task, cleaned, agents, overrides, absent)
@@ -171,7 +175,7 @@ class Experiment(Part):
         if which.trial and not which.arm:
             config["baseline"] = self._in_task(composed)
         agent = self.agent(which.trial, which.way)
-        config = of_agents(config, [agent] if agent else config["meta"]["agents"])
+        config = of_agents(config, [agent] if agent else _making(config)["agents"])
         return self.seeded(config, seed, overrides)
 
     def _in_task(self, config: Values) -> Values:
@@ -218,7 +222,7 @@ class Experiment(Part):
             found = values.get("search")
             settings = self.scale.file_of("search", f"{self.task}/{found}", "best.json")
             needs = {"settings": settings} if found else {}
-            stage = "model" if self.fitted(arm) else "metatrain"
+            stage = self.maker(arm)
             for seed in self.seeds(arm):
                 yield self.job(stage, f"{arm}/seed{seed}/{stage}", needs, Which(arm), seed)
 
@@ -226,7 +230,7 @@ class Experiment(Part):
         """Return the files of an arm's environments, one of each seed."""
         if arm in self.values.get("environments", []):
             return self.scale.tasks[self.task].environments_of(arm)
-        stage = "model" if self.fitted(arm) else "metatrain"
+        stage = self.maker(arm)
         return [f"{self.place}/{arm}/seed{seed}/{stage}/{ENVIRONMENT}" for seed in self.seeds(arm)]
 
     def _trials(self) -> Iterator[Job]:
@@ -267,7 +271,7 @@ class Experiment(Part):
                 files = self.environments_of(arm)
                 if look == "reward_map":
                     yield self.job(look, f"{arm}/map", {"environment": files}, Which(arm))
-                elif not self.fitted(arm):
+                elif self.maker(arm) != "model":
                     yield self.job(look, f"{arm}/{look}", {"environment": files[:1]}, Which(arm))
 
     # checks
@@ -285,7 +289,7 @@ class Experiment(Part):
             check_names([values["agent"]], "agent", f"{where}.agent")
             check_pair(values["agent"], definition("task", self.task), f"{where}.agent")
         for part in ("settings", "make"):
-            check_sections(values.get(part) or {}, f"{where}.{part}")
+            check_sections(values.get(part), f"{where}.{part}", shared=True)
         self._check_environments()
         for arm, differences in values.get("arms", {}).items():
             self._check_arm(arm, differences)
@@ -317,7 +321,7 @@ class Experiment(Part):
             raise ConfigError(f"{place}: searches for settings are in this directory; rename it.")
         if arm in self.values.get("environments", []):
             raise ConfigError(f"{place}: is the name of an environment of the scale, too.")
-        check_sections(differences or {}, place)
+        check_sections(differences, place)
         check(self.seeds(arm), list[int], f"{place}.seeds")
         check_unique(self.seeds(arm), f"{place}.seeds")
         if (found := self.made[arm].get("search")) is not None:
@@ -383,10 +387,16 @@ class Experiment(Part):
                 self.composed(None, trial, way)
 
 
-def check_sections(values: object, place: str) -> None:
+def _making(config: Values) -> Values:
+    """Return the section that has agents in the making of an environment, if one has."""
+    making: Values = config["meta"] if "meta" in config else config.get("grade") or {}
+    return making
+
+
+def check_sections(values: object, place: str, *, shared: bool = False) -> None:
     """Refuse differences that are no sections of the configuration, or not as these should be."""
     own = {k: v for k, v in mapping(values, place).items() if k not in BESIDE}
-    check_environment(own, place, rewards=True)
+    check_environment(own, place, rewards=True, shared=shared)
 
 
 class Objectives(Experiment):
@@ -480,7 +490,7 @@ class Objectives(Experiment):
         place = f"{where}.environment"
         check_known(values["environment"], known, "environment", place, self.task)
         check_unique(values["seeds"], f"{where}.seeds")
-        check(values.get("settings") or {}, Config, f"{where}.settings")
+        check(values.get("settings", {}), Config, f"{where}.settings")
         names = [*GIVEN, *values["_every"]["arms"]]
         for name, claim in values.get("claims", {}).items():
             check_claim(claim, f"{where}.claims.{name}", names, values["_every"]["trials"])
@@ -498,7 +508,7 @@ class Objectives(Experiment):
         for task, differences in self.trials.items():
             place = f"{where}.trials.{task}"
             check_known(task, groups("task"), "task", place, "conf/task")
-            check(differences or {}, Config, place)
+            check(mapping(differences, place), Config, place)
             draws, seeds = self.composed(None, task)["judge"]["draws"], len(values["seeds"])
             if draws % seeds:
                 raise ConfigError(f"{place}: {draws} agents (judge.draws) for {seeds} seeds.")

@@ -1,26 +1,14 @@
 """How do layers of settings become one? Each overrides what is set before it."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from omegaconf import OmegaConf
 
-from synthgym.plan.schema import SEARCHES, definition
+from synthgym.plan.schema import SEARCHES
 
 Values = dict[str, Any]
 Layers = list[tuple[str, Values]]  # (place, sections of the configuration), in order of precedence
-
-
-def numbers(value: Any) -> Any:
-    """Numbers such as 1e-3, which Snakemake's YAML 1.1 takes for words, unlike Hydra and DVC."""
-    if isinstance(value, Mapping):
-        return {str(key): numbers(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [numbers(item) for item in value]
-    if isinstance(value, str) and re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+", value):
-        return float(value)
-    return value
 
 
 def expanded(layer: Values) -> Values:
@@ -65,16 +53,8 @@ def plain(composed: Any, absent: set[str]) -> Values:
 
 
 def tidy_agents(agents: Values) -> None:
-    """Numbers of the type of their default (1 -> 1.0); no trace of searches that were replaced."""
-    for name, agent in agents.items():
-        for key, default in definition("agent", name)["hyperparameters"].items():
-            value = agent["hyperparameters"][key]
-            if (
-                isinstance(default, float)
-                and isinstance(value, int)
-                and not isinstance(value, bool)
-            ):
-                agent["hyperparameters"][key] = float(value)
+    """No trace of searches that were replaced, nor of settings on which nothing depends."""
+    for agent in agents.values():
         kept = {
             key: {kind: values for kind, values in (how or {}).items() if values is not None}
             for key, how in agent["search"].items()

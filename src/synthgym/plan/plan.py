@@ -11,41 +11,45 @@ trial < the way of training without.
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-import yaml
-
+from synthgym.core.definitions import read_yaml
+from synthgym.core.settings import merged
 from synthgym.jobs.planned import Job
-from synthgym.plan.compose import Composer
-from synthgym.plan.layers import numbers
+from synthgym.plan.compose import Composer, conform
 from synthgym.plan.scale import ScalePlan
 from synthgym.plan.schema import ConfigError, Params, Scale, check, check_known
+from synthgym.plan.validate import check_name
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Plan:
     """params.yaml: what there is to do, and the configuration of each job."""
 
     def __init__(self, params: Mapping[str, Any]):
-        self.params = numbers(params)
-        if isinstance(self.params, dict) and self.params.get("accept_code") in ("true", "false"):
-            self.params["accept_code"] = self.params["accept_code"] == "true"  # from `--config`
-        check(self.params, Params, "", complete=("scale", "scales"))
-        for scale, values in self.params["scales"].items():
+        check(params, Params, "", complete=("scale", "scales"))
+        for scale, values in params["scales"].items():
+            check_name(scale, f"scales.{scale}")
             complete = ("seeds", "agents", "environments", "tasks")
             check(values, Scale, f"scales.{scale}", complete=complete)
+        scales = {scale: conform(values, Scale) for scale, values in params["scales"].items()}
+        self.params = {**params, "scales": scales}
         self.scale: str = self.params["scale"]
         check_known(self.scale, self.scales, "scale", "scale", "params.yaml")
         self.composer = Composer()
 
     @classmethod
-    def load(cls, path: Path | str = "params.yaml") -> "Plan":
-        """Read the file. Raises ConfigError where it is not there, or nonsense."""
+    def load(cls, path: Path | str = "params.yaml", given: Mapping[str, Any] = NOTHING) -> "Plan":
+        """Read the file, under what `--config` gave. Raises ConfigError where it is nonsense."""
+        words = {"true": True, "false": False}  # which Snakemake takes for texts
+        given = {name: words.get(str(value), value) for name, value in given.items()}
         try:
-            return cls(yaml.load(Path(path).read_text(), Loader=_LOADER))
+            values = read_yaml(path)
+            return cls(merged(values, given) if given else values)
         except FileNotFoundError:
             raise ConfigError(f"{path} is not here; start at the top of the repository.") from None
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}.") from None
 
     @property
     def accept_code(self) -> bool:
@@ -76,6 +80,3 @@ class Plan:
         """Refuse whatever is wrong with a scale, by a ConfigError."""
         self[scale].check()
         self.composer.save()
-
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it was built

@@ -85,8 +85,8 @@ INPUTS: Mapping[str, Mapping[str, str]] = {
         "comparison": "comparison.parquet of search_comparison",
     },
     "comparison_report": {
-        "progress": "progress.parquet of comparisons/ metatrain",
-        "evaluations": "evaluations.parquet of comparisons/ metatrain",
+        "progress": "progress.parquet of comparisons/ metatrain grade",
+        "evaluations": "evaluations.parquet of comparisons/ metatrain grade",
         "curves": "curves.parquet of comparisons/ study",
         "real_curves": "curves.parquet of comparisons/ baseline",
     },
@@ -245,8 +245,8 @@ def _mdps(one: Experiment) -> Values:
         training[trial] = {key: study[key] for key in ("steps", "stop")}
     return {
         **task_section(one.task),
-        "evolved": [arm for arm in one.made if not one.fitted(arm)],
-        "fitted": [arm for arm in one.made if one.fitted(arm)],
+        "evolved": [arm for arm in one.made if one.maker(arm) == "metatrain"],
+        "fitted": [arm for arm in one.made if one.maker(arm) == "model"],
         "evolved_with": one.values["agent"],
         "agents": {name: trial["agent"] for name, trial in one.trials.items()},
         "training": training,

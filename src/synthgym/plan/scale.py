@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from synthgym.core.settings import merged
 from synthgym.jobs.planned import Job
 from synthgym.plan import reports
-from synthgym.plan.compose import Composer
+from synthgym.plan.compose import Composer, conform
 from synthgym.plan.experiments import Experiment, Objectives
 from synthgym.plan.layers import Values, settings_of
 from synthgym.plan.schema import (
@@ -82,7 +82,7 @@ class ScalePlan:
                 raise ConfigError(f"experiment {name}: lacks place.")
             kind, place = str(values["place"]).split("/")[0], f"experiment {name}.place"
             check_known(kind, KINDS, "kind of experiment", place, "SynthGym")
-            found[name] = KINDS[kind](self, name, values)
+            found[name] = KINDS[kind](self, name, conform(values, KINDS[kind].schema))
         return found
 
     def of_family(self, family: str) -> list[Experiment]:
@@ -163,8 +163,9 @@ class ScalePlan:
         """Refuse whatever is wrong with the scale, by a ConfigError."""
         where, values = f"scales.{self.name}", self.values
         check_names(values["agents"], "agent", f"{where}.agents")
-        check_unique(values["seeds"], f"{where}.seeds")
-        check(values.get("common") or {}, Config, f"{where}.common")
+        for part in ("environments", "tasks"):
+            check_unique(list(values[part]), f"{where}.{part}")
+        check(values.get("common", {}), Config, f"{where}.common")
         for one in self.experts.values():
             one.check()
         for environment, differences in values["environments"].items():
@@ -255,7 +256,7 @@ def budgeted(name: str, given: object, scale: str, where: str) -> Values:
     if budgets is not None:
         hint = f"conf/experiment/{name}.yaml"
         check_known(budget, budgets, "budget", f"{where}.budget", hint)
-        layers.insert(0, budgets[budget] or {})
+        layers.insert(0, mapping(budgets[budget], f"experiment {name}.budgets.{budget}"))
     elif budget != scale:
         raise ConfigError(f"{where}.budget: {name} has no budgets.")
     for layer in layers:

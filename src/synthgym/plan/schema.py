@@ -6,7 +6,7 @@ live in conf/.
 
 import dataclasses
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from synthgym.core.checking import (
@@ -84,26 +84,32 @@ OF_PLANS = (
 class Only:
     """What a task gets of what the scale plans."""
 
-    agents: list[str] = setting("of the scale's agents, those for this task")
-    environments: list[str] = setting("of the scale's environments, those for this task")
+    agents: list[str] = setting("of the scale's agents, those for this task", each_once=True)
+    environments: list[str] = setting(
+        "of the scale's environments, those for this task", each_once=True
+    )
 
 
 @dataclasses.dataclass
 class Where:
     """Where something is tried that is not for every task and agent."""
 
-    tasks: list[str] = setting("of the scale's tasks, these")
-    agents: list[str] = setting("of the agents of each of these tasks, these")
-    seeds: list[int] = setting("of the seeds, these; all of them if not said", low=0)
+    tasks: list[str] = setting("of the scale's tasks, these", each_once=True)
+    agents: list[str] = setting("of the agents of each of these tasks, these", each_once=True)
+    seeds: list[int] = setting(
+        "of the seeds, these; all of them if not said", low=0, each_once=True
+    )
 
 
 @dataclasses.dataclass
 class ClientsOf:
     """Which agents of another library are trained in the environments of a task."""
 
-    agents: list[str] = setting("these, in the real task too", among=tuple(CLIENTS))
-    environments: list[str] = setting("of the task's environments, these")
-    seeds: list[int] = setting("of the seeds of each, these; all of them if not said", low=0)
+    agents: list[str] = setting("these, in the real task too", among=tuple(CLIENTS), each_once=True)
+    environments: list[str] = setting("of the task's environments, these", each_once=True)
+    seeds: list[int] = setting(
+        "of the seeds of each, these; all of them if not said", low=0, each_once=True
+    )
 
 
 @dataclasses.dataclass
@@ -125,7 +131,7 @@ class Experiment:
     """
 
     agent: str = setting("the algorithm that environments are made with; else meta.agents says it")
-    seeds: list[int] = setting("one environment of each arm each", low=0)
+    seeds: list[int] = setting("one environment of each arm each", low=0, each_once=True)
     settings: dict[str, Any] = setting("sections of the configuration, for all that follows")
     make: dict[str, Any] = setting("sections that differ where environments are made")
     arms: dict[str, Any] = setting(
@@ -133,7 +139,9 @@ class Experiment:
         "`synth` and `transfer`; with `model`: fitted, not evolved; with `search`: by the best "
         "settings that this search of the task found; with `seeds`: its own"
     )
-    environments: list[str] = setting("of the scale's environments of the task, arms as well")
+    environments: list[str] = setting(
+        "of the scale's environments of the task, arms as well", each_once=True, or_none=True
+    )
     trials: dict[str, Any] = setting(
         "name -> {agent, sections that differ}: agents judged with each environment (`transfer`), "
         "and in the task; `arms`: with these only"
@@ -151,6 +159,8 @@ class Experiment:
     looks: list[str] = setting(
         "what is recorded of each evolved arm: of its first environment, or the rewards of all",
         among=["behaviour", "noise", "reward_map"],
+        each_once=True,
+        or_none=True,
     )
 
 
@@ -187,6 +197,7 @@ class Claim:
         "share of what is between random actions and the best agent known that counts as equal; "
         "0.1 if not said",
         low=0,
+        high=1,
     )
     step: int = setting("training step at which returns are compared; its end if not said", low=1)
     steps: list[float] = setting("first and last step size that are meant")
@@ -201,7 +212,7 @@ class Objectives:
     """Objectives that are meta-trained, and tasks in which all are judged, PPO's and DPO's too."""
 
     environment: str = setting("of the task, what stands in for it: with the first of its seeds")
-    seeds: list[int] = setting("one meta-training each", low=0)
+    seeds: list[int] = setting("one meta-training each", low=0, each_once=True)
     settings: dict[str, Any] = setting("sections of the configuration, for all of them")
     arms: dict[str, Any] = setting("name -> what differs: `objective: {train, fitness}`, ..")
     trials: dict[str, Any] = setting("task, also one without environments -> what differs there")
@@ -226,8 +237,8 @@ class Tuning:
 class Scale:
     """A plan: what there is to compute."""
 
-    seeds: list[int] = setting("one meta-training each", low=0)
-    agents: list[str] = setting("judged in every environment, and in the real task")
+    seeds: list[int] = setting("one meta-training each", low=0, each_once=True)
+    agents: list[str] = setting("judged in every environment, and in the real task", each_once=True)
     common: dict[str, Any] = setting("sections of the configuration, for all tasks")
     environments: dict[str, Any] = setting(
         "name -> what differs in this environment; its `seeds`, and `seeds_per_job`: how many of "
@@ -261,7 +272,9 @@ class Params:
 
 
 def mapping(value: object, place: str) -> dict[str, Any]:
-    """Return a value that is a mapping; refuse any other."""
+    """Return a value that is a mapping, an empty one where nothing is said; refuse any other."""
+    if value is None:
+        return {}
     if not isinstance(value, dict):
         raise ConfigError(f"{place}: must be a mapping, not {short(value)}.")
     return value
@@ -290,10 +303,23 @@ def described(kind: Any = Config, prefix: str = "") -> Iterator[tuple[str, str, 
         if dataclasses.is_dataclass(inner):
             yield from described(inner, f"{name}{'.<name>' * named}.")
             continue
-        low, above = limits["low"], limits["above"]
-        ranges = [", ".join(limits["among"]), f">= {low}" if low is not None else ""]
-        ranges += [f"> {above}" if above is not None else "", limits["unit"]]
         text = str(field.type) if arguments else getattr(field.type, "__name__", "")
         for jargon, word in (("typing.", ""), ("tuple[", "list["), (", ...]", "]")):
             text = text.replace(jargon, word)
-        yield name, text, limits["meaning"], " ".join(filter(None, ranges))
+        yield name, text, limits["meaning"], _range(limits)
+        if limits["entries"] and typing.get_origin(field.type) is dict:
+            yield from described(limits["entries"], f"{name}.")
+
+
+def _range(limits: Mapping[str, Any]) -> str:
+    """What a setting may be, and in which unit."""
+    among = limits["among"]
+    words = [among] if not isinstance(among, Mapping) else among.values()
+    said = [", ".join(dict.fromkeys(word for some in words for word in some))]
+    if limits["provided_by"]:
+        said.append(f"a module in synthgym.{limits['provided_by']}")
+    signs = {"low": ">=", "above": ">", "high": "<=", "below": "<"}
+    bounds = [f"{sign} {limits[k]}" for k, sign in signs.items() if limits[k] is not None]
+    once = "" if limits["or_none"] else "one or more, "
+    once = f"{once}each once" if limits["each_once"] else ""
+    return " ".join(filter(None, [*said, ", ".join(bounds), limits["unit"], once]))

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from synthgym.core.checking import check_hyperparameter
 from synthgym.core.settings import Hyperparameters, Section
 from synthgym.core.settings import Transforms as TransformsSchema
 from synthgym.core.spaces import nested
@@ -30,7 +31,6 @@ from synthgym.plan.schema import (
     check_experiment,
     check_known,
     check_names,
-    check_unique,
     definition,
     groups,
     listed,
@@ -147,10 +147,6 @@ class Search(Sweep):
             check(values[part], kind, f"{where}.{part}", complete=complete)
         if budget["min"] > budget["max"]:
             raise ConfigError(f"{where}.budget: min must not be above max.")
-        if values.get("random", 0) > 1:
-            raise ConfigError(f"{where}.random: must be at most 1, not {values['random']}.")
-        check_unique(seeds, f"{where}.seeds")
-        check_unique(others["seeds"], f"{where}.compared.seeds")
         if common := sorted(set(seeds) & set(others["seeds"])):
             raise ConfigError(
                 f"{where}.compared.seeds: {listed(common)} was searched with; compare with others."
@@ -189,7 +185,7 @@ class Transforms(Sweep):
     def layers(self) -> Layers:
         """Return the strategy, and the settings of all searches."""
         first = {"meta": {"agents": [self.values["agent"]]}}
-        settings = expanded(self.values.get("settings") or {})
+        settings = expanded(self.values.get("settings", {}))
         return [(f"{self.where}.agent", first), (f"{self.where}.settings", settings)]
 
     def config(self, overrides: Sequence[str] = ()) -> Values:
@@ -211,11 +207,9 @@ class Transforms(Sweep):
         """Refuse whatever is wrong with the study, by a ConfigError."""
         super().check()
         values, where, layers = self.values, self.where, self.layers()
-        for name in VARIED:
-            check_unique(values[name], f"{where}.{name}")
         check_names([values["agent"]], "agent", f"{where}.agent")
         check_pair(values["agent"], definition("task", self.task), f"{where}.agent")
-        check(values.get("settings") or {}, Config, f"{where}.settings")
+        check(values.get("settings", {}), Config, f"{where}.settings")
         for name in STUDIED:
             if any(name in (layer.get("meta") or {}) for _, layer in layers):
                 raise ConfigError(
@@ -251,10 +245,10 @@ def check_tuning(tune: object, agents: Iterable[str], place: str) -> None:
         raise ConfigError(f"{place}.space: must have one setting or more.")
     for name, how in tune["space"].items():
         where = f"{place}.space.{name}"
-        possible(how, where, static=False)
+        values = possible(how, where, static=False)
         for agent in agents:
-            known = definition("agent", agent)["hyperparameters"]
-            check_known(name, known, "hyperparameter", where, f"conf/agent/{agent}.yaml")
+            for value in values:
+                check_hyperparameter(value, agent, name, where)
 
 
 def _check_space(setting: str, how: object, place: str, config: Values) -> None:

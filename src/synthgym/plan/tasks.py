@@ -243,7 +243,10 @@ class TaskExperiment:
         """Refuse whatever is wrong with what is planned for the task, by a ConfigError."""
         self._check_values()
         for environment in (None, *self.environments):
-            self.composed(environment)
+            teacher = self.composed(environment)["teacher"]["agent"]
+            if teacher is not None:
+                place = f"{self.where}.teacher.agent"
+                check_known(teacher, groups("agent"), "agent", place, "conf/agent")
         for environment in self.environments:
             self._check_making(environment)
         self._check_looks()
@@ -275,7 +278,6 @@ class TaskExperiment:
         if "distil" in config:
             if config["teacher"]["agent"] is None:
                 raise ConfigError(f"{where}.teacher.agent: {environment} needs one to distil from.")
-            check_names([config["teacher"]["agent"]], "agent", f"{where}.teacher.agent")
             self._teacher(config["teacher"])
             reward, kind = config["distil"]["reward"], config["task"]["action"]["kind"]
             if reward not in (None, *REWARDS[kind]):

@@ -1,10 +1,11 @@
 """Do agents, tasks and synthetic environments go together? Refused before anything compiles."""
 
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from synthgym.core.settings import REAL
+from synthgym.core.settings import LARGEST, REAL
 from synthgym.jobs.codehash import module_file
 from synthgym.plan.layers import Layers, Values, where_set
 from synthgym.plan.schema import (
@@ -21,8 +22,16 @@ from synthgym.plan.schema import (
     groups,
     listed,
 )
-from synthgym.stages import FAMILIES, STAGES
+from synthgym.stages import FAMILIES, NAME, STAGES
 
+STUDIES = ("transfer", "baseline", "expert", "judge")
+OF_A_TASK = ("id", "observation_size", "num_states", "action", "published", "tuned")  # its file's
+OF_AN_AGENT = ("module", "actions", "observations", "static.learner")
+MULTIPLES = (  # static settings of agents: a product of some is a multiple of another one
+    (("buffer_size",), "num_envs", "is no multiple of num_envs,"),
+    (("num_envs", "num_steps"), "num_minibatches", "samples cannot be parted by num_minibatches,"),
+)
+LONGEST = 64  # characters of a name; a path of results has several
 EXACT = "synthgym.synth.exact"  # whose bandits can be graded
 CLASSIC = "synthgym.tasks.classic"  # whose tasks are Gymnasium's, by the same IDs
 RESERVED = {
@@ -41,14 +50,24 @@ def check_identifier(name: str, place: str) -> None:
     """Refuse what cannot be the name of an environment or task of a plan."""
     if name in RESERVED:
         raise ConfigError(f"{place}: nothing may be named {name}, because {RESERVED[name]}.")
-    if not re.fullmatch("[a-z][a-z0-9_]*", name):
+    check_name(name, place)
+
+
+def check_name(name: object, place: str) -> None:
+    """Refuse what cannot be part of a path of results."""
+    if not isinstance(name, str) or not re.fullmatch(NAME, name):
         raise ConfigError(f"{place}: a name consists of a-z, 0-9 and _, and begins with a letter.")
+    if len(name) > LONGEST:
+        raise ConfigError(f"{place}: a name has {LONGEST} characters at most.")
 
 
 def check_environment(
-    values: Any, place: str, complete: bool = False, rewards: bool = False
+    values: Any, place: str, complete: bool = False, rewards: bool = False, shared: bool = False
 ) -> None:
-    """The differences of an environment: sections; `synth` and `meta` may be names."""
+    """The differences of an environment: sections; `synth` and `meta` may be names.
+
+    shared: of several environments, which may be made in different ways.
+    """
     values = {} if values is None and not complete else values
     check(values, dict[str, Any], place)
     synth = values.get("synth")
@@ -59,7 +78,7 @@ def check_environment(
             raise ConfigError(f"{place}.synth: {name} is for experiments whose place is rewards/.")
     elif complete:
         raise ConfigError(f"{place}: must say which synth, one of {listed(groups('synth'))}.")
-    if len(ways := sorted(WAYS & values.keys())) > 1:
+    if len(ways := sorted(WAYS & values.keys())) > 1 and not shared:
         raise ConfigError(f"{place}: is made in one way, not by {listed(ways)}; `start` does both.")
     named = ("synth", "meta")
     sections = {k: v for k, v in values.items() if k not in named or not isinstance(v, str)}
@@ -77,10 +96,24 @@ def check_whole(config: Values, layers: Layers) -> None:
         _check_grade(config, layers)
     for name, agent in config["agents"].items():
         check_agent(agent, name, f"conf/agent/{name}.yaml")
+        _check_fixed("agent", agent, OF_AN_AGENT, layers, "agents", name)
         _check_shapes(name, agent, config, layers)
-    task = config["task"]
+        _check_counts(name, agent, layers)
+    for study in STUDIES:
+        evaluations, steps = config[study]["evaluations"], config[study]["steps"]
+        if steps is not None and evaluations > steps:
+            place = where_set(layers, study, "evaluations")
+            raise ConfigError(f"{place}: {evaluations} cannot be in a training of {steps} steps.")
+    _check_task(config["task"], layers)
+    for module in _modules(config):
+        if not module_file(module):
+            raise ConfigError(f"conf: there is no module {module}.")
+
+
+def _check_task(task: Values, layers: Layers) -> None:
     file = f"conf/task/{task['name']}.yaml"
     check(task, Task, file)
+    _check_fixed("task", task, OF_A_TASK, layers, "task")
     names = task["observation_names"]
     if len(names) != task["observation_size"]:
         raise ConfigError(f"{file}: must have {task['observation_size']} observation_names.")
@@ -93,9 +126,44 @@ def check_whole(config: Values, layers: Layers) -> None:
         action["size"],
     ]:
         raise ConfigError(f"{file}: mirror must have a number for each observation and action.")
-    for module in _modules(config):
-        if not module_file(module):
-            raise ConfigError(f"conf: there is no module {module}.")
+
+
+def _check_fixed(
+    kind: str, section: Values, settings: Sequence[str], layers: Layers, *path: str
+) -> None:
+    """Refuse other values of what only the file of a task or an agent may say."""
+    name = section["name"]
+    for setting in settings:
+        own: Any = section
+        defined: Any = definition(kind, name)
+        for part in setting.split("."):
+            own, defined = own.get(part), defined.get(part)
+        if own != defined:
+            place = where_set(layers, *path, *setting.split("."))
+            raise ConfigError(
+                f"{place}: is what conf/{kind}/{name}.yaml says; another {kind} is another file."
+            )
+
+
+def _check_counts(name: str, agent: Values, layers: Layers) -> None:
+    """Refuse static settings of an agent, in any of its shapes, that do not go together."""
+    for shape in [{}, *agent.get("shapes", [])]:
+        static = {**agent["static"], **shape}
+        for whole, part, meaning in MULTIPLES:
+            if not {*whole, part} <= static.keys():
+                continue
+            if (total := math.prod(static[setting] for setting in whole)) % static[part]:
+                place = where_set(layers, "agents", name, "static", part)
+                raise ConfigError(f"{place}: {total} {meaning} {static[part]}.")
+        if static.get("batch_size", 0) > static.get("buffer_size", LARGEST):
+            place = where_set(layers, "agents", name, "static", "batch_size")
+            raise ConfigError(
+                f"{place}: {static['batch_size']} is more than the buffer has, "
+                f"{static['buffer_size']}."
+            )
+        if static.get("noise_steps", 1) > 1 and static["num_envs"] > 1:
+            place = where_set(layers, "agents", name, "static", "noise_steps")
+            raise ConfigError(f"{place}: must be 1 where num_envs is {static['num_envs']}.")
 
 
 def _check_shapes(name: str, agent: Values, config: Values, layers: Layers) -> None:
@@ -140,15 +208,29 @@ def _check_meta(meta: Values, task: Values, layers: Layers, objective: bool) -> 
             raise ConfigError(
                 f"{place}: {task['name']} does not say when it is solved; use {instead}."
             )
-    if meta["objective"]["window"] > meta["objective"]["tests"]:
-        place = where_set(layers, "meta", "objective")
-        raise ConfigError(f"{place}: its window cannot be longer than all its tests.")
+    _check_scoring(meta, where_set(layers, "meta", "objective"))
     if meta["name"] == "open_es" and meta["population"] % 2:
         place = where_set(layers, "meta", "population")
         raise ConfigError(f"{place}: must be even for the pairs of open_es.")
-    if meta["curriculum"]["begin"] >= meta["curriculum"]["end"]:
-        place = where_set(layers, "meta", "curriculum")
+    _check_curriculum(meta["curriculum"], task, where_set(layers, "meta", "curriculum"))
+
+
+def _check_scoring(meta: Values, place: str) -> None:
+    scoring = meta["objective"]
+    if scoring["window"] > scoring["tests"]:
+        raise ConfigError(f"{place}: its window cannot be longer than all its tests.")
+    least = min(meta["steps"][agent] for agent in meta["agents"])
+    if scoring["name"] != "final_return" and scoring["tests"] > least:
+        raise ConfigError(f"{place}: {scoring['tests']} tests cannot be in {least} steps.")
+
+
+def _check_curriculum(curriculum: Values, task: Values, place: str) -> None:
+    if curriculum["begin"] >= curriculum["end"]:
         raise ConfigError(f"{place}: must begin before it ends.")
+    if curriculum["kind"] == "adaptive" and curriculum["start"] > task["horizon"]:
+        raise ConfigError(
+            f"{place}.start: adaptive episodes become longer, up to {task['horizon']} steps."
+        )
 
 
 def _check_grade(config: Values, layers: Layers) -> None:
@@ -175,6 +257,7 @@ def check_pair(agent: str, task: Values, place: str, objective: bool = False) ->
 
     `objective`: whether there is a learned one, which LPO needs.
     """
+    check_known(agent, groups("agent"), "agent", place, "conf/agent")
     if _learns_by_a_learned(agent) and not objective:
         raise ConfigError(
             f"{place}: {agent} learns by an objective that is meta-trained, which is for "

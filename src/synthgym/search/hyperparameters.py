@@ -19,6 +19,7 @@ from typing import Any, Protocol, runtime_checkable
 import pandas as pd
 
 from synthgym.core.display import say
+from synthgym.core.failure import or_worst
 from synthgym.core.io import write_json, write_table
 from synthgym.core.job import Inputs
 from synthgym.core.settings import Config, plain
@@ -158,7 +159,8 @@ def default(config: Config) -> dict[str, Any] | None:
 
 def best(tried: list[Tried], whole: int) -> Tried:
     """The best of those that had the whole budget; of equal ones the first."""
-    return max((one for one in tried if whole in one.values), key=lambda one: one.values[whole])
+    those = (one for one in tried if whole in one.values)
+    return max(those, key=lambda one: or_worst(one.values[whole]))
 
 
 def table(tried: list[Tried], config: Config) -> pd.DataFrame:

@@ -5,6 +5,7 @@ estimators of what was seen on the highest rung with enough of it, and a share a
 """
 
 import json
+import math
 import warnings
 import zlib
 from collections.abc import Generator, Iterator, Mapping
@@ -213,7 +214,7 @@ def importances(tried: list[Tried], space: Mapping[str, Mapping[str, Any]]) -> d
     """
     budgets = [budget for one in tried for budget in one.values]
     budget = max(sorted(set(budgets), reverse=True), key=budgets.count)
-    reached = [one for one in tried if budget in one.values]
+    reached = [one for one in tried if math.isfinite(one.values.get(budget, math.nan))]
     shares: dict[str, float | None] = dict.fromkeys(space)
     if len(reached) >= 6 and len({one.values[budget] for one in reached}) > 1:
         study = optuna.create_study(direction="maximize")

@@ -18,6 +18,7 @@ from jaxtyping import PyTree
 
 from synthgym.agents import base as agents
 from synthgym.agents import spaces
+from synthgym.core.failure import or_worst
 from synthgym.core.parallel import devices_for
 from synthgym.core.rng import stream, together
 from synthgym.core.settings import Config, plain
@@ -40,8 +41,8 @@ class Worth(NamedTuple):
 
     @property
     def value(self) -> float:
-        """Mean over algorithms and agents; higher is better."""
-        return float(np.mean([np.mean(each) for each in self.returns.values()]))
+        """Mean over algorithms and agents; higher is better, and worst where one diverged."""
+        return or_worst(float(np.mean([np.mean(each) for each in self.returns.values()])))
 
 
 class Programs:

@@ -8,6 +8,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from synthgym.core.failure import or_worst
+
 
 class Bracket(NamedTuple):
     """Configurations that compete; its rungs' budgets rise up to the whole one."""
@@ -46,5 +48,5 @@ def brackets(
 
 def promoted(values: Sequence[float], eta: int) -> list[int]:
     """Which of a rung go on: one in `eta`, at least one, the best; of equal ones the first."""
-    best = sorted(range(len(values)), key=lambda i: -values[i])
+    best = sorted(range(len(values)), key=lambda i: -or_worst(values[i]))
     return sorted(best[: max(1, len(values) // eta)])

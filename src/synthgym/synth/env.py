@@ -20,24 +20,28 @@ from flax import struct
 from jaxtyping import Array, Float, PyTree
 
 from synthgym.core import checkpoint, settings
+from synthgym.core.spec import spec_of
 from synthgym.core.types import Action, EnvSpec, Observation, PRNGKey, Step
+from synthgym.synth.heads import heads
 from synthgym.synth.networks import ACTIVATIONS, MLP
-from synthgym.tasks.base import spec_of
+
+FLOAT = jnp.float32  # also where JAX is told to take 64 bits: parameters have 32
 
 
 def one_of_them(key: PRNGKey, shape: tuple[int]) -> Float[Array, " o"]:
     """One-hot, each as likely as the others."""
-    return jax.nn.one_hot(jax.random.randint(key, (), 0, *shape), *shape)
+    return jax.nn.one_hot(jax.random.randint(key, (), 0, *shape, jnp.int32), *shape, dtype=FLOAT)
 
 
 def softmax_of_normal(key: PRNGKey, shape: tuple[int]) -> Float[Array, " o"]:
     """Positive, of sum one."""
-    return jax.nn.softmax(jax.random.normal(key, shape))
+    return jax.nn.softmax(jax.random.normal(key, shape, FLOAT))
 
 
 LATENTS: Mapping[str, Callable[[PRNGKey, tuple[int]], Float[Array, " o"]]] = {
-    "normal": jax.random.normal,
-    "uniform": partial(jax.random.uniform, minval=-(3**0.5), maxval=3**0.5),  # of variance one
+    "normal": partial(jax.random.normal, dtype=FLOAT),
+    # Of variance one.
+    "uniform": partial(jax.random.uniform, dtype=FLOAT, minval=-(3**0.5), maxval=3**0.5),
     "categorical": one_of_them,
     "softmax": softmax_of_normal,
 }
@@ -62,7 +66,7 @@ class SyntheticEnv(struct.PyTreeNode):
 
     def reset(self, key: PRNGKey) -> tuple[State, Observation]:
         if self.initial_states:
-            row = jax.random.randint(key, (), 0, self.initial_states)
+            row = jax.random.randint(key, (), 0, self.initial_states, jnp.int32)
             observation = self.theta["initial_state"]["table"][row]
         else:
             latent = LATENTS[self.latent](key, (self.spec.observation_size,))
@@ -93,8 +97,9 @@ class SyntheticEnv(struct.PyTreeNode):
 
     def pair(self, observation: Observation, action: Action) -> Float[Array, " i"]:
         """The input of the reward and transition networks."""
-        encoded = jax.nn.one_hot(action, self.spec.num_actions) if self.spec.discrete else action
-        return jnp.concatenate([observation, encoded])
+        if self.spec.discrete:
+            action = jax.nn.one_hot(action, self.spec.num_actions, dtype=FLOAT)
+        return jnp.concatenate([observation, jnp.asarray(action, FLOAT)])
 
     def _moved(
         self, observation: Float[Array, " o"], output: Float[Array, " o"]
@@ -106,7 +111,7 @@ class SyntheticEnv(struct.PyTreeNode):
         """The numbers as they are; of a numbered state, its one-hot vector."""
         if not self.spec.num_states:
             return observation
-        return jax.nn.one_hot(observation.argmax(), self.spec.num_states)
+        return jax.nn.one_hot(observation.argmax(), self.spec.num_states, dtype=FLOAT)
 
     def _apply(self, head: str, inputs: Float[Array, " i"]) -> Float[Array, " k"]:
         return network(self, head).apply({"params": self.theta[head]}, inputs)
@@ -150,18 +155,8 @@ def init_theta(key: PRNGKey, env: SyntheticEnv) -> PyTree:
 
     A table of initial states: N(0, I).
     """
-    keys = jax.random.split(key, len(heads(env)))
-    return {head: init_head(k, env, head) for k, head in zip(keys, heads(env), strict=True)}
-
-
-def heads(env: SyntheticEnv) -> dict[str, tuple[int, int]]:
-    """Numbers of inputs and outputs of each network that an environment is made of."""
-    observation = env.spec.observation_size
-    pair = observation + max(env.spec.num_actions, env.spec.action_size)
-    bandit = {"initial_state": (observation, observation), "reward": (pair, 1)}
-    if env.spec.bandit:
-        return bandit
-    return bandit | {"transition": (pair, observation), "done": (observation, 1)}
+    keys = jax.random.split(key, len(heads(env.spec)))
+    return {head: init_head(k, env, head) for k, head in zip(keys, heads(env.spec), strict=True)}
 
 
 def init_head(key: PRNGKey, env: SyntheticEnv, head: str) -> PyTree:
@@ -169,9 +164,9 @@ def init_head(key: PRNGKey, env: SyntheticEnv, head: str) -> PyTree:
     if head == "initial_state" and env.initial_states:
         shape = (env.initial_states, env.spec.observation_size)
         return {"table": jax.random.normal(key, shape)}
-    return network(env, head).init(key, jnp.zeros(heads(env)[head][0]))["params"]
+    return network(env, head).init(key, jnp.zeros(heads(env.spec)[head][0]))["params"]
 
 
 def network(env: SyntheticEnv, head: str) -> MLP:
     """The network that plays a part: initial_state, reward, transition or done."""
-    return MLP(env.hidden, heads(env)[head][1], env.activation)
+    return MLP(env.hidden, heads(env.spec)[head][1], env.activation)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, PyTree
 
 from synthgym.core import settings
-from synthgym.core.types import Action, Env, EnvSpec, Observation, PRNGKey, Step
+from synthgym.core.types import Action, Env, Observation, PRNGKey, Step
 
 
 class Module(Protocol):
@@ -22,20 +22,6 @@ class Module(Protocol):
 def load(task: settings.Task) -> Env:
     """The task of these settings."""
     return cast(Module, importlib.import_module(task.module)).make(task)
-
-
-def spec_of(task: settings.Task, horizon: int | None = None) -> EnvSpec:
-    """The spec that a task's settings say; `horizon` where it is not the task's own."""
-    discrete = task.action.kind == "discrete"
-    return EnvSpec(
-        observation_size=int(task.observation_size),
-        num_actions=int(task.action.size) if discrete else 0,
-        action_size=0 if discrete else int(task.action.size),
-        action_low=float(task.action.low),
-        action_high=float(task.action.high),
-        horizon=int(task.horizon if horizon is None else horizon),
-        num_states=int(task.num_states),
-    )
 
 
 def check(task: settings.Task, true: Mapping[str, object], options: Collection[str] = ()) -> None:

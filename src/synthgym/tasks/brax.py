@@ -15,8 +15,9 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from synthgym.core import settings
 from synthgym.core.extras import installation
+from synthgym.core.spec import spec_of
 from synthgym.core.types import Action, EnvSpec, Observation, PRNGKey, Step
-from synthgym.tasks.base import check, spec_of
+from synthgym.tasks.base import check
 
 BACKENDS = ("generalized", "positional", "spring", "mjx")
 # Known and harmless in brax 0.14.2, mujoco 4.0.0 and mjx 3.17.0; whatever else they say is seen.

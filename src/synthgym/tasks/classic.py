@@ -15,8 +15,9 @@ from gymnax.environments.spaces import Discrete
 from jaxtyping import Array, PyTree
 
 from synthgym.core import settings
+from synthgym.core.spec import spec_of
 from synthgym.core.types import Action, EnvSpec, Observation, PRNGKey, Step
-from synthgym.tasks.base import check, spec_of
+from synthgym.tasks.base import check
 
 
 class WalledMountainCar(ContinuousMountainCar):

@@ -11,8 +11,9 @@ from flax import struct
 from jaxtyping import Array, Bool, Int, PyTree
 
 from synthgym.core import settings
+from synthgym.core.spec import spec_of
 from synthgym.core.types import Action, EnvSpec, Observation, PRNGKey, Step
-from synthgym.tasks.base import check, spec_of
+from synthgym.tasks.base import check
 
 MOVES = ((0, 1), (0, -1), (1, 0), (-1, 0))  # right, left, down, up: change of (row, column)
 

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from synthgym.core.failure import WORST
 from synthgym.core.types import Action, Env, EnvSpec, Observation, Policy, PRNGKey, Transition
 from synthgym.tasks.base import select
 
@@ -25,7 +26,7 @@ def episode_returns(
 ) -> tuple[Float[Array, " E"], Int[Array, " E"]]:
     """Undiscounted return and length (steps) of `num_episodes` episodes of at most `horizon` steps.
 
-    Stops as soon as all have ended.
+    Stops as soon as all have ended. A return that is not finite is `WORST`.
     """
     limit = env.spec.horizon if horizon is None else horizon
     key_reset, key_steps = jax.random.split(key)
@@ -55,7 +56,7 @@ def episode_returns(
         jnp.zeros(num_episodes, jnp.int32),
     )
     _, _, _, _, returns, lengths = jax.lax.while_loop(running, advance, start)
-    return returns, lengths
+    return jnp.where(jnp.isfinite(returns), returns, WORST), lengths
 
 
 def episodes(

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from synthgym.core import checkpoint
+from synthgym.core.arrays import nested
 from synthgym.core.checking import check_known
 from synthgym.core.definitions import definition, groups
 from synthgym.core.display import say
@@ -36,7 +36,7 @@ def convert(path: Path, task: str, out: Path, horizon: int | None = None) -> Syn
     config = {"synth": _synth(arrays, path, horizon), "task": _task(task)}
     env = guard.described(config, str(path))
     guard.fit(arrays, guard.shapes(env), f"{path}, as an environment for {task}")
-    theta = checkpoint.nested(arrays)
+    theta = nested(arrays)
     about = {"kind": "synthetic environment", "config": config}
     guard.write(out, theta, about, _card(path, task, config))
     return guard.environment(out)

@@ -22,6 +22,7 @@ from synthgym.stages import PHASES, STAGES
 
 Numbers = Mapping[str, Any]
 BEGIN, END = "<!-- generated:begin -->", "<!-- generated:end -->"
+FUZZ = "docs/fuzz.json"  # `make fuzz` writes it
 QUESTIONS = {  # report -> what it answers, in the order of the index
     "transfer_report": "Do agents trained only in synthetic environments do well on the real task?",
     "comparison_report": "What does making an environment take, and who can use it?",
@@ -74,7 +75,11 @@ def write(root: Path, scale: str) -> None:
 def documents(root: Path, scale: str) -> dict[str, str]:
     """Path -> text. Raises ValueError where a report is not there, or a document has no marks."""
     transfer, summary = (_numbers(root, scale, name) for name in ("transfer_report", ""))
-    parts = {"README.md": headline(transfer, summary), "docs/artefacts.md": artefacts()}
+    parts = {
+        "README.md": headline(transfer, summary),
+        "docs/artefacts.md": artefacts(),
+        "docs/running.md": fuzzed(_read(root / FUZZ)),
+    }
     texts = {name: replaced((root / name).read_text("utf-8"), parts[name]) for name in parts}
     texts["docs/results/index.md"] = index(root, scale)
     return texts | {
@@ -168,6 +173,24 @@ def artefacts() -> str:
         ]
         parts.append(f"### {phase.capitalize()}\n\n{table(rows)}")
     return "\n\n".join(parts)
+
+
+def fuzzed(figures: Numbers) -> str:
+    """What the fuzzer found, kind by kind: tests/fuzz.py wrote the numbers."""
+    kinds = figures["kinds"]
+    rows = [{"what": kind, **_counted(found)} for kind, found in kinds.items()]
+    total = sum(found["cases"] for found in kinds.values())
+    failures = sum(found["failures"] for found in kinds.values())
+    return f"{total:,} cases (seed {figures['seed']}), {failures} failures.\n\n{table(rows)}"
+
+
+def _counted(found: Numbers) -> dict[str, str]:
+    return {
+        "cases": f"{found['cases']:,}",
+        "accepted": f"{found['accepted']:,}",
+        "slowest": f"{found['slowest_seconds']:.1f} s",
+        "memory": f"{found['megabytes']} MB",
+    }
 
 
 def _figures(root: Path, scale: str, report: str) -> Iterator[str]:

@@ -13,6 +13,7 @@ from tabulate import tabulate
 from synthgym import zoo
 from synthgym.core.checking import check_known
 from synthgym.core.display import say
+from synthgym.core.settings import printable
 
 Card = dict[str, Any]
 
@@ -34,6 +35,8 @@ def list_(arguments: argparse.Namespace) -> None:
 def show_(arguments: argparse.Namespace) -> None:
     """The card of one environment, for people or as JSON."""
     card = zoo.card(arguments.name, arguments.variant, arguments.version)
+    if "transfer" not in card and not arguments.json:
+        raise ValueError(f"{arguments.name} was not judged; --json shows what its card says.")
     say(json.dumps(card, indent=1, sort_keys=True) if arguments.json else readable(card))
 
 
@@ -48,7 +51,7 @@ def verify_(arguments: argparse.Namespace) -> int:
             say(f"{path}: in order")
         except ValueError as error:
             bad += 1
-            say(f"{path}: REFUSED. {error}")
+            say(printable(f"{path}: REFUSED. {error}"))
     if len(arguments.files) > 1:
         say(f"{len(arguments.files) - bad} in order, {bad} refused")
     return 1 if bad else 0

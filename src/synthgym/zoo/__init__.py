@@ -13,8 +13,9 @@ from synthgym.zoo.folders import names, variants
 
 if TYPE_CHECKING:
     from synthgym.synth.env import SyntheticEnv
+    from synthgym.synth.in_numpy import NumpyEnv
 
-__all__ = ["card", "load", "names", "variants"]
+__all__ = ["card", "in_numpy", "load", "names", "variants"]
 
 
 def load(
@@ -31,6 +32,15 @@ def load(
     from synthgym.zoo import guard
 
     return guard.environment(_file(name, variant, version))
+
+
+def in_numpy(
+    name: str | Path, variant: str | None = None, version: str | None = None
+) -> "NumpyEnv":
+    """The same without JAX, for clients of Gymnasium; arguments and errors as those of `load`."""
+    from synthgym.zoo import guard
+
+    return guard.in_numpy(_file(name, variant, version))
 
 
 def card(

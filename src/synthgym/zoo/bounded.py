@@ -32,8 +32,12 @@ def read_json(path: Path) -> Any:
 def parsed(text: bytes, where: str) -> Any:
     """The value of a JSON text. Raises ValueError where it is none."""
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_no_number)
     except RecursionError:
         raise ValueError(f"{where} is nested too deeply to be read.") from None
     except ValueError as error:  # no JSON, or no UTF-8
         raise ValueError(f"{where} is not JSON: {error}.") from None
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no number")

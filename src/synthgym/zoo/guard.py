@@ -2,48 +2,66 @@
 
 From the outside in: sizes, header, names, shapes, values, checksum. Each step reads no more than
 the one before allows, so memory is bounded; nothing in a file is executed, and the modules that it
-names are not imported.
+names are not imported. Nor is JAX, but where an `Env` is asked for.
 """
 
+import dataclasses
 import itertools
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from synthgym.core import checkpoint
+from synthgym.core.arrays import nested
+from synthgym.core.arrays import read as arrays_and_about
 from synthgym.core.checking import check, short
 from synthgym.core.io import sha256, write_json
 from synthgym.core.settings import Synth, Task
-from synthgym.synth import env as synth
-from synthgym.synth import exact
-from synthgym.synth.env import SyntheticEnv
+from synthgym.synth.heads import heads
+from synthgym.synth.in_numpy import NumpyEnv, make
 from synthgym.zoo.bounded import LARGEST, LARGEST_TEXT, content, parsed
 from synthgym.zoo.cards import about_task, read_card
 from synthgym.zoo.folders import CARD
+
+if TYPE_CHECKING:
+    from synthgym.synth.env import SyntheticEnv
 
 SECTIONS: Mapping[str, tuple[type, tuple[str, ...]]] = {  # of a card's config, and what each needs
     "synth": (Synth, ("name", "horizon", "initial_states", "hidden", "activation")),
     "task": (Task, ("name", "id", "observation_size", "num_states", "action", "horizon")),
 }
 ACTION = ("kind", "size", "low", "high")
-MOST_LAYERS = 64
 LONGEST = 2**31 - 1  # steps, which are counted in 32 bits
 
 
-def environment(path: Path) -> SyntheticEnv:
-    """The environment in a file.
+def environment(path: Path) -> "SyntheticEnv":
+    """The environment in a file; errors as those of `in_numpy`."""
+    import jax
+
+    from synthgym.synth.env import SyntheticEnv
+    from synthgym.synth.exact import ExactBandit
+
+    known = dict(vars(in_numpy(path)))
+    kind = ExactBandit if known.pop("exact") else SyntheticEnv
+    return kind(**known | {"theta": jax.tree.map(jax.numpy.asarray, known["theta"])})
+
+
+def in_numpy(path: Path) -> NumpyEnv:
+    """The environment in a file, without JAX.
 
     Raises ValueError, in a sentence, where the file is not what its card describes.
     """
     card = card_of(path)
     env = described(card["config"], str(path))
+    _check_agreement(card, str(path))
     arrays = read_arrays(path)
     fit(arrays, shapes(env), str(path))
+    if (size := path.stat().st_size) != card.get("bytes", size):
+        raise ValueError(f"{path} has {size:,} bytes, not the {card['bytes']:,} of its card.")
     if (found := sha256(path)) != card["sha256"]:
         raise ValueError(f"{path} has the SHA-256 {found[:16]}..., not that of its card.")
-    return env.replace(theta=checkpoint.nested(arrays))
+    return dataclasses.replace(env, theta=nested(arrays))
 
 
 def card_of(path: Path) -> dict[str, Any]:
@@ -67,37 +85,46 @@ def card_of(path: Path) -> dict[str, Any]:
     }
 
 
-def described(config: Mapping[str, Any], where: str) -> SyntheticEnv:
+def described(config: Mapping[str, Any], where: str) -> NumpyEnv:
     """The environment, without parameters, of config sections from anywhere.
 
     Raises ValueError where a section is not what it must be.
     """
     try:
         for name, (kind, needed) in SECTIONS.items():
-            check(config.get(name), kind, f"{where}: config.{name}", complete=needed)
+            section = config.get(name)
+            if isinstance(section, dict):  # its module is compared, never imported
+                check(section.get("module", ""), str, f"{where}: config.{name}.module")
+                section = {key: value for key, value in section.items() if key != "module"}
+            check(section, kind, f"{where}: config.{name}", complete=needed)
         action, horizon = config["task"]["action"], config["synth"]["horizon"]
         if lacking := [name for name in ACTION if name not in action]:
             raise ValueError(f"{where}: config.task.action lacks {', '.join(lacking)}.")
         if horizon > LONGEST:
             raise ValueError(f"{where}: config.synth.horizon must be at most {LONGEST:,} steps.")
-        if len(config["synth"]["hidden"]) > MOST_LAYERS:
-            raise ValueError(f"{where}: config.synth.hidden has more than {MOST_LAYERS} layers.")
-        module = exact if config["synth"].get("module") == exact.__name__ else synth
-        return module.make(Synth.read(config["synth"]), Task.read(config["task"]))
+        return make(Synth.read(config["synth"]), Task.read(config["task"]))
     except RecursionError:
         raise ValueError(f"{where} is nested too deeply to be read.") from None
-    except OverflowError:
-        raise ValueError(f"{where}: a number in config is too large.") from None
 
 
-def shapes(env: SyntheticEnv) -> dict[str, tuple[int, ...]]:
+def _check_agreement(card: Mapping[str, Any], where: str) -> None:
+    """Refuse a card that says two things of its task."""
+    task, known = card["config"]["task"], card["task"]
+    for name in ("name", "id", "action", "horizon"):
+        if task[name] != known[name]:
+            raise ValueError(f"{where}: its card has two of task.{name}, which differ.")
+    if len(known["observation_names"]) != task["observation_size"]:
+        raise ValueError(f"{where}: its card has other observation_names than observation_size.")
+
+
+def shapes(env: NumpyEnv) -> dict[str, tuple[int, ...]]:
     """Shapes of an environment's arrays: "reward/Dense_0/kernel" -> (inputs, units), ..."""
     expected: dict[str, tuple[int, ...]] = {}
-    if isinstance(env, exact.ExactBandit):
+    if env.exact:
         sizes = (env.spec.observation_size, env.spec.num_actions or env.spec.action_size)
         tables = zip(("initial_state", "reward"), sizes, strict=True)
         return {f"{name}/table": (env.initial_states, size) for name, size in tables}
-    for head, (inputs, outputs) in synth.heads(env).items():
+    for head, (inputs, outputs) in heads(env.spec).items():
         if head == "initial_state" and env.initial_states:
             expected[f"{head}/table"] = (env.initial_states, outputs)
             continue
@@ -122,9 +149,14 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     header, size = int.from_bytes(begin, "little"), path.stat().st_size
     if len(begin) < 8 or header > min(size - 8, LARGEST_TEXT):
         raise ValueError(f"{path} is no safetensors file, or is cut off: {size:,} bytes.")
-    parsed(content(path, LARGEST, begin=8 + header)[8:], f"the header of {path}")
+    said = parsed(content(path, LARGEST, begin=8 + header)[8:], f"the header of {path}")
+    said = said.get("__metadata__") if isinstance(said, dict) else None
+    said = said.get("json") if isinstance(said, dict) else None
+    about = parsed(said.encode(), f"what {path} says of itself") if isinstance(said, str) else None
+    if not isinstance(about, dict):
+        raise ValueError(f"{path} is not a file that SynthGym wrote: it says nothing of itself.")
     try:
-        return checkpoint.read(path)
+        return arrays_and_about(path)
     except RecursionError:
         raise ValueError(f"{path}: what it says of itself is nested too deeply.") from None
     except ValueError as error:
@@ -150,6 +182,8 @@ def write(
     path: Path, theta: Mapping[str, Any], about: dict[str, Any], card: dict[str, Any]
 ) -> None:
     """Write an environment, and beside it its card, with size and SHA-256."""
+    from synthgym.core import checkpoint
+
     checkpoint.save(path, theta, about)
     card = {**card, "bytes": path.stat().st_size, "sha256": sha256(path)}
     write_json(path.parent / CARD, card)

@@ -21,6 +21,9 @@ from synthgym.zoo.bounded import content
 
 LARGEST = 16 * 2**20  # bytes of a pickle; the largest that was published has 98 thousand
 MOST_ARRAYS = 1000  # a small pickle may name the same one again and again
+MOST_INSTRUCTIONS = 50_000  # published ones have some hundred
+MOST_ITEMS = 100  # of a tuple, those of tuples within counted
+LONGEST = 100  # characters of a name
 HEADS: Mapping[str, str] = MappingProxyType(  # synthetic-gymnax's name of a network -> ours
     {
         "initial_state": "initial_state",
@@ -51,6 +54,22 @@ class Box:
     array: np.ndarray | None = None
 
 
+class Items(tuple[Any, ...]):
+    """A tuple that knows how many values are in it, and in the tuples within it."""
+
+    held: int
+
+    @classmethod
+    def of(cls, values: Sequence[Any]) -> "Items":
+        """The tuple of these; a small pickle may put the same one into itself again and again."""
+        items = cls(values)
+        items.held = sum(value.held if isinstance(value, Items) else 1 for value in values)
+        if items.held + 1 > MOST_ITEMS:
+            raise ValueError(f"it has a tuple of more than {MOST_ITEMS} items")
+        items.held += 1
+        return items
+
+
 class Mark:
     """Where the items of a tuple or dictionary begin on the stack."""
 
@@ -64,20 +83,24 @@ def read(path: Path) -> dict[str, np.ndarray]:
     try:
         with warnings.catch_warnings(action="ignore"):  # of odd escapes in texts that are refused
             tree = _Machine().run(blob)
-    except (ValueError, IndexError, KeyError, TypeError, StopIteration) as error:
+    except (ValueError, LookupError, TypeError, ArithmeticError, StopIteration) as error:
         raise ValueError(f"{path} is no checkpoint of synthetic-gymnax: {error}.") from None
     params = tree.get("params") if isinstance(tree, dict) else None
     if not isinstance(params, dict) or not params.keys() <= HEADS.keys():
         raise ValueError(f"{path} is no checkpoint of synthetic-gymnax: no networks in it.")
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
+    size = 0
     for head, layers in params.items():
         for layer, values in _items(layers, f"{path}: {head}"):
             for name, value in _items(values, f"{path}: {head}/{layer}"):
                 if not isinstance(value, Box) or value.array is None:
                     raise ValueError(f"{path}: {head}/{layer}/{name} is no array.")
                 arrays[f"{HEADS[head]}/{layer}/{name}"] = value.array
+                size += value.array.nbytes
                 if len(arrays) > MOST_ARRAYS:
                     raise ValueError(f"{path} has more than {MOST_ARRAYS} arrays.")
+                if size > LARGEST:
+                    raise ValueError(f"{path} has arrays of more than {LARGEST:,} bytes.")
     return arrays
 
 
@@ -98,7 +121,9 @@ class _Machine:
         self.memo: dict[int, Any] = {}
 
     def run(self, blob: bytes) -> object:
-        for opcode, argument, _ in pickletools.genops(blob):
+        for number, (opcode, argument, _) in enumerate(pickletools.genops(blob)):
+            if number > MOST_INSTRUCTIONS:
+                raise ValueError(f"it has more than {MOST_INSTRUCTIONS:,} instructions")
             if opcode.name == "STOP":
                 (result,) = self.stack
                 return result
@@ -142,7 +167,7 @@ class _Machine:
         return items
 
     def tuple_since_mark(self, _: object) -> None:
-        self.stack.append(tuple(self.since_mark()))
+        self.stack.append(Items.of(self.since_mark()))
 
     def set_item(self, _: object) -> None:
         value, key = self.stack.pop(), self.stack.pop()
@@ -155,8 +180,9 @@ class _Machine:
 
     def make(self, _: object) -> None:
         arguments, what = self.stack.pop(), self.stack.pop()
-        if what not in MAKERS:
-            raise ValueError(f"it wants {short(what)}, which makes no array or dictionary")
+        if not isinstance(what, Named) or what not in MAKERS:
+            name = short(tuple(what)) if isinstance(what, Named) else f"a {type(what).__name__}"
+            raise ValueError(f"it wants {name}, which makes no array or dictionary")
         self.stack.append(MAKERS[what](*arguments))
 
     def fill(self, _: object) -> None:
@@ -170,7 +196,7 @@ def _tuple_of(count: int) -> Callable[[_Machine, object], None]:
             raise ValueError("a tuple has too few items")
         items = machine.stack[-count:]
         del machine.stack[-count:]
-        machine.stack.append(tuple(items))
+        machine.stack.append(Items.of(items))
 
     return instruction
 
@@ -178,13 +204,17 @@ def _tuple_of(count: int) -> Callable[[_Machine, object], None]:
 def _fill(what: object, state: Sequence[Any]) -> None:
     """Set a type's order of bytes, or an array: (version, shape, type, Fortran's order, bytes)."""
     if isinstance(what, Numbers):
-        what.code = f"{state[1]}{what.code}"
+        if state[1] not in ("<", ">", "=", "|"):
+            raise ValueError("it has another order of bytes than there is")
+        what.code = f"{state[1]}{what.code[-2:]}"
         return
     if not isinstance(what, Box):
         raise ValueError("it fills what is no array")
     _, shape, numbers, fortran, blob = state
     if not isinstance(numbers, Numbers) or numbers.code != "<f4":
         raise ValueError("it has numbers that are not floating point ones of 32 bits")
+    if not isinstance(shape, tuple) or not isinstance(blob, bytes):
+        raise ValueError("it has an array without shape or numbers")
     if not all(isinstance(n, int) and n >= 0 for n in shape) or 4 * math.prod(shape) != len(blob):
         raise ValueError("it has an array of another size than it says")
     what.array = np.frombuffer(blob, "<f4").reshape(shape, order="F" if fortran else "C")
@@ -215,8 +245,8 @@ def _settable(value: object) -> dict[str, Any]:
 
 
 def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError("it has a name that is no text")
+    if not isinstance(value, str) or len(value) > LONGEST or not value.isprintable():
+        raise ValueError(f"it has a name that is no text of {LONGEST} characters at most")
     return value
 
 

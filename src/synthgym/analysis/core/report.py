@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from synthgym.analysis import style
 from synthgym.analysis.core.estimate import Numbers, rounded
 from synthgym.analysis.core.statistics import LEVEL
-from synthgym.analysis.core.tables import table
+from synthgym.analysis.core.tables import DIVERGED, table
 from synthgym.analysis.core.verdict import MARGIN
 from synthgym.analysis.figures.common import draw
+from synthgym.core.display import say
 from synthgym.core.io import atomic, write_json
 
 
@@ -24,12 +25,23 @@ def write(
     table_name: str = "table.md",
 ) -> list[str]:
     """Write summary.json, the table and <name>.png of each figure into `out`: their names."""
+    text += diverged()
     write_json(out / "summary.json", numbers)
     with atomic(out / table_name) as path:
         path.write_text(text, encoding="utf-8")
     for name, figure in figures.items():
         style.save(figure, out / f"{name}.png")
     return ["summary.json", table_name, *(f"{name}.png" for name in figures)]
+
+
+def diverged() -> str:
+    """The section on runs that diverged, as they were read for this report; empty without any."""
+    if not DIVERGED:
+        return ""
+    lines, known = [f"- {line}" for line in DIVERGED], DIVERGED_MEANS
+    DIVERGED.clear()
+    say("\n".join(["Agents that diverged:", *lines]))
+    return "\n" + document("## Agents that diverged", known, "\n".join(lines))
 
 
 def summary(scale: str, numbers: Mapping[str, Any], **about: Any) -> Numbers:
@@ -49,6 +61,10 @@ def document(*parts: str) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+DIVERGED_MEANS = (
+    "Their returns are not finite, and count as the lowest there is of their task. A file, how "
+    "many agents in it, and which."
+)
 CLAIMS = (
     "A claim `holds` where the whole interval is in the range that it states, `does not hold` "
     "where all of it is outside, and is `undecided` otherwise. A claim on several numbers holds if "

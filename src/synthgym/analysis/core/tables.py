@@ -5,6 +5,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
@@ -12,6 +13,8 @@ from synthgym.core.io import read_table
 from synthgym.stages import labels
 
 PLACE = ("task", "environment", "environment_seed")
+RETURN = "return_"  # column of returns
+DIVERGED: list[str] = []  # said of the tables that were read; the report takes them
 REAL = "real"  # where agents are trained: in the real task itself
 
 
@@ -25,6 +28,24 @@ def identity(path: Path) -> dict[str, Any]:
     if "seed" in found:
         found["seed"] = int(found["seed"])
     return found
+
+
+def failed(rows: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """The table of a file, after what it has of runs that diverged is noted in DIVERGED."""
+    if RETURN in rows and (bad := ~np.isfinite(rows[RETURN].astype(float))).any():
+        who = rows[bad][[name for name in ("agent", "draw") if name in rows]].drop_duplicates()
+        each = (" ".join(f"{k} {v}" for k, v in one.items()) for one in who.to_dict("records"))
+        DIVERGED.append(f"{path}: {len(who)} ({'; '.join(each)})")
+    return rows
+
+
+def as_worst(table: pd.DataFrame) -> pd.DataFrame:
+    """Returns that are not finite, of runs that diverged, as the lowest in their task that is."""
+    if RETURN not in table or (good := np.isfinite(table[RETURN].astype(float))).all():
+        return table
+    task = table["task"] if "task" in table else pd.Series(0, table.index)
+    lowest = table[RETURN].where(good).groupby(task).transform("min").fillna(0.0)
+    return table.assign(**{RETURN: table[RETURN].where(good, lowest)})
 
 
 def read(paths: Iterable[Path], *columns: str, **renamed: str) -> pd.DataFrame:
@@ -41,8 +62,8 @@ def read(paths: Iterable[Path], *columns: str, **renamed: str) -> pd.DataFrame:
             for column, label in renamed.items()
             if label in about and column not in rows
         }
-        tables.append(rows.assign(**missing))
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+        tables.append(failed(rows, path).assign(**missing))
+    return as_worst(pd.concat(tables, ignore_index=True)) if tables else pd.DataFrame()
 
 
 def read_all(
@@ -66,11 +87,11 @@ def read_runs(name: str, paths: Iterable[Path]) -> pd.DataFrame:
         if not set(PLACE) <= set(rows):
             about = zip(PLACE, place(path), strict=True)
             rows = rows.assign(**{name: value for name, value in about if name not in rows})
-        tables.append(rows)
+        tables.append(failed(rows, path))
     full = [table for table in tables if len(table)]
     if not full and not (tables and name in ("evaluations", "surface")):
         raise ValueError(f"There is no {name} table with anything in it.")
-    return pd.concat(full, ignore_index=True) if full else tables[0]
+    return as_worst(pd.concat(full, ignore_index=True)) if full else tables[0]
 
 
 def place(path: Path) -> tuple[str, str, int]:

@@ -19,8 +19,6 @@ from synthgym.analysis.core.tables import REAL
 from synthgym.analysis.figures import common
 from synthgym.analysis.figures.common import INTERVAL, Task, finish, list_rows, place_name, reach
 
-SEARCHED = (runs.METATRAIN, "grade")  # stages that get better step by step
-
 
 def meta_training(
     progress: pd.DataFrame,
@@ -30,7 +28,7 @@ def meta_training(
     scale: str,
 ) -> Figure:
     """How good each environment becomes: return on the real task over generations."""
-    searched = progress["stage"].isin(SEARCHED)
+    searched = progress["stage"].isin(runs.CHOSEN)
     names = sorted(map(str, progress["environment"][searched].unique()))
     if not names:
         figure = style.blank(1.2)
@@ -43,7 +41,7 @@ def meta_training(
     for axes, name in zip(panels, names, strict=True):
         colour = style.WAYS[ways[name]]
         log = progress[progress["environment"] == name]
-        for _, seed in runs.by(log[log["stage"].isin(SEARCHED)], "environment_seed"):
+        for _, seed in runs.by(log[log["stage"].isin(runs.CHOSEN)], "environment_seed"):
             look: common.Look = {"color": style.shaded(colour, 0.6), "lw": 0.6, "zorder": 1}
             axes.plot(seed["generation"], seed["fitness_mean"], **look)
         fresh = evaluations[evaluations["environment"] == name]

@@ -1,0 +1,80 @@
+"""What diverged is the worst: in rankings, searches and tables."""
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import pytest
+
+from synthgym.analysis.core import report, tables
+from synthgym.core.failure import as_worst
+from synthgym.core.settings import ConfigError
+from synthgym.meta.strategies import TRANSFORMS, Ferreira
+from synthgym.search.rungs import Worth
+from synthgym.search.schedule import promoted
+
+
+@pytest.mark.parametrize("bad", [jnp.nan, jnp.inf, -jnp.inf])
+@pytest.mark.parametrize("transform", sorted(TRANSFORMS))
+def test_a_candidate_that_diverged_is_as_the_worst(transform: str, bad: float) -> None:
+    search = Ferreira(jnp.zeros(3), jnp.ones(3), 4, 0.5, transform, mirrored=False)
+    state = search.init(jax.random.key(0))
+    candidates, _ = search.ask(jax.random.key(1), state)
+    told = [
+        search.mean(search.tell(jax.random.key(2), state, candidates, jnp.array(scores)))
+        for scores in ([1.0] * 4 + [3.0, bad, 2.0, 4.0], [1.0] * 4 + [3.0, 1.0, 2.0, 4.0])
+    ]
+    assert jnp.isfinite(told[0]).all()
+    assert (told[0] == told[1]).all()
+
+
+def test_scores_that_are_all_finite_stay_and_none_is_no_score() -> None:
+    scores = jnp.array([-1.5, 0.1, 3e30])
+    assert (as_worst(scores) == scores).all()
+    assert (as_worst(jnp.full(2, jnp.nan)) == 0).all()
+
+
+def test_what_diverged_is_not_promoted_nor_worth_anything() -> None:
+    assert promoted([1, float("nan"), 2, 3], 2) == [2, 3]
+    assert promoted([float("inf"), 1], 2) == [1]
+    assert Worth({"ppo": [1.0, 2.0], "dqn": [float("nan")]}, {}).value == -np.inf
+
+
+def test_an_agent_that_diverged_counts_as_the_worst_of_its_task_and_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = []
+    for seed, returns in enumerate(([10.0, np.nan, 30.0], [20.0, 5.0, np.inf])):
+        path = (
+            tmp_path
+            / f"results/quick/tasks/cartpole/evolved/seed{seed}/transfer/ppo/curves.parquet"
+        )
+        path.parent.mkdir(parents=True)
+        table = {"agent": "ppo", "draw": range(3), "step": 1, "episode": 1, "return_": returns}
+        pd.DataFrame(table).to_parquet(path)
+        paths.append(path.relative_to(tmp_path))
+    with pytest.MonkeyPatch.context() as here:
+        here.chdir(tmp_path)
+        runs = tables.read_runs("curves", paths)
+    assert runs["return_"].tolist() == [10.0, 5.0, 30.0, 20.0, 5.0, 5.0]
+    text = report.diverged()
+    assert f"{paths[0]}: 1 (agent ppo draw 1)" in text
+    assert f"{paths[1]}: 1 (agent ppo draw 2)" in text
+    assert str(paths[0]) in capsys.readouterr().out
+    assert report.diverged() == ""
+
+
+def test_a_teacher_of_which_all_diverged_is_none() -> None:
+    from synthgym.meta.teacher import School
+
+    class Diverging(School):
+        def __init__(self) -> None:
+            self.config = type("C", (), {"teacher": type("T", (), {"candidates": 2})})()
+
+        def _candidate(self, number: int) -> tuple[None, dict[str, float]]:
+            return None, {"fitness_mean": -np.inf}
+
+    with pytest.raises(ConfigError, match="diverged"):
+        Diverging().best()
