@@ -95,7 +95,7 @@ def test_there_is_a_rule_for_every_place_and_output_of_the_table(
         ("results/quick/summary.json", "this is scale smoke; say --config scale=quick"),
         ("results/smoke/page", "makes results/smoke/page; do you mean results/smoke/page/manifest"),
         ("results/smoke/page/report.htm", "do you mean results/smoke/page/report.html?"),
-        ("results/smok/page", "do you mean results/smoke/page?"),
+        ("results/smok/page", "makes results/smok; do you mean results/smoke?"),
         ("metatran", "do you mean metatrain?"),
         ("experts", "do you mean expert?"),
         ("page", "page is a stage; ask for files of its jobs, such as results/smoke/page/manifest"),

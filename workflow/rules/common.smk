@@ -262,6 +262,6 @@ def refuse_unknown_targets():
     every = [rule.name for rule in workflow.rules]
     whole = [rule.name for rule in workflow.rules if not rule.has_wildcards()]
     parts = [*(asked.forcerun or ()), *(asked.until or ()), *(asked.omit_from or ())]
-    for words, known in ((asked.targets, whole), (parts, every)):
+    for words, known in ((sorted(asked.targets), whole), (parts, every)):
         if error := unknown_target(words, known, JOBS, SCALE, PLAN.scales):
             sys.exit(error)
