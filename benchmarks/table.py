@@ -57,7 +57,11 @@ def _client(place: str, runs: list[Mapping[str, float]]) -> dict[str, str]:
     speeds = {size: _thousands(median(run[size] for run in runs)) for size in runs[0]}
     alone = speeds.pop("alone")
     vectors = {f"vector of {size}": speed for size, speed in speeds.items()}
-    return {"environment": place, "runs": str(len(runs)), "steps per second, alone": alone} | vectors
+    return {
+        "environment": place,
+        "runs": str(len(runs)),
+        "steps per second, alone": alone,
+    } | vectors
 
 
 def _generation(name: str, result: Mapping[str, Any]) -> dict[str, str]:

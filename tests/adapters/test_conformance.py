@@ -198,7 +198,8 @@ def test_what_comes_out_is_in_the_declared_spaces_and_belongs_to_the_caller(
 
 @every
 @pytest.mark.parametrize(
-    "copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x)), "cloudpickle"]
+    "copied",
+    [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x)), "cloudpickle"],  # noqa: S301
 )
 def test_a_copy_goes_on_as_the_original(name: str, variant: str, copied: Any) -> None:
     if copied == "cloudpickle":

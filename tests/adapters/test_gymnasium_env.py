@@ -98,7 +98,7 @@ def test_a_vector_resets_in_the_next_step_which_counts_for_nothing() -> None:
     env = gymnasium.make_vec(CARTPOLE, num_envs=4)
     assert env.metadata["autoreset_mode"] is AutoresetMode.NEXT_STEP  # as Gymnasium's CartPole
     before, _ = env.reset(seed=1)
-    last, rewards, terminated, _, info = env.step(np.zeros(4, int))
+    last, rewards, terminated, _, _ = env.step(np.zeros(4, int))
     np.testing.assert_array_equal(last, before)
     assert rewards.all()
     assert terminated.all()

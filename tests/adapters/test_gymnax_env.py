@@ -3,6 +3,7 @@
 from typing import Any
 
 import gymnax
+import gymnax.wrappers
 import jax
 import jax.numpy as jnp
 import numpy as np

@@ -88,7 +88,7 @@ def test_first_observations_are_made_of_latents_as_in_jax(monkeypatch: pytest.Mo
 def test_nothing_is_known_here_alone() -> None:
     assert in_numpy.ACTIVATIONS.keys() == networks.ACTIVATIONS.keys()
     assert in_numpy.LATENTS.keys() == synth.LATENTS.keys()
-    assert in_numpy.EXACT == exact.__name__
+    assert exact.__name__ == in_numpy.EXACT
 
 
 def test_contexts_that_are_alike_pay_as_the_first_of_them() -> None:

@@ -157,7 +157,8 @@ class GymnasiumVectorEnv(Drawn, VectorEnv[np.ndarray, Any, np.ndarray]):
                 each[idle] = 0
             self._begin(idle)
         self._done = terminated | truncated
-        if self._mode == AutoresetMode.SAME_STEP and (info := final(self._observations, self._done)):
+        if self._mode == AutoresetMode.SAME_STEP and self._done.any():
+            info = final(self._observations, self._done)
             self._begin(self._done)
         return self._observations.copy(), rewards, terminated, truncated, info
 

@@ -52,9 +52,9 @@ LATENTS: Mapping[str, Callable[[np.random.Generator, tuple[int, int]], np.ndarra
     "uniform": lambda generator, shape: (
         generator.random(shape, FLOAT) * FLOAT(12**0.5) - FLOAT(3**0.5)
     ),
-    "categorical": lambda generator, shape: (
-        np.eye(shape[1], dtype=FLOAT)[generator.integers(shape[1], size=shape[0])]
-    ),
+    "categorical": lambda generator, shape: np.eye(shape[1], dtype=FLOAT)[
+        generator.integers(shape[1], size=shape[0])
+    ],
     "softmax": softmax_of_normal,
 }
 
