@@ -1,5 +1,6 @@
 """In gymnax an environment does what it does here, and obeys gymnax's contract."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import gymnax
@@ -131,6 +132,14 @@ WRAPPERS = {  # how each is reset and stepped; those of gymnax, for Brax too
 }
 
 
+@pytest.fixture
+def keys_of_gymnax() -> Iterator[None]:
+    """Wrappers of gymnax use keys again, and JAX takes those of a scan for such."""
+    with jax.debug_key_reuse(False):
+        yield
+
+
+@pytest.mark.usefixtures("keys_of_gymnax")
 @pytest.mark.parametrize("wrapper", WRAPPERS)
 def test_wrappers_of_gymnax_work_inside_a_compiled_loop(wrapper: str) -> None:
     flags, wrap = WRAPPERS[wrapper]
@@ -153,6 +162,7 @@ def test_wrappers_of_gymnax_work_inside_a_compiled_loop(wrapper: str) -> None:
     assert len(np.unique(observations[..., 0])) == 6
 
 
+@pytest.mark.usefixtures("keys_of_gymnax")
 def test_wrappers_for_other_libraries_work() -> None:
     env, params = gymnax.make(NAMES[0])
     first = gymnax.wrappers.GymnaxToDmEnvWrapper(env).reset(jax.random.key(0), params)
