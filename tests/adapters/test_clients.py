@@ -14,7 +14,7 @@ SCRIPTS = Path(__file__).parent / "clients"
 NEEDS = {
     "stable_baselines3_dqn": "stable_baselines3",
     "stable_baselines3_processes": "stable_baselines3",
-    "sb3_contrib_qrdqn": "sb3_contrib",
+    "sb3_contrib_trpo": "sb3_contrib",
     "torch_reinforce": "torch",
     "rejax_ppo": "rejax",
 }
