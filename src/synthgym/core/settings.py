@@ -24,6 +24,7 @@ REWARDS = {  # what a distilled bandit may pay; synth/distil.py says what each o
 WIDEST = 2**14  # units of a layer
 MOST = 2**16  # of what computes side by side, or one after the other before anything is saved
 LARGEST = 10**7  # of what is kept in memory
+HIGHEST_SEED = 2**32 - 1  # JAX takes 2**32 for 0
 ACTIVATIONS = ("tanh", "relu", "leaky_relu", "swish")  # of agents; agents/networks.py has them
 CLIENTS = {  # agents of Stable-Baselines3 -> kinds of action that they can deal with
     "sb3_dqn": ("discrete",),
@@ -783,7 +784,9 @@ class Transforms(Section):
     mirrored: tuple[bool, ...] = setting(
         "the better of a perturbation and its mirror image counts, or not", each_once=True
     )
-    seeds: tuple[int, ...] = setting("one search with each combination each", low=0, each_once=True)
+    seeds: tuple[int, ...] = setting(
+        "one search with each combination each", low=0, high=HIGHEST_SEED, each_once=True
+    )
     agent: str = setting("the algorithm that is trained in the candidates")
     settings: Table[str, Any] = setting("sections of the configuration, for all searches")
 
@@ -809,7 +812,10 @@ class Compared(Section):
     """The best setting found beside that of `settings`, each meta-trained for the whole budget."""
 
     seeds: tuple[int, ...] = setting(
-        "one meta-training each, none of those searched with", low=0, each_once=True
+        "one meta-training each, none of those searched with",
+        low=0,
+        high=HIGHEST_SEED,
+        each_once=True,
     )
     draws: int = setting("as in judged", "agents", low=1, high=LARGEST)
     episodes: int = setting("as in judged", "episodes", low=1)
@@ -836,7 +842,10 @@ class Hyperparameters(Section):
         "processes that search side by side; default: 1", "processes", low=1, high=1000
     )
     seeds: tuple[int, ...] = setting(
-        "of meta-training, the same for all configurations", low=0, each_once=True
+        "of meta-training, the same for all configurations",
+        low=0,
+        high=HIGHEST_SEED,
+        each_once=True,
     )
     judged: Judged = section(Judged)
     compared: Compared = section(Compared)
@@ -848,7 +857,7 @@ class Hyperparameters(Section):
 class Config(Section):
     """Everything that can be set for a task and an environment."""
 
-    seed: int = setting("of all random numbers of the job", low=0)
+    seed: int = setting("of all random numbers of the job", low=0, high=HIGHEST_SEED)
     task: Task = section(Task)
     synth: Synth = section(Synth)
     meta: Meta = section(Meta)

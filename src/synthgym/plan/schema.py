@@ -21,6 +21,7 @@ from synthgym.core.checking import (
 from synthgym.core.definitions import CONF, definition, groups
 from synthgym.core.settings import (
     CLIENTS,
+    HIGHEST_SEED,
     REWARD_KINDS,
     REWARDS,
     SEARCHES,
@@ -97,7 +98,7 @@ class Where:
     tasks: list[str] = setting("of the scale's tasks, these", each_once=True)
     agents: list[str] = setting("of the agents of each of these tasks, these", each_once=True)
     seeds: list[int] = setting(
-        "of the seeds, these; all of them if not said", low=0, each_once=True
+        "of the seeds, these; all of them if not said", low=0, high=HIGHEST_SEED, each_once=True
     )
 
 
@@ -108,7 +109,10 @@ class ClientsOf:
     agents: list[str] = setting("these, in the real task too", among=tuple(CLIENTS), each_once=True)
     environments: list[str] = setting("of the task's environments, these", each_once=True)
     seeds: list[int] = setting(
-        "of the seeds of each, these; all of them if not said", low=0, each_once=True
+        "of the seeds of each, these; all of them if not said",
+        low=0,
+        high=HIGHEST_SEED,
+        each_once=True,
     )
 
 
@@ -131,7 +135,9 @@ class Experiment:
     """
 
     agent: str = setting("the algorithm that environments are made with; else meta.agents says it")
-    seeds: list[int] = setting("one environment of each arm each", low=0, each_once=True)
+    seeds: list[int] = setting(
+        "one environment of each arm each", low=0, high=HIGHEST_SEED, each_once=True
+    )
     settings: dict[str, Any] = setting("sections of the configuration, for all that follows")
     make: dict[str, Any] = setting("sections that differ where environments are made")
     arms: dict[str, Any] = setting(
@@ -212,7 +218,7 @@ class Objectives:
     """Objectives that are meta-trained, and tasks in which all are judged, PPO's and DPO's too."""
 
     environment: str = setting("of the task, what stands in for it: with the first of its seeds")
-    seeds: list[int] = setting("one meta-training each", low=0, each_once=True)
+    seeds: list[int] = setting("one meta-training each", low=0, high=HIGHEST_SEED, each_once=True)
     settings: dict[str, Any] = setting("sections of the configuration, for all of them")
     arms: dict[str, Any] = setting("name -> what differs: `objective: {train, fitness}`, ..")
     trials: dict[str, Any] = setting("task, also one without environments -> what differs there")
@@ -230,14 +236,14 @@ class Tuning:
     budget: Budget = section(Budget)
     draws: int = setting("whose mean return over their training counts", "agents", low=1)
     evaluations: int = setting("per training, evenly spaced, the last at its end", low=1)
-    seed: int = setting("of them, none of those that are judged", low=0)
+    seed: int = setting("of them, none of those that are judged", low=0, high=HIGHEST_SEED)
 
 
 @dataclasses.dataclass
 class Scale:
     """A plan: what there is to compute."""
 
-    seeds: list[int] = setting("one meta-training each", low=0, each_once=True)
+    seeds: list[int] = setting("one meta-training each", low=0, high=HIGHEST_SEED, each_once=True)
     agents: list[str] = setting("judged in every environment, and in the real task", each_once=True)
     common: dict[str, Any] = setting("sections of the configuration, for all tasks")
     environments: dict[str, Any] = setting(

@@ -112,7 +112,7 @@ def _which(parser: argparse.ArgumentParser) -> None:
 
 def seed(text: str) -> int:
     """Read a seed; JAX takes larger ones for smaller ones."""
-    if not text.isdecimal() or int(text) >= 2**32:
+    if not text.isdecimal() or int(text) > HIGHEST_SEED:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 to 2**32 - 1")
     return int(text)
 
