@@ -100,7 +100,7 @@ def sane(config: Mapping[str, Any]) -> None:
     """Refuse a configuration of a job that is not as method code needs it."""
     from synthgym.agents.base import load
     from synthgym.core.settings import Config
-    from synthgym.tasks.base import spec_of
+    from synthgym.core.spec import spec_of
 
     text = json.dumps(config, allow_nan=False)
     if "task" not in config:  # of a report

@@ -25,6 +25,11 @@ WIDEST = 2**14  # units of a layer
 MOST = 2**16  # of what computes side by side, or one after the other before anything is saved
 LARGEST = 10**7  # of what is kept in memory
 HIGHEST_SEED = 2**32 - 1  # JAX takes 2**32 for 0
+SEEDS: Mapping[str, Any] = {
+    "low": 0,
+    "high": HIGHEST_SEED,
+    "each_once": True,
+}  # what a list of them may be
 ACTIVATIONS = ("tanh", "relu", "leaky_relu", "swish")  # of agents; agents/networks.py has them
 CLIENTS = {  # agents of Stable-Baselines3 -> kinds of action that they can deal with
     "sb3_dqn": ("discrete",),

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
-from synthgym.core.settings import REAL
+from synthgym.core.settings import REAL, SEEDS
 from synthgym.jobs.planned import Job
 from synthgym.plan import sweeps
 from synthgym.plan.claims import check_claim, planned_claims
@@ -322,7 +322,7 @@ class Experiment(Part):
         if arm in self.values.get("environments", []):
             raise ConfigError(f"{place}: is the name of an environment of the scale, too.")
         check_sections(differences, place)
-        check(self.seeds(arm), list[int], f"{place}.seeds")
+        check(self.seeds(arm), list[int], f"{place}.seeds", SEEDS)
         check_unique(self.seeds(arm), f"{place}.seeds")
         if (found := self.made[arm].get("search")) is not None:
             known = [name for name, _ in self.scale.searches(self.task)]

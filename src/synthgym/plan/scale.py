@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, TypeVar
 
-from synthgym.core.settings import merged
+from synthgym.core.settings import SEEDS, merged
 from synthgym.jobs.planned import Job
 from synthgym.plan import reports
 from synthgym.plan.compose import Composer, conform
@@ -188,7 +188,7 @@ class ScalePlan:
         differences = mapping(differences, place)
         check_environment(settings_of(differences), place, complete=True)
         seeds = differences["seeds"] if "seeds" in differences else self.values["seeds"]
-        check(seeds, list[int], f"{place}.seeds")
+        check(seeds, list[int], f"{place}.seeds", SEEDS)
         check_unique(seeds, f"{place}.seeds")
         if "seeds_per_job" in differences:
             check(differences["seeds_per_job"], int, f"{place}.seeds_per_job", {"low": 1})

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from synthgym.core.settings import HIGHEST_SEED
+
 EXAMPLES = {
     "zoo": "synthgym zoo show Synthetic-CartPole-v1",
     "import": "synthgym import synthetic-gymnax checkpoint.pkl --task hopper",
