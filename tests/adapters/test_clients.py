@@ -16,7 +16,6 @@ NEEDS = {
     "stable_baselines3_processes": "stable_baselines3",
     "sb3_contrib_trpo": "sb3_contrib",
     "torch_reinforce": "torch",
-    "rejax_ppo": "rejax",
 }
 JUDGE = """
 import runpy, sys, gymnasium
