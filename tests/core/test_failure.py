@@ -9,9 +9,13 @@ import pandas as pd
 import pytest
 
 from synthgym.analysis.core import report, tables
+from synthgym.core.checkpoint import save
 from synthgym.core.failure import as_worst
 from synthgym.core.settings import ConfigError
+from synthgym.jobs.run import _refuse_diverged
 from synthgym.meta.strategies import TRANSFORMS, Ferreira
+from synthgym.search.hyperparameters import best
+from synthgym.search.journal import COST, Journal, Tried, importances
 from synthgym.search.rungs import Worth
 from synthgym.search.schedule import promoted
 
@@ -78,3 +82,35 @@ def test_a_teacher_of_which_all_diverged_is_none() -> None:
 
     with pytest.raises(ConfigError, match="diverged"):
         Diverging().best()
+
+
+def tried(*values: float) -> list[Tried]:
+    space = np.linspace(0.1, 0.9, len(values))
+    return [
+        Tried(i, {"meta.sigma": float(x)}, {3: value}, {3: {}}, True)
+        for i, (x, value) in enumerate(zip(space, values, strict=True))
+    ]
+
+
+def test_the_best_setting_has_a_value_or_there_is_none() -> None:
+    assert best(tried(np.nan, 1.0, np.inf, 2.0), 3).number == 3
+    with pytest.raises(ConfigError, match="all 2 configurations"):
+        best(tried(np.nan, np.inf), 3)
+
+
+def test_a_search_for_settings_goes_on_past_one_that_diverged(tmp_path: Path) -> None:
+    space = {"meta.sigma": {"uniform": [0.0, 1.0]}}
+    journal = Journal(tmp_path / "journal.log", space, 0)
+    for number, value in enumerate([np.nan, 1.0, np.inf, 2.0, np.nan]):
+        journal.configuration(number, random=0.0)
+        journal.report(number, 3, value, dict.fromkeys(COST, 1.0))
+        journal.end(number, whole=number % 2 == 0)
+    assert all(one.ended for one in journal.tried().values())
+    shares = importances(tried(np.nan, 1.0, 3.0, 2.0, np.inf, 0.0, 4.0, 5.0), space)["shares"]
+    assert shares["meta.sigma"] == pytest.approx(1.0)
+
+
+def test_what_diverged_is_no_result(tmp_path: Path) -> None:
+    save(tmp_path / "x.safetensors", {"a": jnp.array([1.0, jnp.nan])}, {})
+    with pytest.raises(ConfigError, match="it has diverged: a is not finite"):
+        _refuse_diverged(tmp_path, ["x.safetensors", "y.parquet"])

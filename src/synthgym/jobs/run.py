@@ -14,6 +14,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any, cast
 
+import numpy as np
+
+from synthgym.core import arrays
 from synthgym.core.io import sha256, write_json
 from synthgym.core.job import Begun, device
 from synthgym.core.settings import Config, ConfigError
@@ -90,6 +93,7 @@ def _do(
     written = run(jobs)
     seconds = time.monotonic() - start
     for (spec, manifest), job, names in zip(todo, jobs, written, strict=True):
+        _refuse_diverged(job.out, names)
         manifest["outputs"] = {name: sha256(job.out / name) for name in sorted(names)}
         manifest |= {"upstream": spec["upstream"], "versions": software.versions()}
         manifest |= {"device": device(), "machine": software.machine()}
@@ -99,6 +103,18 @@ def _do(
         for finished in job.checkpoint.parent.glob("checkpoint-*"):
             shutil.rmtree(finished)
         say(f"{job.out}: done in {seconds:.0f} s")
+
+
+def _refuse_diverged(out: Path, names: Sequence[str]) -> None:
+    """Refuse arrays that are not finite, by a ConfigError: nobody is to train with them."""
+    for name in names:
+        if name.endswith(".safetensors"):
+            found, _ = arrays.read(out / name)
+            if bad := [key for key, array in found.items() if not np.isfinite(array).all()]:
+                raise ConfigError(
+                    f"{out / name}: it has diverged: {', '.join(bad[:5])} is not finite. Perhaps a "
+                    "smaller learning rate, steps or deviations help."
+                )
 
 
 def _stage(name: str, jobs: int) -> RunTogether:

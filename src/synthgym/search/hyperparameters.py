@@ -8,6 +8,7 @@ With one worker it is repeatable; with several, what is proposed depends on who 
 """
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from synthgym.core.display import say
 from synthgym.core.failure import or_worst
 from synthgym.core.io import write_json, write_table
 from synthgym.core.job import Inputs
-from synthgym.core.settings import Config, plain
+from synthgym.core.settings import Config, ConfigError, plain
 from synthgym.core.spaces import contains, value_of
 from synthgym.search.journal import COST, Journal, Tried, claimed, importances
 from synthgym.search.rungs import Programs, Worth
@@ -113,7 +114,7 @@ def compete(
         known = journal.tried()
         members = [known[one.number] for one in members]
         values = [one.values[budget] for one in members]
-        best_value = f"best mean return {max(values):.1f}"
+        best_value = f"best mean return {max(map(or_worst, values)):.1f}"
         after = f"{budget:,} {programs.unit}"
         say(f"bracket {bracket.number}: {len(members)} after {after}, {best_value}")
         last = budget == bracket.budgets[-1]
@@ -158,9 +159,15 @@ def default(config: Config) -> dict[str, Any] | None:
 
 
 def best(tried: list[Tried], whole: int) -> Tried:
-    """The best of those that had the whole budget; of equal ones the first."""
-    those = (one for one in tried if whole in one.values)
-    return max(those, key=lambda one: or_worst(one.values[whole]))
+    """The best of those that had the whole budget; of equal ones the first.
+
+    Raises ConfigError where all of them diverged.
+    """
+    ended = [one for one in tried if whole in one.values]
+    found = max(ended, key=lambda one: or_worst(one.values[whole]))
+    if not math.isfinite(found.values[whole]):
+        raise ConfigError(f"search.space: all {len(ended)} configurations with {whole:,} diverged.")
+    return found
 
 
 def table(tried: list[Tried], config: Config) -> pd.DataFrame:

@@ -34,6 +34,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from synthgym.core.failure import or_worst
 from synthgym.core.settings import merged
 from synthgym.core.spaces import nested
 from synthgym.jobs import locks
@@ -163,7 +164,7 @@ class Journal:
         trial = self._trials()[number]
         if not trial.state.is_finished():
             state = TrialState.COMPLETE if whole else TrialState.PRUNED
-            value = trial.intermediate_values[max(trial.intermediate_values)]
+            value = or_worst(trial.intermediate_values[max(trial.intermediate_values)])
             self.study.tell(trial.number, value if whole else None, state=state)
 
     def _trials(self) -> dict[int, FrozenTrial]:
@@ -194,6 +195,7 @@ class Journal:
         study = optuna.create_study(direction="maximize", sampler=sampler)
         for trial in trials:
             value = trial.intermediate_values.get(max(enough)) if enough else None
+            value = None if value is None else or_worst(value)
             if value is not None or not trial.state.is_finished():
                 study.add_trial(
                     create_trial(
