@@ -160,7 +160,12 @@ def test_versions_agree() -> None:
 
 def declared(requirements: list[str]) -> set[str]:
     """Names of the packages."""
-    return {re.split(r"[\[<>=; ]", requirement)[0].lower() for requirement in requirements}
+    return {named_alike(re.split(r"[\[<>=; ]", requirement)[0]) for requirement in requirements}
+
+
+def named_alike(package: str) -> str:
+    """The one way to write the name of a package of which there are several."""
+    return re.sub(r"[-_.]+", "-", package).lower()
 
 
 @cache
@@ -187,7 +192,7 @@ def importers(packages: set[str]) -> dict[str, set[str]]:
         tops = {name.partition(".")[0] for name in names} - sys.stdlib_module_names
         # What is not installed here is called as it is imported.
         by_name = {top: providers.get(top, [top.replace("_", "-")]) for top in tops}
-        others = {top for top in tops if not {p.lower() for p in by_name[top]} & known}
+        others = {top for top in tops if not set(map(named_alike, by_name[top])) & known}
         if others:
             found[module] = others
     return found
