@@ -93,7 +93,6 @@ def _do(
     written = run(jobs)
     seconds = time.monotonic() - start
     for (spec, manifest), job, names in zip(todo, jobs, written, strict=True):
-        _refuse_diverged(job.out, names)
         manifest["outputs"] = {name: sha256(job.out / name) for name in sorted(names)}
         manifest |= {"upstream": spec["upstream"], "versions": software.versions()}
         manifest |= {"device": device(), "machine": software.machine()}
@@ -118,7 +117,19 @@ def _refuse_diverged(out: Path, names: Sequence[str]) -> None:
 
 
 def _stage(name: str, jobs: int) -> RunTogether:
-    """What does a stage's jobs."""
+    """What does a stage's jobs, and refuses what diverged."""
+    do = _module(name, jobs)
+
+    def checked(begun: Sequence[Begun]) -> list[list[str]]:
+        written = do(begun)
+        for job, names in zip(begun, written, strict=True):
+            _refuse_diverged(job.out, names)
+        return written
+
+    return checked
+
+
+def _module(name: str, jobs: int) -> RunTogether:
     module = importlib.import_module(STAGES[name].module)
     if together := getattr(module, "run_together", None):
         return cast(RunTogether, together)
