@@ -108,7 +108,7 @@ def test_steps_must_be_given_for_every_agent(monkeypatch: pytest.MonkeyPatch) ->
     ("text", "sentence"),
     [
         (None, "params.yaml is not here; start at the top of the repository."),
-        ("scale: [", "params.yaml, line 1, column 9: is not YAML: expected the node content"),
+        ("scale: [", "params.yaml, line 1, column 9: is not YAML: "),
         ("{}", "params.yaml: lacks scale, scales."),
         (
             "{scale: smok, scales: {smoke: {%s}}}",

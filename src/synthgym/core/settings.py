@@ -29,6 +29,7 @@ SEEDS: Mapping[str, Any] = {
     "low": 0,
     "high": HIGHEST_SEED,
     "each_once": True,
+    "or_none": False,
 }  # what a list of them may be
 ACTIVATIONS = ("tanh", "relu", "leaky_relu", "swish")  # of agents; agents/networks.py has them
 CLIENTS = {  # agents of Stable-Baselines3 -> kinds of action that they can deal with
