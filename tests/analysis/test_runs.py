@@ -54,19 +54,21 @@ def test_a_run_that_never_solves_has_no_first_solved() -> None:
 
 PROGRESS = pd.DataFrame(
     {
-        "environment": ["a", "a", "b", "b", "b", "c", "c"],
-        "agent": ["ppo", "dqn", "", "", "ppo", "", ""],
-        "stage": ["metatrain"] * 2 + ["teacher", "distil", "metatrain"] + ["teacher", "distil"],
+        "environment": ["a", "a", "b", "b", "b", "c", "c", "d"],
+        "agent": ["ppo", "dqn", "", "", "ppo", "", "", "ppo+sac"],
+        "stage": ["metatrain"] * 2
+        + ["teacher", "distil", "metatrain", "teacher", "distil", "grade"],
     }
 )
 
 
-def test_meta_agents_are_those_really_used() -> None:
-    assert runs.meta_agents(PROGRESS) == {"a": ["dqn", "ppo"], "b": ["ppo"], "c": []}
+def test_meta_agents_are_those_really_used_or_those_that_judge_a_grading() -> None:
+    seen = {"a": ["dqn", "ppo"], "b": ["ppo"], "c": [], "d": ["ppo", "sac"]}
+    assert runs.meta_agents(PROGRESS) == seen
 
 
 def test_environments_are_made_by_the_stages_in_their_progress() -> None:
-    made = {"a": "evolved", "b": "distilled+evolved", "c": "distilled"}
+    made = {"a": "evolved", "b": "distilled+evolved", "c": "distilled", "d": "graded"}
     assert runs.made(PROGRESS) == made
 
 

@@ -14,6 +14,7 @@ from synthgym.core.failure import as_worst
 from synthgym.core.settings import ConfigError
 from synthgym.jobs.run import _refuse_diverged
 from synthgym.meta.strategies import TRANSFORMS, Ferreira
+from synthgym.meta.teacher import School
 from synthgym.search.hyperparameters import best
 from synthgym.search.journal import COST, Journal, Tried, importances
 from synthgym.search.rungs import Worth
@@ -71,8 +72,6 @@ def test_an_agent_that_diverged_counts_as_the_worst_of_its_task_and_is_named(
 
 
 def test_a_teacher_of_which_all_diverged_is_none() -> None:
-    from synthgym.meta.teacher import School
-
     class Diverging(School):
         def __init__(self) -> None:
             self.config = type("C", (), {"teacher": type("T", (), {"candidates": 2})})()

@@ -78,6 +78,22 @@ def test_an_arm_is_evolved_or_fitted() -> None:
     assert "meta" not in fitted
 
 
+def test_an_arm_may_be_graded_beside_evolved_ones() -> None:
+    arm = {"synth": {"name": "exact_bandit", "initial_states": 4}, "grade": {"agents": ["dqn"]}}
+    edits = {"lengths.settings.grade": {"iterations": 3}, "lengths.arms.graded": arm}
+    planned = plan(edits, "lengths")
+    graded = config(planned, f"{LENGTHS}/graded/seed0/grade")
+    assert (graded["grade"]["iterations"], list(graded["agents"])) == (3, ["dqn"])
+    assert graded["synth"]["initial_states"] == 4
+    assert "meta" not in graded
+    assert planned.jobs[f"{LENGTHS}/graded/transfer/dqn"].needs["environment"] == [
+        f"{LENGTHS}/graded/seed{seed}/grade/environment.safetensors" for seed in (0, 1)
+    ]
+    evolved = [out for out, job in planned.jobs.items() if job.stage == "metatrain"]
+    assert evolved
+    assert not any("graded" in out for out in evolved)
+
+
 def test_a_reward_network_is_made_as_planned_and_judged_without_what_makes_it() -> None:
     planned = plan({}, "rewards")
     made = config(planned, f"{REWARDS}/additive/seed2/metatrain")

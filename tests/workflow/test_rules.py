@@ -87,6 +87,7 @@ def test_there_is_a_rule_for_every_place_and_output_of_the_table(
     ("target", "sentence"),
     [
         ("task_cartpol", "No job of scale smoke makes task_cartpol; do you mean task_cartpole?"),
+        ("experiment_reward", "makes experiment_reward; do you mean experiment_rewards?"),
         ("all_reward", "No job of scale smoke makes all_reward; do you mean all_rewards?"),
         (
             "results/smoke/experts/cartpole/pppo/curves.parquet",
@@ -104,7 +105,7 @@ def test_there_is_a_rule_for_every_place_and_output_of_the_table(
 )
 def test_a_target_that_nothing_makes_is_named_in_a_sentence(target: str, sentence: str) -> None:
     jobs = Plan.load(ROOT / "params.yaml").jobs("smoke")
-    rules = ["task_cartpole", "all_rewards", "all_experts"]
+    rules = ["task_cartpole", "experiment_rewards", "all_rewards", "all_experts"]
 
     def said(*words: str) -> str | None:
         return unknown_target(words, rules, jobs, "smoke", ["smoke", "quick"])

@@ -19,8 +19,8 @@ LIKELIER = {"expect": "more_than", "value": 0.5}
 IN_SHORT = "In short"
 UNSEEN = (
     "Unseen agents are compared with seen ones in the same environments, by normalised score; "
-    "that algorithms differ wherever they are trained is part of the difference. Claims on one way "
-    "of making stand, since the first results are known, for the same claim on all bandits at once."
+    "that algorithms differ wherever they are trained is part of the difference. Each claim on one "
+    "way of making was first made of all bandits at once; they were split after first results."
 )
 
 
