@@ -105,3 +105,13 @@ def test_the_readme_is_short_and_no_table_is_wider_than_a_page() -> None:
     lines = (ROOT / "README.md").read_text("utf-8").splitlines()
     assert len(lines) <= 150
     assert [line for line in lines if line.startswith("|") and len(line) > 120] == []
+
+
+def test_an_experiment_leads_to_its_own_stages_and_figures() -> None:
+    lines = documents.experiments(ROOT, "standard").splitlines()
+    rows = {line.split("`")[1]: line for line in lines if line.startswith("| [")}
+    assert "`grade`: `meta/grade.py`" in rows["contexts"]
+    assert "metatrain" not in rows["contexts"]
+    assert "results/comparison.md" in rows["contexts"]
+    assert "tune" in rows["rewards_cliff"]
+    assert "tune" not in rows["rewards_halfcheetah"]

@@ -18,6 +18,7 @@ from synthgym.analysis.core.tables import REAL, table
 from synthgym.analysis.core.verdict import FAILS, HOLDS, UNDECIDED
 from synthgym.core.io import atomic, read_json
 from synthgym.jobs import kept
+from synthgym.plan.plan import Plan
 from synthgym.stages import PHASES, STAGES
 
 Numbers = Mapping[str, Any]
@@ -77,7 +78,7 @@ def documents(root: Path, scale: str) -> dict[str, str]:
     transfer, summary = (_numbers(root, scale, name) for name in ("transfer_report", ""))
     parts = {
         "README.md": headline(transfer, summary),
-        "docs/artefacts.md": artefacts(),
+        "docs/artefacts.md": f"{experiments(root, scale)}\n\n{artefacts()}",
         "docs/running.md": fuzzed(_read(root / FUZZ)),
     }
     texts = {name: replaced((root / name).read_text("utf-8"), parts[name]) for name in parts}
@@ -154,6 +155,34 @@ def finding(root: Path, scale: str, report: str) -> str:
         "## Figures",
         *_figures(root, scale, report),
     )
+
+
+def experiments(root: Path, scale: str) -> str:
+    """Where to find each experiment: its plan, what makes and judges its arms, its figures."""
+    plan, rows = Plan.load(root / "params.yaml"), []
+    jobs, top = plan.jobs(scale), f"results/{scale}/"
+    for name, one in {"transfer": None, **plan[scale].experiments}.items():
+        place = one.place if one else f"{top}tasks"
+
+        def within(path: str, place: str = place) -> bool:
+            return f"{path}/".startswith(f"{place}/")
+
+        stages = dict.fromkeys(job.stage for out, job in jobs.items() if within(out))
+        reports = [
+            f"[{_name(job.stage)}](results/{_name(job.stage)}.md)"
+            for job in jobs.values()
+            if job.stage in QUESTIONS and any(within(f) for fs in job.needs.values() for f in fs)
+        ]
+        modules = {s: STAGES[s].module.removeprefix("synthgym.").replace(".", "/") for s in stages}
+        rows.append(
+            {
+                "experiment": f"[`{name}`](../src/synthgym/conf/experiment/{name}.yaml)",
+                "results": f"`{place.removeprefix(top)}`",
+                "stage (rule): module": "<br>".join(f"`{s}`: `{m}.py`" for s, m in modules.items()),
+                "figures": ", ".join(reports),
+            }
+        )
+    return f"### Experiments of `{scale}`\n\n{table(rows)}"
 
 
 def artefacts() -> str:
