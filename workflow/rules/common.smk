@@ -10,12 +10,6 @@ from pathlib import Path
 
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "src"))
-# The jobs take this copy of the package, and the Python that runs Snakemake. Not by `shell.prefix`, as a
-# folder may have any name, and a shell would read it.
-os.environ.update(
-    PYTHONPATH=str(ROOT / "src"),
-    PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-)
 if Path.cwd() != ROOT.resolve():
     sys.exit(
         f"Results lie beside their plan: start Snakemake in {ROOT.resolve()}, without --directory."
@@ -25,12 +19,13 @@ from snakemake.cli import get_argument_parser
 
 from synthgym.jobs import codehash, kept, software
 from synthgym.jobs.places import writable
-from synthgym.jobs.planned import experiments, unknown_target
+from synthgym.jobs.planned import experiments, rules_of, unknown_target
 from synthgym.jobs.provenance import Provenance
 from synthgym.plan.plan import Plan
 from synthgym.plan.schema import ConfigError
 from synthgym.stages import CONSTRAINTS, GROUP, NAME, STAGES
 
+software.use(ROOT / "src")
 try:
     software.flags()
     writable(Path("work"))
@@ -240,8 +235,7 @@ def target(name, about, outs):
 
 def stage(name):
     """Make the rules of a stage: one for each place where it has jobs."""
-    for number, place in enumerate(STAGES[name].places):
-        rule_name = f"{name}_{number + 1}" if number else name
+    for rule_name, place in rules_of(name).items():
         outputs = outputs_of(STAGES[name], place)
         rule_of(name, rule_name, place, inputs_at(place), outputs)
     if STAGES[name].together:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from synthgym.jobs.kept import MANIFEST
-from synthgym.stages import STAGES
+from synthgym.stages import STAGES, pattern
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,17 @@ class Job:
     labels: Mapping[str, Any]  # what says which it is: scale, task, environment, seed, ...
     config: Callable[[Sequence[str]], Mapping[str, Any]]  # overrides -> its whole configuration
     needs: Mapping[str, Sequence[str]] = field(default_factory=dict)  # name -> files it reads
+
+
+def rules_of(stage: str) -> dict[str, str]:
+    """The rules that Snakemake has of a stage: name -> place."""
+    places = STAGES[stage].places
+    return {f"{stage}_{n}" if n > 1 else stage: place for n, place in enumerate(places, 1)}
+
+
+def rule_of(job: Job) -> str:
+    """The rule that makes a job."""
+    return next(rule for rule, p in rules_of(job.stage).items() if pattern(p).fullmatch(job.out))
 
 
 def experiments(jobs: Mapping[str, Job]) -> dict[str, list[str]]:

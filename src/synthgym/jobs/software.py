@@ -58,6 +58,16 @@ def of_job(threads: int, cpu: str, users: str = "") -> str:
     return " ".join([users, *said]).strip()
 
 
+def use(package: Path) -> None:
+    """Have the jobs of this process take this copy of the package, and this Python.
+
+    By the environment and not by Snakemake's `shell.prefix`: a folder may have any name, and a
+    shell would read it.
+    """
+    places = (str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))
+    os.environ.update(PYTHONPATH=str(package), PATH=os.pathsep.join(places))
+
+
 def versions() -> dict[str, str]:
     """Of Python and of the libraries that compute."""
     known = {"python": platform.python_version()}

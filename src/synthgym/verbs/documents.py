@@ -18,6 +18,7 @@ from synthgym.analysis.core.tables import REAL, table
 from synthgym.analysis.core.verdict import FAILS, HOLDS, UNDECIDED
 from synthgym.core.io import atomic, read_json
 from synthgym.jobs import kept
+from synthgym.jobs.planned import rule_of
 from synthgym.plan.plan import Plan
 from synthgym.stages import PHASES, STAGES
 
@@ -167,22 +168,30 @@ def experiments(root: Path, scale: str) -> str:
         def within(path: str, place: str = place) -> bool:
             return f"{path}/".startswith(f"{place}/")
 
-        stages = dict.fromkeys(job.stage for out, job in jobs.items() if within(out))
-        reports = [
-            f"[{_name(job.stage)}](results/{_name(job.stage)}.md)"
+        own = {rule_of(job): STAGES[job.stage] for out, job in jobs.items() if within(out)}
+        reports = {
+            job.stage: STAGES[job.stage]
             for job in jobs.values()
             if job.stage in QUESTIONS and any(within(f) for fs in job.needs.values() for f in fs)
-        ]
-        modules = {s: STAGES[s].module.removeprefix("synthgym.").replace(".", "/") for s in stages}
+        }
+        shown = ", ".join(f"[{_name(r)}](results/{_name(r)}.md)" for r in reports)
+        drawn = {
+            r: one.module.replace("analysis", "analysis.figures") for r, one in reports.items()
+        }
         rows.append(
             {
                 "experiment": f"[`{name}`](../src/synthgym/conf/experiment/{name}.yaml)",
                 "results": f"`{place.removeprefix(top)}`",
-                "stage (rule): module": "<br>".join(f"`{s}`: `{m}.py`" for s, m in modules.items()),
-                "figures": ", ".join(reports),
+                "rule: module": _modules({rule: one.module for rule, one in own.items()}),
+                "figures": f"{shown}<br>{_modules(drawn)}",
             }
         )
     return f"### Experiments of `{scale}`\n\n{table(rows)}"
+
+
+def _modules(by_rule: Mapping[str, str]) -> str:
+    files = {rule: module.split(".", 1)[1].replace(".", "/") for rule, module in by_rule.items()}
+    return "<br>".join(f"`{rule}`: `{file}.py`" for rule, file in files.items())
 
 
 def artefacts() -> str:
