@@ -67,6 +67,6 @@ def test_a_damaged_zoo_does_not_break_the_libraries(monkeypatch: pytest.MonkeyPa
     def damaged() -> list[str]:
         raise ValueError("index.json is not the index of a zoo.")
 
-    monkeypatch.setattr("synthgym.zoo.folders.names", damaged)
+    monkeypatch.setattr("synthgym.zoo.names", damaged)
     with pytest.warns(UserWarning, match=r"not registered: index\.json is not the index"):
         registration.with_gymnasium()

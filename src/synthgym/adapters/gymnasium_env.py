@@ -235,7 +235,7 @@ def make(
     render_mode: str | None = None,
     path: str | Path | None = None,
 ) -> GymnasiumEnv:
-    """The environment of the zoo with that name, or one of that name in a file: `path`.
+    """The environment of the zoo with that name, or of that name or `Synthetic` in a file: `path`.
 
     Other arguments and errors as those of `zoo.load`.
     """
@@ -257,9 +257,6 @@ def make_vec(
 def found(
     name: str, variant: str | None, version: str | None, path: str | Path | None
 ) -> tuple[NumpyEnv, str]:
-    """The environment, and its task's ID. Raises ValueError where a file has another one."""
-    source = name if path is None else Path(path)
-    card = zoo.card(source, variant, version)
-    if card["name"] != name:
-        raise ValueError(f"{path} is {card['name']}, not {name}.")
+    """The environment, and its task's ID. Errors as those of `zoo.found`."""
+    source, card = zoo.found(name, variant, version, path)
     return zoo.in_numpy(source, variant, version), card["task"]["id"]

@@ -1,5 +1,6 @@
 """A trained environment as one of gymnax 1.x."""
 
+from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
@@ -98,7 +99,15 @@ class GymnaxEnv(environment.Environment[State, EnvParams]):
         return self._env.replace(theta=params.theta)
 
 
-def make(name: str, variant: str | None = None, version: str | None = None) -> GymnaxEnv:
-    """The environment of the zoo with that name; arguments and errors as those of `zoo.load`."""
-    digest = zoo.card(name, variant, version)["sha256"]
-    return GymnaxEnv(zoo.load(name, variant, version), name, digest)
+def make(
+    name: str,
+    variant: str | None = None,
+    version: str | None = None,
+    path: str | Path | None = None,
+) -> GymnaxEnv:
+    """The environment of the zoo with that name, or of that name or `Synthetic` in a file: `path`.
+
+    Other arguments and errors as those of `zoo.load`.
+    """
+    source, card = zoo.found(name, variant, version, path)
+    return GymnaxEnv(zoo.load(source, variant, version), card["name"], card["sha256"])

@@ -38,13 +38,13 @@ def with_gymnasium() -> None:
 
     for name in _names():
         if name not in gymnasium.registry:
-            task = zoo.card(name)["task"]
+            task = zoo.card(name)["task"] if name != zoo.ANY else {}
             gymnasium.register(
                 name,
                 entry_point=f"{GYMNASIUM}:make",
                 vector_entry_point=f"{GYMNASIUM}:make_vec",
-                reward_threshold=task["solved"],
-                max_episode_steps=task["horizon"],
+                reward_threshold=task.get("solved"),
+                max_episode_steps=task.get("horizon"),
                 kwargs={"name": name},
             )
 
@@ -94,10 +94,10 @@ class _Announcer(MetaPathFinder):
 
 
 def _names() -> list[str]:
-    from synthgym.zoo import folders
+    from synthgym import zoo
 
     try:
-        return folders.names()
+        return [zoo.ANY, *zoo.names()]
     except ValueError as error:  # who imports the library may want nothing of the zoo
         warnings.warn(f"trained environments are not registered: {error}", stacklevel=2)
         return []

@@ -21,7 +21,7 @@ from synthgym.jobs import kept
 from synthgym.plan.plan import Plan
 from synthgym.plan.scale import ScalePlan
 from synthgym.zoo import guard
-from synthgym.zoo.cards import about_task
+from synthgym.zoo.cards import about_task, name_of
 from synthgym.zoo.folders import CARD, ENVIRONMENT, INDEX
 
 LICENCE = "Apache-2.0"
@@ -87,7 +87,7 @@ def _publish(
     if (digest := sha256(source)) != manifest["outputs"][ENVIRONMENT]:
         raise ValueError(f"{source} is not the file that its manifest says; run `snakemake`.")
     card = {
-        "name": f"Synthetic-{config['task']['id']}",
+        "name": name_of(config["task"]),
         "variant": environment,
         "version": version,
         "licence": LICENCE,

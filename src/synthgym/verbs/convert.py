@@ -11,7 +11,7 @@ from synthgym.core.display import say
 from synthgym.stages import TASK
 from synthgym.synth.env import SyntheticEnv
 from synthgym.zoo import guard, legacy
-from synthgym.zoo.cards import about_task
+from synthgym.zoo.cards import about_task, name_of
 from synthgym.zoo.folders import ENVIRONMENT
 
 LIBRARY, VERSION = "synthetic-gymnax", "0.0.1"
@@ -60,7 +60,7 @@ def _task(name: str) -> dict[str, Any]:
 def _card(path: Path, task: str, config: dict[str, Any]) -> dict[str, Any]:
     about = about_task(config["task"], task)
     return {
-        "name": f"Synthetic-{about['id']}",
+        "name": name_of(about),
         "variant": LIBRARY,
         "version": VERSION,
         "licence": f"that of {LIBRARY}, whose authors trained it",

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from synthgym.synth.env import SyntheticEnv
     from synthgym.synth.in_numpy import NumpyEnv
 
-__all__ = ["card", "in_numpy", "load", "names", "variants"]
+ANY = "Synthetic"  # the name of whichever environment lies at a path
+__all__ = ["ANY", "card", "found", "in_numpy", "load", "names", "variants"]
 
 
 def load(
@@ -55,6 +56,22 @@ def card(
     from synthgym.zoo import guard
 
     return guard.card_of(name)
+
+
+def found(
+    name: str, variant: str | None, version: str | None, path: str | Path | None
+) -> tuple[str | Path, dict[str, Any]]:
+    """What `load` takes, and the card, of a name or of the file at a path.
+
+    Raises ValueError where the file is of another name, and that is not `ANY`.
+    """
+    if path is None and name == ANY:
+        raise ValueError(f"{ANY} is whichever environment lies at a path: say `path=FILE`.")
+    source = name if path is None else Path(path)
+    about = card(source, variant, version)
+    if name not in (ANY, about["name"]):
+        raise ValueError(f"{path} is {about['name']}, not {name}.")
+    return source, about
 
 
 def _file(name: str | Path, variant: str | None, version: str | None) -> Path:

@@ -1,5 +1,6 @@
 """Cards: what is known of a trained environment. JSON, read without JAX."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,17 @@ class Judged(Section):
 
 
 SHOWN = ("n", "iqm", "low", "high", "level", "steps")  # of every estimate
+
+
+def name_of(task: Mapping[str, Any]) -> str:
+    """The name of a task's environments: by its ID, or its own name where the ID says another.
+
+    A task of one's own may be a task of a library with other settings: `short_pendulum` of the ID
+    Pendulum-v1 has `Synthetic-short_pendulum`.
+    """
+    name, task_id = task["name"].replace("_", ""), re.sub(r"\W", "", task["id"]).lower()
+    own = not re.fullmatch(rf"{re.escape(name)}(v?\d+)?", task_id)
+    return f"Synthetic-{task['name'] if own else task['id']}"
 
 
 def about_task(section: Mapping[str, Any], where: str) -> dict[str, Any]:

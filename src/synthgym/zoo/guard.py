@@ -21,7 +21,7 @@ from synthgym.core.settings import Synth, Task
 from synthgym.synth.heads import heads
 from synthgym.synth.in_numpy import NumpyEnv, make
 from synthgym.zoo.bounded import LARGEST, LARGEST_TEXT, content, parsed
-from synthgym.zoo.cards import about_task, read_card
+from synthgym.zoo.cards import about_task, name_of, read_card
 from synthgym.zoo.folders import CARD
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def card_of(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} is no environment, by what it says of itself.")
     described(config, str(path))
     return {
-        "name": f"Synthetic-{config['task']['id']}",
+        "name": name_of(config["task"]),
         "variant": str(path),
         "version": "made here",
         "sha256": sha256(path),
