@@ -70,7 +70,8 @@ def test_gymnax_takes_a_file_too(tmp_path: Path) -> None:
     assert env.name == "Synthetic-Pendulum-v1"
     observation, state = env.reset(jax.random.key(0), params)
     done = env.step(jax.random.key(1), state, jax.numpy.zeros(1), params)[3]
-    assert observation.shape == (3,) and done
+    assert observation.shape == (3,)
+    assert done
 
 
 def test_a_file_that_says_nothing_is_refused(tmp_path: Path) -> None:
