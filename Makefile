@@ -80,6 +80,7 @@ clean:  ## removes caches; never results, checkpoints or .venv
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find benchmarks src tests workflow -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# Bytecode is written now: where Python may not write it later, as in many containers, each job would compile JAX anew.
 # pip can read the user's own index from pip's configuration, and uv cannot; so pip installs where there is one.
 define INSTALL
 if $(BIN)/python -m pip config list | grep -q '[.]index.url=' \
@@ -87,6 +88,7 @@ if $(BIN)/python -m pip config list | grep -q '[.]index.url=' \
   echo "... with pip, which takes a minute or two ..." ; \
   $(BIN)/python -m pip install --quiet --constraint $(or $(2),requirements.lock) --editable '.[$(1)]'; \
 fi
+@$(BIN)/python -m compileall -qq -j 0 .venv/lib || true # a few are no Python 3
 endef
 
 $(INSTALLED): pyproject.toml requirements.lock

@@ -2,6 +2,7 @@
 
 import gc
 import os
+from pathlib import Path
 
 # Before JAX starts: the CPU split in two devices, so that sharding is tested on any machine.
 os.environ["JAX_PLATFORMS"] = "cpu"
@@ -17,7 +18,13 @@ from compiling import CACHE, HURRY, WORTH_KEEPING
 # `vmap` and `jit` rebuild a pytree with batched leaves, axes or placeholders in its fields. Their
 # annotations describe the single case: the arguments of functions are checked, fields are not.
 flax.struct.PyTreeNode.__no_type_check__ = True  # type: ignore[attr-defined]
-install_import_hook("synthgym", "typechecker.check")
+SOURCES = Path(__file__).parents[1] / "src"
+SHAPED = [  # modules that annotate arrays; mypy checks the others
+    str(path.relative_to(SOURCES).with_suffix("")).replace(os.sep, ".")
+    for path in SOURCES.rglob("*.py")
+    if "from jaxtyping" in path.read_text("utf-8")
+]
+install_import_hook(SHAPED, "typechecker.check")
 
 jax.config.update("jax_debug_key_reuse", True)
 

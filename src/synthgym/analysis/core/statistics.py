@@ -119,15 +119,26 @@ def difference(
     """
     generator = np.random.default_rng(SEED)
 
-    def resampled(group: Sequence[np.ndarray]) -> float:
+    def resampled(group: Sequence[np.ndarray]) -> np.ndarray:
         chosen = [group[i] for i in generator.integers(len(group), size=len(group))]
-        drawn = [generator.choice(seed, size=len(seed)) for seed in chosen]
-        return float(interquartile_mean(np.concatenate(drawn)))
+        return np.concatenate([generator.choice(seed, size=len(seed)) for seed in chosen])
 
     _refuse_nothing_and_nonsense([*runs, *others])
-    low, high = bounds(np.array([resampled(runs) - resampled(others) for _ in range(resamples)]))
+    drawn = [(resampled(runs), resampled(others)) for _ in range(resamples)]
+    ones, twos = (_interquartile_means(samples) for samples in zip(*drawn, strict=True))
+    low, high = bounds(ones - twos)
     point = interquartile_mean(np.concatenate(runs)) - interquartile_mean(np.concatenate(others))
     return Difference(float(point), float(low), float(high))
+
+
+def _interquartile_means(samples: Sequence[np.ndarray]) -> np.ndarray:
+    """Of each sample; those of one length together."""
+    lengths = np.array([len(sample) for sample in samples])
+    means = np.empty(len(samples))
+    for length in np.unique(lengths):
+        chosen = np.flatnonzero(lengths == length)
+        means[chosen] = interquartile_mean(np.stack([samples[i] for i in chosen]))
+    return means
 
 
 def hierarchical(
