@@ -27,6 +27,7 @@ class Results:
     """`results/<scale>` below a directory; returns of agent i of draw d are `returns(i, d)`."""
 
     def __init__(self, root: Path, plan: Plan):
+        self.seed = 0  # of parameters
         self.root, self.plan = root / "results" / SCALE, plan
         summary: dict[str, Any] = {"transfer": {}, "real_at_equal_steps": {}}
         for task in plan[SCALE].tasks:
@@ -45,12 +46,12 @@ class Results:
         return self.run(task, environment) / self.plan[SCALE].tasks[task].made(environment)
 
     def environment(self, task: str, environment: str) -> None:
-        out, seed = self.made(task, environment), self.plan[SCALE].seeds(environment)[0]
+        out = self.made(task, environment)
         job = self.plan.jobs(SCALE)[out.relative_to(self.root.parents[1]).as_posix()]
         config = pick(job.config(()), STAGES[out.name].uses)
         module = module_of(Config.read(config).synth)
         env = module.make(Config.read(config).synth, Config.read(config).task)
-        theta = module.init_theta(jax.random.key(seed), env)
+        theta = module.init_theta(jax.random.key(self.seed), env)
         checkpoint.save(out / "environment.safetensors", theta, {"config": config})
         started = "meta" in config and config["meta"]["start"]
         stages = [("teacher", ""), ("distil", "")] if out.name == "distil" or started else []

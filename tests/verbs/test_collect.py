@@ -1,11 +1,14 @@
 """From results to a zoo: which environments, what their cards say, and what is refused."""
 
 import json
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from synthgym import zoo
 from synthgym.analysis.core.statistics import estimate
 from synthgym.core.io import read_json
 from synthgym.plan.plan import Plan
@@ -47,6 +50,25 @@ def test_a_card_says_how_it_was_made_and_what_that_took(results: Any) -> None:
     assert both["cost"] == steps | {"seconds": 2.5, "generations": 4}
     assert (both["code"], both["version"], both["seed"]) == ("c0de", "1.2.3", 0)
     assert both["config"]["meta"]["start"] == "distilled"
+
+
+def test_what_is_no_better_than_its_start_says_so(results: Any) -> None:
+    both, words = "Synthetic-Acrobot-v1/distilled_dqn", "than its start: it is `distilled`."
+    assert words in zoo_of(results)[both]["limits"][-1]  # both are drawn from one key
+    results.seed = 1
+    results.environment("acrobot", "distilled_dqn")
+    assert words not in zoo_of(results, "again")[both]["limits"][-1]
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_environments_that_came_with_the_package_are_another_or_say_so(name: str) -> None:
+    arrays = {v: guard.read_arrays(folders.file(name, v, None)) for v in zoo.variants(name)}
+    for one, other in combinations(arrays, 2):
+        if arrays[one].keys() == arrays[other].keys() and all(
+            np.array_equal(arrays[one][key], arrays[other][key]) for key in arrays[one]
+        ):
+            said = [limit for v in (one, other) for limit in zoo.card(name, v)["limits"]]
+            assert any("Nothing better was found" in limit for limit in said)
 
 
 def test_what_agents_reach_is_counted_from_their_tables(results: Any) -> None:

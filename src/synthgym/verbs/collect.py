@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from synthgym.analysis import runs
@@ -31,6 +32,7 @@ ORDER = (
     *("distilled", "graded", "distilled+graded"),
     *("distilled+evolved", "evolved+graded", "evolved"),
 )
+STARTING = ("meta", "grade")  # sections whose `start` names an environment of the task
 Card = dict[str, Any]
 
 
@@ -78,12 +80,17 @@ def _publish(
     plan: ScalePlan, task: str, environment: str, results: Path, folder: Path, version: str
 ) -> Card:
     scale, seed = plan.name, plan.seeds(environment)[0]
-    run = results / "tasks" / task / environment / f"seed{seed}"
+
+    def of(environment: str) -> Path:
+        return results / "tasks" / task / environment / f"seed{seed}"
+
+    run = of(environment)
     made = run / plan.tasks[task].made(environment)
     manifest = _json(made / "manifest.json")
     source, config = made / ENVIRONMENT, manifest["config"]
     env = guard.described(config, str(made / "manifest.json"))
-    guard.fit(guard.read_arrays(source), guard.shapes(env), str(source))
+    arrays = guard.read_arrays(source)
+    guard.fit(arrays, guard.shapes(env), str(source))
     if (digest := sha256(source)) != manifest["outputs"][ENVIRONMENT]:
         raise ValueError(f"{source} is not the file that its manifest says; run `snakemake`.")
     card = {
@@ -105,6 +112,10 @@ def _publish(
     agents = plan.tasks[task].agents
     card |= worth(card["seen"], agents, run / "transfer", _json(results / "summary.json"))
     card["limits"] = limits(card)
+    if start := next((s for way in STARTING if (s := config.get(way, {}).get("start"))), None):
+        begun = guard.read_arrays(of(start) / plan.tasks[task].made(start) / ENVIRONMENT)
+        if all(np.array_equal(arrays[name], begun.get(name)) for name in arrays):
+            card["limits"].append(f"Nothing better was found than its start: it is `{start}`.")
     target = folder / card["name"] / environment
     target.mkdir(parents=True, exist_ok=True)
     with atomic(target / ENVIRONMENT) as path:
