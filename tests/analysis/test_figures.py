@@ -18,7 +18,7 @@ from PIL import Image
 
 from synthgym.analysis import runs, style, summary
 from synthgym.analysis.core.statistics import estimate
-from synthgym.analysis.core.tables import read_runs
+from synthgym.analysis.core.tables import REAL, read_runs
 from synthgym.analysis.figures import behaviour, common, tasks, training
 from synthgym.stages import STAGES
 
@@ -252,6 +252,28 @@ def test_points_of_effort_are_the_numbers_of_the_summary(results_of: Callable[[s
             if line.get_marker() == "o"
         ]
         assert sorted(points) == pytest.approx(sorted(expected))
+
+
+def test_diamonds_of_the_frontier_are_costs_and_returns_of_the_summary(
+    results_of: Callable[[str], Any],
+) -> None:
+    results = results_of("five environments")
+    progress, curves = results.tables["progress"], results.tables["curves"]
+    (axes,) = draw(results, "frontier").axes
+    points = [
+        (float(np.asarray(line.get_xdata())[0]), float(np.asarray(line.get_ydata())[0]))
+        for line in axes.lines
+        if line.get_marker() == "D"
+    ]
+    expected = [
+        (cost, estimate(ends["return_"]).iqm)
+        for name, cost in summary.real_steps(progress).items()
+        for ends in [runs.finished(curves[curves["environment"] == name])]
+    ]
+    assert sorted(points) == [pytest.approx(point) for point in sorted(expected)]
+    alone = [line for line in axes.lines if line.get_color() == style.WAYS[REAL]]
+    one, hundred = (np.asarray(line.get_xdata()) for line in alone[:2])
+    assert (hundred == 100 * one).all()
 
 
 def test_effort_of_nobody_is_no_point_but_said(results_of: Callable[[str], Any]) -> None:

@@ -114,7 +114,8 @@ def _publish(
     card["limits"] = limits(card)
     if start := next((s for way in STARTING if (s := config.get(way, {}).get("start"))), None):
         begun = guard.read_arrays(of(start) / plan.tasks[task].made(start) / ENVIRONMENT)
-        if all(np.array_equal(arrays[name], begun.get(name)) for name in arrays):
+        same = arrays.keys() == begun.keys()
+        if same and all(np.array_equal(arrays[name], begun[name]) for name in arrays):
             card["limits"].append(f"Nothing better was found than its start: it is `{start}`.")
     target = folder / card["name"] / environment
     target.mkdir(parents=True, exist_ok=True)

@@ -125,19 +125,18 @@ def difference(
 
     _refuse_nothing_and_nonsense([*runs, *others])
     drawn = [(resampled(runs), resampled(others)) for _ in range(resamples)]
-    ones, twos = (_interquartile_means(samples) for samples in zip(*drawn, strict=True))
-    low, high = bounds(ones - twos)
+    first = _interquartile_means([sample for sample, _ in drawn])
+    low, high = bounds(first - _interquartile_means([sample for _, sample in drawn]))
     point = interquartile_mean(np.concatenate(runs)) - interquartile_mean(np.concatenate(others))
     return Difference(float(point), float(low), float(high))
 
 
 def _interquartile_means(samples: Sequence[np.ndarray]) -> np.ndarray:
     """Of each sample; those of one length together."""
-    lengths = np.array([len(sample) for sample in samples])
-    means = np.empty(len(samples))
-    for length in np.unique(lengths):
-        chosen = np.flatnonzero(lengths == length)
-        means[chosen] = interquartile_mean(np.stack([samples[i] for i in chosen]))
+    lengths, means = list(map(len, samples)), np.empty(len(samples))
+    for length in set(lengths):
+        chosen = [i for i, other in enumerate(lengths) if other == length]
+        means[chosen] = interquartile_mean(np.array([samples[i] for i in chosen]))
     return means
 
 

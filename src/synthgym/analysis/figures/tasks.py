@@ -8,9 +8,9 @@ from synthgym.analysis import runs, style
 from synthgym.analysis.core import tables
 from synthgym.analysis.figures import common
 from synthgym.analysis.figures.behaviour import behaviour, reward_surface, rollout
-from synthgym.analysis.figures.training import effort, meta_training, returns
+from synthgym.analysis.figures.training import effort, frontier, meta_training, returns
 
-DRAWN = (meta_training, returns, effort, behaviour, reward_surface, rollout)
+DRAWN = (meta_training, frontier, returns, effort, behaviour, reward_surface, rollout)
 INPUTS = ("curves", "episodes", "progress", "evaluations", "values", "surface", "rollouts")
 
 

@@ -72,6 +72,65 @@ def meta_training(
     return finish(figure, task["id"], scale, "meta-training", entries, note, columns=5)
 
 
+def frontier(
+    curves: pd.DataFrame,
+    progress: pd.DataFrame,
+    evaluations: pd.DataFrame,
+    ways: Mapping[str, str],
+    task: Task,
+    scale: str,
+) -> Figure:
+    """What an environment costs and what it is worth: return over the real steps of its making."""
+    figure = style.blank(4.6)
+    axes, ends = figure.subplots(), runs.finished(curves)
+    looks = style.looks(ways)
+    made = {name: looks[name] for name in sorted(map(str, progress["environment"].unique()))}
+    for name, look in made.items():
+        log = progress[progress["environment"] == name]
+        spent = log.assign(spent=log.groupby("environment_seed")["real_steps"].cumsum())
+        searched = spent[spent["stage"].isin(runs.CHOSEN)]
+        first = searched[searched["generation"] == 1]
+        before = {0: (first["spent"] - first["real_steps"]).mean()}  # of what it begins at
+        at = before | searched.groupby("generation")["spent"].mean().to_dict()
+        fresh = evaluations[evaluations["environment"] == name].groupby("generation")
+        means = {
+            at[generation]: estimate(rows["return_"], rows["environment_seed"])
+            for generation, rows in fresh
+            if at[generation] > 0
+        }
+        if means:
+            common.estimates(axes, means, {**look, "lw": 1.3, "marker": "o", "ms": 2.5})
+        agents = ends[ends["environment"] == name]
+        e = estimate(agents["return_"], agents["environment_seed"])
+        total = spent.groupby("environment_seed")["spent"].max().mean()
+        end = {"color": look["color"], "marker": "D", "ms": 6, "mfc": "white", "zorder": 3}
+        axes.errorbar(total, e.iqm, yerr=reach(e.interval), **end)
+    real = curves[curves["environment"] == REAL].sort_values("step")
+    numbered = real.groupby(real.groupby(runs.RUN).cumcount())
+    learned = {rows["step"].mean(): estimate(rows["return_"]) for _, rows in numbered}
+    colour = style.WAYS[REAL]
+    lines: dict[str, common.Look] = {
+        "in the task, real steps of one agent": {"color": colour, "lw": 1.3},
+        "of a hundred agents together": {"color": colour, "lw": 1.3, "ls": ":"},
+    }
+    for together, line in zip((1, 100), lines.values(), strict=True):
+        steps = {together * step: e for step, e in learned.items()}
+        common.estimates(axes, steps, line)
+    axes.set_xscale("log")
+    axes.set_xlabel("steps in the real task")
+    axes.set_ylabel(common.RETURN)
+    common.level(axes, task)
+    entries = common.keys(made, lw=1.3)
+    note = (
+        "Diamonds: agents of all algorithms, trained in the finished environment, over all real "
+        "steps that one takes to make, teachers and tests included. Lines that lead there: fresh "
+        "agents of the algorithms that took part, while it was made. Interquartile means with "
+        f"{INTERVAL}s. An environment is made once, for any number of agents."
+    )
+    entries |= common.keys(lines) | common.solved_entry(task)
+    return finish(figure, task["id"], scale, "real steps and return", entries, note, columns=3)
+
+
 def returns(
     curves: pd.DataFrame,
     episodes: pd.DataFrame,
