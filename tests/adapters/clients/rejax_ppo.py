@@ -2,9 +2,10 @@ from itertools import count
 
 import gymnax
 import jax
-import synthgym  # noqa: F401  registers
 from gymnax.wrappers import LegacyStepAPIWrapper
 from rejax import PPO
+
+import synthgym  # noqa: F401  registers
 
 
 # rejax 0.1.3 copies its environment, and expects the steps of gymnax before 1.0.
