@@ -38,9 +38,9 @@ were tried and pass; where some do not, it says so: 2 of 3.
 - *autoreset*: modes in which a vector says when episodes end as Gymnasium's vectors.
 - *actions*: invalid ones are refused, valid ones of other types taken.
 
-`make conformance` writes this page, from [the tests](../{TESTS}). Stable-Baselines3, sb3-contrib,
-rejax, Tianshou and PyTorch alone train here by
-[scripts of ten lines or fewer](../tests/adapters/clients/).
+`make conformance` writes this page, from `{TESTS}`. Stable-Baselines3,
+sb3-contrib, rejax, Tianshou and PyTorch alone train here by scripts of ten lines or fewer, in
+`tests/adapters/clients/`.
 """
 
 
