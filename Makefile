@@ -10,7 +10,7 @@ WITH_DOCS := .venv/installed-docs
 IN_VENV := PATH="$$PWD/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce clients test test-slow fuzz benchmark docs setup lock clean new-venv same-python \
+.PHONY: help reproduce clients test test-slow fuzz conformance benchmark docs setup lock clean new-venv same-python \
   lint lint-style lint-types lint-imports lint-workflow
 
 help:  ## this list
@@ -31,6 +31,9 @@ test-slow: setup  ## the long tests: agents solve the real tasks
 
 fuzz: setup  ## plans, settings and files damaged at random: accepted and sane, or refused; into docs/fuzz.json; CASES=20000
 	PYTHONPATH=src:tests $(BIN)/python tests/fuzz.py $(if $(CASES),--cases $(CASES))
+
+conformance: setup  ## what each environment of the zoo passes of what Gymnasium's own do, into docs/conformance.md
+	PYTHONPATH=tests $(BIN)/python tests/conformance.py
 
 benchmark: $(WITH_REJAX)  ## speed beside rejax, into benchmarks/README.md; AGENTS="ppo dqn", OPTIONS="--runs 3"
 	$(BIN)/python -m benchmarks $(if $(AGENTS),--agents $(AGENTS)) $(OPTIONS)
@@ -69,7 +72,7 @@ lint-workflow: setup
 
 setup: $(INSTALLED)  ## .venv/ with snakemake, dvc, synthgym; PYTHON=python3.12 for another Python
 
-# All extras but sb3: PyTorch pins the libraries of CUDA, and would take others from JAX.
+# All extras but sb3 and clients: PyTorch pins the libraries of CUDA, and would take others from JAX.
 LOCKED := cuda workflow slurm brax watch hpo docs benchmark dev
 
 lock: setup  ## requirements.lock for what pyproject.toml asks; UPGRADE=--upgrade for the newest versions

@@ -12,9 +12,11 @@ import pytest
 
 SCRIPTS = Path(__file__).parent / "clients"
 NEEDS = {
+    "rejax_ppo": "rejax",
+    "sb3_contrib_trpo": "sb3_contrib",
     "stable_baselines3_dqn": "stable_baselines3",
     "stable_baselines3_processes": "stable_baselines3",
-    "sb3_contrib_trpo": "sb3_contrib",
+    "tianshou_ppo": "tianshou",
     "torch_reinforce": "torch",
 }
 JUDGE = """

@@ -84,6 +84,8 @@ class Results:
         episodes = [{**where, "draw": draw, "episode": e} for draw in range(4) for e in range(6)]
         write_table(out / "curves.parquet", pd.DataFrame(curves))
         write_table(out / "episodes.parquet", pd.DataFrame(episodes))
+        static = {"num_envs": number + 1}
+        write_json(out / "manifest.json", {"config": {"agents": {agent: {"static": static}}}})
 
 
 @pytest.fixture

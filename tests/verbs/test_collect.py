@@ -78,6 +78,7 @@ def test_what_agents_reach_is_counted_from_their_tables(results: Any) -> None:
     assert (dqn["iqm"], dqn["n"], dqn["steps"]) == (expected.iqm, 4, 1000)
     assert dqn["low"] == pytest.approx(expected.low, rel=1e-5)
     assert (dqn["settings"], dqn["test_episodes"]) == (4, 6)
+    assert (dqn["ranges"], dqn["static"]) == ({"learning_rate": [0.0, 0.3]}, {"num_envs": 2})
     assert {agent: card["transfer"][agent]["unseen"] for agent in card["transfer"]} == {
         "ppo": False,
         "dqn": True,
@@ -89,7 +90,7 @@ def test_what_agents_reach_is_counted_from_their_tables(results: Any) -> None:
 def test_limits_name_who_does_not_solve_the_task(results: Any) -> None:
     cards = zoo_of(results)
     said = " ".join(cards["Synthetic-CartPole-v1/bandit_ppo"]["limits"])
-    assert "Judged with dqn, ppo only." in said
+    assert "Judged with dqn, ppo only, with settings in the ranges listed" in said
     assert "dqn, ppo do not solve CartPole-v1" in said  # 102.5 and 2.5 of 475
     assert "every episode has one step" in said
     mdp = " ".join(cards["Synthetic-Acrobot-v1/mdp_dqn"]["limits"])

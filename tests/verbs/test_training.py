@@ -67,6 +67,12 @@ def test_train_says_saves_and_films_what_was_trained(
         assert 1 < frames <= int(steps[1])
 
 
+def test_where_jax_is_told_to_take_64_bits_agents_have_32(small: list[str]) -> None:
+    with jax.enable_x64(True):
+        for verb in ("train", "compare"):
+            assert main([verb, *small, "--variant", "evolved", "--out", "out"]) == 0
+
+
 def test_the_return_that_is_said_is_that_of_all_agents(small: list[str]) -> None:
     setup = training.load(arguments("train", *small))
     params, returns = training.train(setup, count=4, steps=500, episodes=3, seed=5)

@@ -33,6 +33,8 @@ def test_show_has_the_numbers_of_the_card(capsys: pytest.CaptureFixture[str]) ->
     for numbers in card["transfer"].values():
         interval = f"[{numbers['low']:.1f}, {numbers['high']:.1f}], n = {numbers['n']}"
         assert f"{numbers['iqm']:.1f} {interval}" in shown
+        low, high = numbers["ranges"]["learning_rate"]
+        assert f"learning_rate {low:g} to {high:g}" in shown
     for text in (card["sha256"], card["command"], card["licence"], *card["limits"]):
         assert text in shown
     assert main(["zoo", "show", NAME, "--variant", variant, "--json"]) == 0

@@ -145,7 +145,7 @@ def worth(
     `all_seeds`: in this and the environments of the other seeds; `real`: in the real task, for as
     many steps.
     """
-    judged = {agent: _judged(transfer / agent, agent not in seen) for agent in agents}
+    judged = {agent: _judged(transfer / agent, agent, agent not in seen) for agent in agents}
     task, environment = transfer.parts[-4:-2]
     return {
         "transfer": rounded(judged),
@@ -154,14 +154,18 @@ def worth(
     }
 
 
-def _judged(directory: Path, unseen: bool) -> Card:
+def _judged(directory: Path, agent: str, unseen: bool) -> Card:
     ends = runs.finished(read_table(_whole(directory / "curves.parquet")))
+    settings = ends.filter(regex="^hp_").rename(columns=lambda name: name.removeprefix("hp_"))
+    static = _json(directory / "manifest.json")["config"]["agents"][agent]["static"]
     episodes = read_table(_whole(directory / "episodes.parquet")).groupby(runs.RUN).size()
     return {
         **asdict(estimate(ends["return_"])),
         "level": LEVEL,
         "steps": int(ends["step"].median()),
-        "settings": len(ends.filter(regex="^hp_").drop_duplicates()),
+        "settings": len(settings.drop_duplicates()),
+        "ranges": settings.agg(["min", "max"]).to_dict("list"),
+        "static": static,
         "test_episodes": int(episodes.min()),
         "unseen": unseen,
     }
@@ -171,7 +175,8 @@ def limits(card: Card) -> list[str]:
     """Limits of the environment, in sentences."""
     agents, solved = sorted(card["transfer"]), card["task"]["solved"]
     sentences = [
-        f"Judged with {', '.join(agents)} only.",
+        f"Judged with {', '.join(agents)} only, with settings in the ranges listed: of others, "
+        "such as with far fewer updates, nothing is known.",
         "Intervals are over agents in this one environment; another seed gives another one.",
     ]
     short = [a for a in agents if solved is not None and card["transfer"][a]["iqm"] < solved]

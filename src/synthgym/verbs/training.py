@@ -2,6 +2,8 @@
 
 import argparse
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -44,6 +46,14 @@ class Setup(NamedTuple):
         return f"{self.section.name} in {self.card['name']} ({self.card['variant']})"
 
 
+@contextmanager
+def single_precision() -> Iterator[None]:
+    """What agents are written for, whatever JAX_ENABLE_X64 says."""
+    with jax.enable_x64(False):
+        yield
+
+
+@single_precision()
 def train_(arguments: argparse.Namespace) -> None:
     """Train agents, say what they earn on the real task, save and film the first of them."""
     setup, out = load(arguments), writable(directory(arguments))
@@ -72,6 +82,7 @@ def train_(arguments: argparse.Namespace) -> None:
     say(drawing.film(key, setup.task, partial(agent.act, first), task_id, out / "episode.gif"))
 
 
+@single_precision()
 def compare_(arguments: argparse.Namespace) -> None:
     """Train the same agents in the environment and in the real task, and draw both curves."""
     setup, out = load(arguments), writable(directory(arguments))

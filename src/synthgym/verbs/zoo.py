@@ -93,9 +93,11 @@ def readable(card: Card) -> str:
             ["agent", "trained in it", "in those of all seeds", "in the real task", "steps"],
             tablefmt="plain",
         ),
+        "\nSettings of those trained in it:\n",
+        tabulate(_settings(card), tablefmt="plain", maxcolwidths=[None, 100]),
         "\nLimits:",
         *(f"- {sentence}" for sentence in card["limits"]),
-        f"\nSettings:\n{json.dumps(card['config'], sort_keys=True)}",
+        f"\nSettings of the environment:\n{json.dumps(card['config'], sort_keys=True)}",
     ]
     return "\n".join(parts)
 
@@ -119,6 +121,19 @@ def _row(card: Card, agent: str) -> list[str]:
     mark = " †" if transfer["unseen"] else ""
     numbers = (transfer, card["all_seeds"].get(agent), card["real"].get(agent))
     return [f"{agent}{mark}", *map(_interval, numbers), f"{transfer['steps']:,}"]
+
+
+def _settings(card: Card) -> list[list[str]]:
+    """A row for each agent: hyperparameters from and to, and the settings that all have."""
+    rows = []
+    for agent, worth in sorted(card["transfer"].items()):
+        spans = [
+            f"{name} {' to '.join(f'{x:g}' for x in sorted(set(ends)))}"
+            for name, ends in sorted(worth.get("ranges", {}).items())
+        ]
+        fixed = [f"{name} {value}" for name, value in sorted(worth.get("static", {}).items())]
+        rows.append([agent, ", ".join([*spans, *fixed])])
+    return rows
 
 
 def _interval(numbers: Mapping[str, Any] | None) -> str:

@@ -25,6 +25,8 @@ class Worth(Section):
     median: float = setting("over agents", "return per episode")
     steps: int = setting("of the training of each", low=0, high=STEPS)
     settings: int = setting("different ones among them", low=1)
+    ranges: dict[str, list[float]] = setting("hyperparameter -> least and most of these")
+    static: dict[str, Any] = setting("settings that all of them have")
     episodes: float = setting("of the training of each", low=0)
     test_episodes: int = setting("of the test of each", low=1)
     unseen: bool = setting("whether they took no part in the making")
