@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
@@ -19,6 +20,12 @@ from synthgym.core.types import Action, EnvSpec, Observation, PRNGKey, Step
 GAMMA = 0.8
 HORIZON = 3
 STATES = 3
+
+
+def parts(tree: PyTree, number: int) -> list[PyTree]:
+    """What is batched, taken apart: NumPy's arrays, as JAX is slow to slice many."""
+    arrays = jax.tree.map(np.asarray, tree)
+    return [jax.tree.map(lambda x, i=i: x[i], arrays) for i in range(number)]
 
 
 class Place(NamedTuple):

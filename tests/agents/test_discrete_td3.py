@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from probes import GAMMA, HORIZON, PROBES, TARGET, defaults, stacked, table, tiny
+from probes import GAMMA, HORIZON, PROBES, TARGET, defaults, parts, stacked, table, tiny
 from synthgym.agents import base, discrete_td3
 from synthgym.agents.off_policy import Progress
 from synthgym.core.types import Transition
@@ -55,7 +55,7 @@ def learnt() -> tuple[Any, dict[str, Any]]:
     probes = list(PROBES.values())
     keys = jax.random.split(jax.random.key(0), len(probes))
     learners = jax.jit(jax.vmap(train))(stacked(probes), keys)
-    known = {name: jax.tree.map(lambda x, i=i: x[i], learners) for i, name in enumerate(PROBES)}
+    known = dict(zip(PROBES, parts(learners, len(PROBES)), strict=True))
     return agent, known
 
 

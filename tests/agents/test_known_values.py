@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from probes import GAMMA, HORIZON, PROBES, defaults, stacked, tiny
+from probes import GAMMA, HORIZON, PROBES, defaults, parts, stacked, tiny
 from synthgym.agents import base
 
 # What follows a state is worth nothing after termination, and after truncation what it would be
@@ -42,7 +42,7 @@ def trained(section: Any, steps: int, **hyperparameters: float) -> tuple[Any, An
         return base.train(agent, env, settings, key, steps)[0]
 
     params = jax.jit(jax.vmap(train))(stacked(probes), keys)
-    return agent, [jax.tree.map(lambda x, i=i: x[i], params) for i in range(len(probes))]
+    return agent, parts(params, len(probes))
 
 
 @pytest.fixture(scope="module")

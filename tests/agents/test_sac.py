@@ -17,6 +17,7 @@ from probes import (
     Target,
     defaults,
     hold,
+    parts,
     stacked,
     table,
     tiny,
@@ -58,7 +59,7 @@ def trained(envs: list[Any], steps: int, changes: dict[str, float], **static: An
 
     keys = jax.random.split(jax.random.key(0), len(envs))
     learners = jax.jit(jax.vmap(train))(stacked(envs), keys)
-    return agent, [jax.tree.map(lambda x, i=i: x[i], learners) for i in range(len(envs))]
+    return agent, parts(learners, len(envs))
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["dueling", "plain"])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from probes import GAMMA, HORIZON, PROBES, TARGET, Target, defaults, hold, stacked, tiny
+from probes import GAMMA, HORIZON, PROBES, TARGET, Target, defaults, hold, parts, stacked, tiny
 from synthgym.agents import base, td3
 from synthgym.agents.off_policy import Progress
 from synthgym.core.types import EnvSpec, Transition
@@ -54,7 +54,7 @@ def learnt(request: pytest.FixtureRequest) -> tuple[Any, list[Any]]:
 
     envs = stacked([hold(terminates=False), hold(terminates=True)])
     learners = jax.jit(jax.vmap(train))(envs, jax.random.split(jax.random.key(0), 2))
-    return agent, [jax.tree.map(lambda x, i=i: x[i], learners) for i in range(2)]
+    return agent, parts(learners, 2)
 
 
 @pytest.mark.parametrize(("i", "value"), [(0, FOREVER), (1, ENDING)], ids=["truncated", "ended"])

@@ -314,6 +314,7 @@ def test_a_search_ends_when_the_task_is_solved(tmp_path: Path) -> None:
 
 # The whole command, killed. Some seconds for each of three processes.
 
+GENERATIONS = 40  # of what is killed
 PARAMS = {
     "scale": "tiny",
     "scales": {
@@ -323,11 +324,11 @@ PARAMS = {
             "common": {
                 "meta": {
                     "population": 4,
-                    "generations": 100,
+                    "generations": GENERATIONS,
                     "episodes": 2,
                     "evaluate_draws": 2,
                     "steps": {"ppo": 32},
-                    "evaluate_every": 100,
+                    "evaluate_every": GENERATIONS,
                     "checkpoint_seconds": 0.0,
                 },
                 "agents": {"ppo": {"static": dict(tiny("ppo").static)}},
@@ -375,7 +376,7 @@ def test_a_killed_command_goes_on_and_ends_as_an_undisturbed_one(tmp_path: Path)
     os.kill(killed.pid, signal.SIGKILL)
     killed.communicate()
     done = generations_done(tmp_path, "outputs/killed")
-    assert done < 100
+    assert done < GENERATIONS
     assert not (tmp_path / "outputs/killed/manifest.json").exists()
     again, undisturbed = (command(tmp_path, f"outputs/{n}") for n in ("killed", "undisturbed"))
     said, _ = again.communicate()
@@ -387,12 +388,12 @@ def test_a_killed_command_goes_on_and_ends_as_an_undisturbed_one(tmp_path: Path)
         assert (one / name).read_bytes() == (other / name).read_bytes()
     tables = [pd.read_parquet(directory / "progress.parquet") for directory in (one, other)]
     pd.testing.assert_frame_equal(*(table.drop(columns="seconds") for table in tables))
-    assert len(tables[0]) == 100
+    assert len(tables[0]) == GENERATIONS
     assert tables[0].fitness_mean.nunique() > 1
     arrays, about = checkpoint.read(one / "environment.safetensors")
     assert {name.split("/")[0] for name in arrays} == {"initial_state", "reward"}
-    assert about["config"]["meta"]["generations"] == 100
-    assert about["cost"]["synthetic_steps"] == 100 * 4 * 32
+    assert about["config"]["meta"]["generations"] == GENERATIONS
+    assert about["cost"]["synthetic_steps"] == GENERATIONS * 4 * 32
     assert about["cost"]["real_steps"] == tables[0].real_steps.sum()
 
 

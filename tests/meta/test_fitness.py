@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax.sharding import Mesh
 
-from probes import defaults, section, tiny
+from probes import defaults, parts, section, tiny
 from synthgym.agents import base as agents
 from synthgym.core.parallel import devices_for
 from synthgym.core.types import Transition
@@ -38,7 +38,7 @@ def population() -> Any:
 def one_by_one(trial: Any, population: Any) -> Any:
     """The fitness of each candidate alone."""
     alone = jax.jit(trial)
-    envs = [jax.tree.map(lambda x, i=i: x[i], population) for i in range(POPULATION)]
+    envs = parts(population, POPULATION)
     tried = [alone(env, defaults(PPO), jax.random.key(1)) for env in envs]
     return jax.tree.map(lambda *x: np.stack(x), *tried)
 

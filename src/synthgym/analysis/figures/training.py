@@ -99,7 +99,8 @@ def frontier(
             if at[generation] > 0
         }
         if means:
-            common.estimates(axes, means, {**look, "lw": 1.3, "marker": "o", "ms": 2.5})
+            ordered = dict(sorted(means.items()))  # seeds that have ended cost no more
+            common.estimates(axes, ordered, {**look, "lw": 1.3, "marker": "o", "ms": 2.5})
         agents = ends[ends["environment"] == name]
         e = estimate(agents["return_"], agents["environment_seed"])
         total = spent.groupby("environment_seed")["spent"].max().mean()
