@@ -147,6 +147,27 @@ def test_where_the_upstream_results_are_not_here_its_settings_decide(
     assert why(plan, DOWN) == reason
 
 
+@pytest.mark.parametrize(
+    ("sigma", "reason"), [(0.1, None), (0.2, f"{DOWN} would be made differently")]
+)
+def test_so_do_those_of_what_that_is_made_from(
+    plan: dict[str, Any], stages: dict[str, Stage], sigma: float, reason: str | None
+) -> None:
+    stages["page"] = row("synthgym.second", ("transfer",))
+    more: Needs = {"curves": [f"{DOWN}/env"]}
+    compute(plan, UP, DOWN)
+
+    def run(config: Any, inputs: Any, out: Path, checkpoint: Path) -> list[str]:
+        (out / "page").touch()
+        return ["page"]
+
+    execute(present(plan, more).state(PAGE).spec, run, say=lambda _: None)
+    for path in (*Path(UP).iterdir(), *Path(DOWN).iterdir()):
+        path.unlink()
+    plan["meta"]["sigma"] = sigma
+    assert present(plan, more).state(PAGE).why == reason
+
+
 def test_what_shows_seconds_is_made_again_with_what_it_shows(
     plan: dict[str, Any], stages: dict[str, Stage]
 ) -> None:

@@ -63,20 +63,22 @@ def test_headline_shows_the_best_algorithm_and_says_where_it_is_no_better_than_t
     places = {
         "real": {"ppo": cell(2, 1, 3), "dqn": cell(1, 0, 2)},
         "good": {"ppo": cell(8, 7, 9), "dqn": cell(6, 5, 7)},
-        "poor": {"ppo": cell(1, 0, 2), "dqn": cell(4, 3, 5)},  # 3 is within the task's interval
+        "alike": {"ppo": cell(1, 0, 2), "dqn": cell(4, 3, 5)},  # 3 is within the task's interval
+        "worse": {"ppo": cell(0.5, 0.2, 0.8), "dqn": cell(0, 0, 0)},
     }
     text = documents.headline(
         {
             "about": {"level": 0.95, "scale": "tiny", "tasks": {"task": about}},
             "transfer": {"task": places},
         },
-        {"meta_training": {"task": {"good": cost, "poor": cost}}},
+        {"meta_training": {"task": {"good": cost, "alike": cost, "worse": cost}}},
     )
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
     assert ["**Task-v0**", "ppo", "2.0 [1.0, 3.0]", "", "", ""] in rows
-    assert ["`good`", "ppo", "8.0 [7.0, 9.0]", "9", "1,200", "7"] in rows
-    assert ["`poor`", "dqn", "4.0 [3.0, 5.0]", "", "1,200", "7"] in rows
-    assert "tell: `poor` in Task-v0." in text
+    assert ["`good` (3)", "ppo", "8.0 [7.0, 9.0]", "9", "1,200", "7"] in rows
+    assert ["`alike` (3)", "dqn", "4.0 [3.0, 5.0]", "", "1,200", "7"] in rows
+    assert "Worse than training in the task: `worse` in Task-v0." in text
+    assert "intervals overlap: `alike` in Task-v0." in text
 
 
 def test_the_readme_says_which_agents_can_do_which_tasks() -> None:

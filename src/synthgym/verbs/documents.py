@@ -12,7 +12,7 @@ from typing import Any
 
 import jinja2
 
-from synthgym.analysis.core.estimate import COUNT, given, number, span, written
+from synthgym.analysis.core.estimate import COUNT, given, number, written
 from synthgym.analysis.core.report import document
 from synthgym.analysis.core.tables import REAL, table
 from synthgym.analysis.core.verdict import FAILS, HOLDS, UNDECIDED
@@ -40,16 +40,16 @@ QUESTIONS = {  # report -> what it answers, in the order of the index
 LABELS = ("comparison", "task", "environment")  # of a claim: what it is about
 HEADLINE = (
     "A return is the interquartile mean [{level:.0%} interval] in the real task of all agents of "
-    "one algorithm, with settings drawn at random, in all environments of a kind ({seeds} of them, "
-    "which differ in their seeds): the middle environment counts, not the luckiest. Shown is the "
-    "algorithm whose return is highest there, which flatters it a little.\n\n"
-    "Rows that are named after a task are training in the task itself, for as many steps. "
-    "Published: the same algorithm in the bandits of Liesen et al. 2024 (CartPole-v0: in the MDPs "
-    "of Ferreira et al. 2022). Real steps (steps in the task) and seconds are the cost of making "
-    "one environment. Scale `{scale}`."
+    "one algorithm, with random hyperparameters, over all environments of a kind (so many in "
+    "brackets; they differ in their seeds). Each row shows the algorithm with the highest return "
+    "there, so algorithms differ between rows, and returns are a little flattered.\n\n"
+    "Rows in bold are training in the task itself, for as many steps: a small budget, in which "
+    "most algorithms solve no task. Published: the same algorithm in evolved bandits (Liesen et "
+    "al. 2024; CartPole-v0: in MDPs of Ferreira et al. 2022). Real steps and seconds are what "
+    "making one environment takes, teachers included. Scale `{scale}`."
 )
 NOT_BETTER = (
-    "No better than training in the task, as far as the intervals can tell: {places}. "
+    "Worse than training in the task: {worse}. Not told apart, as intervals overlap: {alike}. "
     "[Findings](docs/results/index.md) has all agents, and every claim with its verdict; "
     "[methods](docs/methods.md) says how each environment is made."
 )
@@ -100,7 +100,9 @@ def replaced(text: str, new: str) -> str:
 
 def headline(transfer: Numbers, summary: Numbers) -> str:
     """One table of all tasks: who does best where, and what making the place took."""
-    rows, seeds, not_better = [], [], []
+    rows: list[dict[str, str]] = []
+    worse: list[str] = []
+    alike: list[str] = []
     for task, about in transfer["about"]["tasks"].items():
         agents = transfer["transfer"][task]
         agent, in_task = _best(agents[REAL])
@@ -112,7 +114,7 @@ def headline(transfer: Numbers, summary: Numbers) -> str:
             published = about["published"].get(agent, {}).get("synthetic")
             rows.append(
                 {
-                    "trained in": f"`{environment}`",
+                    "trained in": f"`{environment}` ({cost['n']})",
                     "agent": agent,
                     "return": written(best),
                     "published": given(published),
@@ -120,14 +122,13 @@ def headline(transfer: Numbers, summary: Numbers) -> str:
                     "seconds": number(cost["seconds"]["mean"], COUNT),
                 }
             )
-            seeds.append(cost["n"])
             if best["low"] <= in_task["high"]:
-                not_better.append(f"`{environment}` in {about['id']}")
-    about = {**transfer["about"], "seeds": span(seeds)}
+                verdict = worse if best["high"] < in_task["low"] else alike
+                verdict.append(f"`{environment}` in {about['id']}")
+    about = transfer["about"]
+    places = {"worse": ", ".join(worse) or "none", "alike": ", ".join(alike) or "none"}
     shown = table([{name: row.get(name, "") for name in rows[1]} for row in rows])
-    return "\n\n".join(
-        [HEADLINE.format(**about), shown, NOT_BETTER.format(places=", ".join(not_better))]
-    )
+    return "\n\n".join([HEADLINE.format(**about), shown, NOT_BETTER.format(**places)])
 
 
 def index(root: Path, scale: str) -> str:
