@@ -66,8 +66,10 @@ def test_whichever_file_needs_its_path() -> None:
 
 
 def test_gymnax_takes_a_file_too(tmp_path: Path) -> None:
-    env, params = gymnax.make("Synthetic", path=made(tmp_path, "bandit", "pendulum"))
+    path = made(tmp_path, "bandit", "pendulum")
+    env, params = gymnax.make("Synthetic", path=path)
     assert env.name == "Synthetic-Pendulum-v1"
+    jax.tree.map(np.testing.assert_array_equal, params.theta, zoo.load(path).theta)
     observation, state = env.reset(jax.random.key(0), params)
     done = env.step(jax.random.key(1), state, jax.numpy.zeros(1), params)[3]
     assert observation.shape == (3,)
