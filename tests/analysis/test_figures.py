@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from itertools import combinations, product
@@ -17,7 +18,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from synthgym.analysis import runs, style, summary
-from synthgym.analysis.core.statistics import estimate
+from synthgym.analysis.core.statistics import estimate, over_environments
 from synthgym.analysis.core.tables import REAL, read_runs
 from synthgym.analysis.figures import behaviour, common, tasks, training
 from synthgym.stages import STAGES
@@ -276,6 +277,27 @@ def test_diamonds_of_the_frontier_are_costs_and_returns_of_the_summary(
     assert (hundred == 100 * one).all()
 
 
+def test_lines_of_the_frontier_are_of_all_seeds_to_the_end(
+    results_of: Callable[[str], Any],
+) -> None:
+    results = results_of("five environments")
+    tables, ended = dict(results.tables), 50  # generation at which the second seed's searches end
+    for name in ("progress", "evaluations"):
+        table = tables[name]
+        tables[name] = table[(table["environment_seed"] == 0) | (table["generation"] <= ended)]
+    (axes,) = draw(replace(results, tables=tables), "frontier").axes
+    name = "bandit_all"
+    colour = style.looks(runs.ways(tables["progress"], tables["curves"]))[name]["color"]
+    lines = [line.get_xydata() for line in axes.lines if line.get_color() == colour]
+    (line,) = (np.asarray(points) for points in lines if len(np.asarray(points)) > 1)
+    fresh = tables["evaluations"]
+    fresh = fresh[fresh["environment"] == name]
+    last = fresh.groupby("environment_seed")["generation"].transform("max") == fresh["generation"]
+    assert set(fresh["generation"][last]) == {ended, 100}
+    steps = summary.real_steps(tables["progress"])[name]
+    assert line[-1] == pytest.approx((steps, estimate(fresh["return_"][last]).iqm))
+
+
 def test_effort_of_nobody_is_no_point_but_said(results_of: Callable[[str], Any]) -> None:
     for axes in draw(results_of("nobody solved"), "effort").axes:
         assert not axes.lines
@@ -294,7 +316,7 @@ def test_band_of_meta_training_is_the_interval(results_of: Callable[[str], Any])
     figure = draw(results, "meta_training")
     (axes,) = figure.axes
     last = evaluations[evaluations["generation"] == 60]
-    expected = estimate(last["return_"])
+    expected = over_environments(last["return_"], last["environment_seed"])
     (band,) = (part for part in axes.collections if isinstance(part, FillBetweenPolyCollection))
     corners = np.asarray(band.get_paths()[0].vertices)
     at_end = corners[corners[:, 0] == 60, 1]

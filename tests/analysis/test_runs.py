@@ -27,6 +27,16 @@ def test_finished_is_the_last_evaluation_of_each_run() -> None:
     assert runs.finished(curves.reset_index())["return_"].tolist() == [2, 4]
 
 
+def test_a_search_that_has_ended_counts_as_it_ended() -> None:
+    table = pd.DataFrame({"environment_seed": [0, 0, 1, 1, 1], "generation": [5, 10, 5, 10, 15]})
+    table["return_"] = [1, 2, 3, 4, 5]
+    assert [runs.latest(table, at)["return_"].tolist() for at in (5, 10, 15)] == [
+        [1, 3],
+        [2, 4],
+        [2, 5],
+    ]
+
+
 def test_equal_steps_is_the_first_evaluation_not_before_the_end_of_the_synthetic_training() -> None:
     curves = pd.concat(
         [curve("bandit", [50, 100], [0, 0]), curve("real", [80, 120, 160], [1, 2, 3])]

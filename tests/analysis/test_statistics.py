@@ -13,6 +13,7 @@ from synthgym.analysis.core.statistics import (
     difference,
     estimate,
     interquartile_mean,
+    over_environments,
 )
 
 RUNS = st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=40)
@@ -185,3 +186,17 @@ def test_where_there_is_no_difference_the_interval_says_so() -> None:
     within = [difference(group(), group(), resamples=300) for _ in range(40)]
     covered = sum(d.low <= 0 <= d.high for d in within)
     assert covered >= 33  # of 40 at 95 %: fewer than 33 in one of 10,000 cases
+
+
+def test_the_interval_over_environments_knows_that_they_differ() -> None:
+    values, environments = np.repeat([0.0, 100.0], 8) + np.tile(range(8), 2), np.repeat([0, 1], 8)
+    other = over_environments(values, environments)
+    same = estimate(values, environments)
+    assert other.iqm == same.iqm
+    assert other.low < 10 < same.low < same.high < 90 < other.high
+    shuffled = generator().permutation(16)  # rows come in any order
+    assert over_environments(values[shuffled], environments[shuffled]).low == pytest.approx(
+        other.low, abs=2
+    )
+    with pytest.raises(ValueError, match="equally many"):
+        over_environments(values[1:], environments[1:])

@@ -74,6 +74,17 @@ def test_improvement_counts_ties_half() -> None:
     assert transfer.improvement(y, x, generator())[0] == 1 - value
 
 
+def test_a_pair_is_found_whichever_is_named_first() -> None:
+    pairs = [
+        {"better": "a", "than": "b", "value": 0.75, "low": 0.5, "high": 0.875, "tasks": ["x"]},
+        {"better": "a", "than": "c", "value": 0.5, "low": 0.25, "high": 1.0, "tasks": ["x"]},
+    ]
+    assert list(transfer.against(pairs, "a", "b")) == pairs[:1]
+    (flipped,) = transfer.against(pairs, "b", "a")
+    assert [flipped[key] for key in ("value", "low", "high")] == [0.25, 0.125, 0.5]
+    assert not list(transfer.against(pairs, "b", "c"))
+
+
 def test_improvement_compares_agents_of_the_same_algorithm_only() -> None:
     x = np.array([[[1.0, 1, 1], [9, 9, 9]]] * 2)
     y = np.array([[[0.0, 0], [10, 10]]])

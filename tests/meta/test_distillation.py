@@ -20,6 +20,7 @@ from synthgym.evaluation import choices
 from synthgym.meta import distillation, evolve, teacher
 from synthgym.meta.search import Search
 from synthgym.synth import env as synth
+from synthgym.synth import exact
 
 TEACHER = learners.section("learner", "extra")
 FILES = ["environment.safetensors", "progress.parquet", "evaluations.parquet"]
@@ -37,7 +38,7 @@ CHOICES = {
 
 def job(kind: str = "table_bandit", **changes: Any) -> Config:
     """The real task is CartPole with a horizon of 10."""
-    size = {"table_bandit": 8, "mdp": 0}[kind]
+    size = {"table_bandit": 8, "exact_bandit": 8, "mdp": 0}[kind]
     distil: dict[str, Any] = {"episodes": 3, "exploration": 0.5, "noise": 0.5, "indifferent": 0.25}
     distil |= {"reward": "agreement"}
     fit = {"fit_steps": 50, "fit_batch_size": 16, "fit_learning_rate": 0.01}
@@ -203,6 +204,20 @@ def with_rounds(number: int) -> Config:
 def test_the_same_job_gives_the_same_bytes(taught: Path, made: Path, tmp_path: Path) -> None:
     again = distilled(taught, tmp_path)
     assert (again / FILES[0]).read_bytes() == (made / FILES[0]).read_bytes()
+
+
+def test_tables_pay_exactly_what_the_teacher_prefers(taught: Path, tmp_path: Path) -> None:
+    config, teacher = job("exact_bandit"), _loaded(taught)
+    distilled(taught, tmp_path, "exact_bandit")
+    env = exact.load(tmp_path / FILES[0], config.synth, config.task)
+    table, worth = (env.theta[head]["table"] for head in ("initial_state", "reward"))
+    preferred = jax.vmap(lambda x: teacher.agent.preferences(teacher.params, x))(table)
+    nowhere = (worth == 0).all(1)
+    assert nowhere.sum() == 2  # `indifferent`: a quarter
+    best = np.where(preferred.argmax(1)[:, None] == np.arange(2), 1.0, -1.0)  # `agreement`
+    np.testing.assert_array_equal(worth[~nowhere], best[~nowhere])
+    progress = pd.read_parquet(tmp_path / "progress.parquet")
+    assert progress.updates.tolist()[1:] == [0]  # no network is fitted
 
 
 def test_an_mdp_can_be_distilled(taught: Path, tmp_path: Path) -> None:

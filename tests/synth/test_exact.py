@@ -9,8 +9,9 @@ import pytest
 
 from probes import section
 from synthgym.core import checkpoint
+from synthgym.core.types import Action, Observation
 from synthgym.synth import exact
-from synthgym.synth.env import init_theta, make
+from synthgym.synth.env import SyntheticEnv, init_theta, make
 
 CONTEXTS = jnp.array([[0.0, 0.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0], [0.0, 2.0, 0.0, 0.0]])
 
@@ -37,6 +38,30 @@ def test_an_episode_begins_in_a_row_and_ends_after_one_step() -> None:
     assert env.step(jax.random.key(1), state, jnp.int32(0))[1].terminated
 
 
+def test_a_step_pays_what_the_row_says_that_the_episode_began_in() -> None:
+    rewards = jnp.arange(6.0).reshape(3, 2)
+    env = bandit("cartpole", CONTEXTS, rewards)
+    for seed in range(8):
+        state, observation = env.reset(jax.random.key(seed))
+        after, step = env.step(jax.random.key(0), state, jnp.int32(1))
+        assert step.reward == env.reward(observation, jnp.int32(1)) == rewards[state.row, 1]
+        assert (after.row, after.time) == (state.row, 1)
+
+
+def test_what_is_written_down_is_what_an_agent_prefers() -> None:
+    def prefers(observation: jax.Array) -> jax.Array:
+        return observation[:1] / 2
+
+    env = bandit("pendulum", CONTEXTS[:, :3], jnp.zeros((3, 1)))
+    never = jnp.bool_(False)
+    env = exact.written(env, CONTEXTS[:, :3], prefers, "negative_squared_distance", lambda _: never)
+    assert env.reward(CONTEXTS[1, :3], jnp.array([0.5])) == 0.0
+    assert env.reward(CONTEXTS[1, :3], jnp.array([-1.5])) == -1.0  # 2 away, half the width is 2
+    table, best = exact.read(jax.random.key(0), env, 3)
+    np.testing.assert_array_equal(table, CONTEXTS[:, :3])
+    np.testing.assert_array_equal(best, [[0.0], [0.5], [0.0]])  # the rows, not the best of some
+
+
 def test_continuous_actions_lose_by_their_squared_distance_from_the_best() -> None:
     env = bandit("pendulum", CONTEXTS[:, :3], jnp.array([[0.0], [1.0], [-2.0]]))
     assert env.reward(CONTEXTS[1, :3], jnp.array([1.0])) == 0.0
@@ -56,10 +81,17 @@ def test_what_is_read_of_a_bandit_of_networks_is_what_it_pays() -> None:
     assert len(exact.read(jax.random.key(1), other, 5)[0]) == 5
 
 
+class Hill(SyntheticEnv):
+    """A bandit of no table, which pays most for half of the first observation."""
+
+    def reward(self, observation: Observation, action: Action) -> jax.Array:
+        return -((action[0] - observation[0] / 2) ** 2)
+
+
 def test_the_best_action_of_a_bandit_is_found() -> None:
-    other = bandit("pendulum", CONTEXTS[:, :3], jnp.array([[0.5], [-1.0], [1.5]]))
-    _, best = exact.read(jax.random.key(1), other, 3)
-    np.testing.assert_allclose(best[:, 0], [0.5, -1.0, 1.5], atol=0.02)
+    hill = Hill(**vars(bandit("pendulum", CONTEXTS[:, :3], jnp.zeros((3, 1)))))
+    _, best = exact.read(jax.random.key(1), hill, 3)
+    np.testing.assert_allclose(best[:, 0], [0.0, 0.5, 0.0], atol=0.02)
 
 
 def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:

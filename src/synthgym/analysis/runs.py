@@ -59,6 +59,16 @@ def first_solved(curves: pd.DataFrame, threshold: float) -> pd.DataFrame:
     return solved.loc[solved.groupby(RUN)["step"].idxmin()]
 
 
+def latest(rows: pd.DataFrame, generation: int) -> pd.DataFrame:
+    """Of each seed, the rows of its last generation until this one.
+
+    So a search that has ended counts as it ended, and a mean over seeds is of all of them.
+    """
+    until = rows[rows["generation"] <= generation]
+    last = until.groupby("environment_seed")["generation"].transform("max")
+    return until[until["generation"] == last]
+
+
 def meta_agents(progress: pd.DataFrame) -> dict[str, list[str]]:
     """The agents by which each environment was chosen: in meta-training, or to judge a grading."""
     return {

@@ -7,7 +7,7 @@ intervals resample environment seeds, and agents within each.
 
 import itertools
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ import pandas as pd
 
 from synthgym.analysis import runs, transfer_text
 from synthgym.analysis.core import report, statistics
-from synthgym.analysis.core.estimate import Numbers, estimate, exactly, rounded, times
+from synthgym.analysis.core.estimate import SHARE, Numbers, estimate, exactly, rounded, times
 from synthgym.analysis.core.statistics import NESTED, interquartile_mean
 from synthgym.analysis.core.tables import REAL, read_runs
 from synthgym.analysis.core.verdict import HOLDS, Evidence, Measure, judge
@@ -418,9 +418,9 @@ def seen_less(scores: np.ndarray, these: np.ndarray, generator: np.random.Genera
 
 
 def measures(summary: Numbers) -> dict[str, Measure]:
-    """Numbers that claims may be about: of unseen agents, beside published values, of steps.
+    """Numbers that claims may be about: of unseen agents, beside published values, of steps, pairs.
 
-    A claim may be `of` some ways of making only.
+    A claim may be `of` some ways of making only; of a pair: `of` one environment, `over` another.
     """
     return {
         "unseen_less_seen": lambda claim: [
@@ -432,6 +432,10 @@ def measures(summary: Numbers) -> dict[str, Measure]:
             for cell in published(summary, claim.get("of", ()))
             if cell["bandit"]
         ],
+        "improvement": lambda claim: [
+            Evidence(e, SHARE, note=transfer_text.tasks_of(e), enough=not e["one_seed"])
+            for e in against(summary["improvement"], *claim["of"], *claim["over"])
+        ],
         "times_more_steps": lambda claim: [  # than in the task, with settings `tuned`, or `real`
             Evidence(sure(e), times, f"{task} `{name}` {agent}", note="" if e else "learns nothing")
             for task, name, agent, e in transfer_text.bandit_ratios(
@@ -439,6 +443,16 @@ def measures(summary: Numbers) -> dict[str, Measure]:
             )
         ],
     }
+
+
+def against(pairs: Iterable[Numbers], name: str, other: str) -> Iterator[Numbers]:
+    """The probability that agents of one beat those of the other, whichever is named first."""
+    for e in pairs:
+        if (e["better"], e["than"]) == (name, other):
+            yield e
+        elif (e["better"], e["than"]) == (other, name):
+            flipped = {"value": 1 - e["value"], "low": 1 - e["high"], "high": 1 - e["low"]}
+            yield {**e, **flipped, "better": name, "than": other}
 
 
 def sure(e: Mapping[str, Any] | None) -> Numbers:

@@ -22,9 +22,10 @@ from synthgym.core.types import PRNGKey, Transition
 from synthgym.meta import students
 from synthgym.meta import teacher as teachers
 from synthgym.meta.progress import EVALUATIONS, PROGRESS, cost, row, table
-from synthgym.synth import distil
-from synthgym.synth import env as synth
+from synthgym.synth import distil, exact
+from synthgym.synth.base import module_of
 from synthgym.synth.env import SyntheticEnv
+from synthgym.synth.exact import ExactBandit
 from synthgym.tasks import base as tasks
 
 CONTEXTS = 4096  # that a generator network of contexts is fitted to
@@ -70,7 +71,9 @@ def _fitted(
 ) -> tuple[SyntheticEnv, dict[str, Any]]:
     """The environment of a round, and its row of progress.parquet, with what was `spent` before."""
     env, errors = environment(config, teacher, seen, states)
-    say("error of each network: " + ", ".join(f"{head} {x:.3f}" for head, x in errors.items()))
+    if errors:
+        said = ", ".join(f"{head} {x:.3f}" for head, x in errors.items())
+        say(f"error of each network: {said}")
     updates = spent.pop("updates", 0) + len(errors) * config.distil.fit_steps
     took = row("distil", float("nan"), spent.pop("real_steps"), updates, **spent)
     took["device"] = device()
@@ -93,9 +96,12 @@ def environment(
 ) -> tuple[SyntheticEnv, dict[str, float]]:
     """A bandit of the teacher's preferences, or an MDP of what it met; and each network's error.
 
+    A bandit of tables has no network, and so no error.
+
     `states`: of the real task, among which the contexts of a bandit are, if not those it met.
     """
-    settings, env = config.distil, synth.make(config.synth, config.task)
+    settings, env = config.distil, module_of(config.synth).make(config.synth, config.task)
+    assert isinstance(env, SyntheticEnv)
     fit = distil.Fit(settings.fit_steps, settings.fit_batch_size, settings.fit_learning_rate)
     if env.spec.bandit:
         visited = jnp.asarray(seen.observation if states is None else states)
@@ -104,6 +110,8 @@ def environment(
         contexts = distil.contexts(key, visited, count, settings.noise, share)
         preferences = partial(teacher.agent.preferences, teacher.params)
         where = partial(distil.outside, visited)
+        if isinstance(env, ExactBandit):
+            return exact.written(env, contexts, preferences, settings.reward, where), {}
         return distil.bandit(
             _key(config, "bandit"), env, contexts, preferences, settings.reward, fit, where
         )

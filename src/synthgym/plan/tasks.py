@@ -30,7 +30,7 @@ from synthgym.plan.schema import (
     mapping,
     short,
 )
-from synthgym.plan.validate import check_client, check_environment, check_identifier
+from synthgym.plan.validate import EXACT, check_client, check_environment, check_identifier
 from synthgym.plan.views import of_agents, seen_by_jobs, task_seen, with_level
 
 if TYPE_CHECKING:
@@ -279,11 +279,7 @@ class TaskExperiment:
             if config["teacher"]["agent"] is None:
                 raise ConfigError(f"{where}.teacher.agent: {environment} needs one to distil from.")
             self._teacher(config["teacher"])
-            reward, kind = config["distil"]["reward"], config["task"]["action"]["kind"]
-            if reward not in (None, *REWARDS[kind]):
-                place = f"{where}.environments.{environment}.distil.reward"
-                fitting = listed(REWARDS[kind])
-                raise ConfigError(f"{place}: {reward} is not for {kind} actions; use {fitting}.")
+            self._check_reward(config, f"{where}.environments.{environment}.distil")
             self._check_students(environment)
             return
         way = scale.way(environment)
@@ -300,6 +296,18 @@ class TaskExperiment:
                 raise ConfigError(f"{place}: {start} is no bandit.")
             if lacking := set(scale.seeds(environment)) - set(scale.seeds(start)):
                 raise ConfigError(f"{place}: {start} has no seed {listed(sorted(lacking))}.")
+
+    def _check_reward(self, config: Values, place: str) -> None:
+        """Tables of continuous actions hold the best ones: their reward is of one kind."""
+        distil, kind = config["distil"], config["task"]["action"]["kind"]
+        rewards, what = REWARDS[kind], f"{kind} actions"
+        if kind == "continuous" and config["synth"]["module"] == EXACT:
+            rewards, what = rewards[:1], f"{what} in an exact bandit"
+            if distil["indifferent"]:
+                raise ConfigError(f"{place}.indifferent: must be 0 with {what}.")
+        if distil["reward"] not in (None, *rewards):
+            used = listed(rewards)
+            raise ConfigError(f"{place}.reward: {distil['reward']} is not for {what}; use {used}.")
 
     def _check_students(self, environment: str) -> None:
         config = self.composed(environment)

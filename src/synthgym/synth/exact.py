@@ -4,19 +4,27 @@ In other bandits (`env.py`) a network predicts the reward. Here a context pays e
 says, and whatever is observed pays as the nearest context does.
 """
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Bool, Float, PyTree
 
 from synthgym.core import checkpoint, settings
-from synthgym.core.types import Action, Observation, PRNGKey
+from synthgym.core.types import Action, Observation, PRNGKey, Step
 from synthgym.synth import env as predicted
-from synthgym.synth.distil import negative_squared_distance
+from synthgym.synth.distil import REWARDS, Preferences, negative_squared_distance
 from synthgym.tasks.rollout import uniform_action
 
 TRIED = 1024  # actions, to find the best
+
+
+class State(predicted.State):
+    """Where an episode is, and which row of the tables that is."""
+
+    row: PyTree
 
 
 class ExactBandit(predicted.SyntheticEnv):
@@ -26,10 +34,33 @@ class ExactBandit(predicted.SyntheticEnv):
     the reward is the squared distance, negated.
     """
 
+    def reset(self, key: PRNGKey) -> tuple[State, Observation]:
+        row = jax.random.randint(key, (), 0, self.initial_states, jnp.int32)
+        observation = self._contexts[row]
+        return State(observation, jnp.int32(0), row), observation
+
+    def state_at(self, observation: Observation) -> State:
+        """The state that shows this observation: in the row of the nearest context."""
+        row = ((self._contexts - observation) ** 2).sum(-1).argmin().astype(jnp.int32)
+        return State(observation, jnp.int32(0), row)
+
+    def step(self, key: PRNGKey, state: predicted.State, action: Action) -> tuple[State, Step]:
+        """Pay what the row says; the episode is over. The key is not used."""
+        assert isinstance(state, State)
+        pays = self._pays(state.row, action)
+        step = Step(state.observation, pays, jnp.bool_(True), jnp.bool_(False))
+        return State(state.observation, state.time + 1, state.row), step
+
     def reward(self, observation: Observation, action: Action) -> Float[Array, ""]:
         """Reward of an action in the context that is nearest to the observation."""
-        contexts = self.theta["initial_state"]["table"]
-        row = ((contexts - observation) ** 2).sum(-1).argmin()
+        return self._pays(self.state_at(observation).row, action)
+
+    @property
+    def _contexts(self) -> Float[Array, "K o"]:
+        table: Array = self.theta["initial_state"]["table"]
+        return table
+
+    def _pays(self, row: PyTree, action: Action) -> Float[Array, ""]:
         worth = self.theta["reward"]["table"][row]
         if self.spec.discrete:
             return worth[action]
@@ -66,13 +97,35 @@ def init_theta(key: PRNGKey, env: ExactBandit) -> PyTree:
     return {"initial_state": {"table": contexts}, "reward": {"table": rewards}}
 
 
+def written(
+    env: ExactBandit,
+    contexts: Float[Array, "K o"],
+    preferences: Preferences,
+    reward: str,
+    indifferent: Callable[[Observation], Bool[Array, ""]],
+) -> ExactBandit:
+    """The bandit with these contexts, which pays what distil.REWARDS says of an agent, exactly.
+
+    In contexts that are `indifferent` it pays nothing, where actions are discrete. Where they are
+    continuous it pays by the squared distance, whatever `reward` says (plan/validate.py).
+    """
+    worth = jax.vmap(preferences)(contexts)
+    if env.spec.discrete:
+        pay = partial(REWARDS["discrete"][reward], env.spec)
+        worth = jax.vmap(jax.vmap(pay, (None, 0)), (0, None))(
+            worth, jnp.arange(env.spec.num_actions)
+        )
+        worth = jnp.where(jax.vmap(indifferent)(contexts)[:, None], 0.0, worth)
+    return env.replace(theta={"initial_state": {"table": contexts}, "reward": {"table": worth}})
+
+
 def read(
     key: PRNGKey, bandit: predicted.SyntheticEnv, count: int
 ) -> tuple[Float[Array, "K o"], Float[Array, "K k"]]:
     """Contexts of another bandit, and what it pays in them: the two tables.
 
     As many of its table's rows, drawn anew if there are more or fewer, or of its network's. Where
-    actions are continuous, the best of TRIED random ones.
+    actions are continuous, and it is no table, the best of TRIED random ones.
     """
     key_contexts, key_actions = jax.random.split(key)
     spec = bandit.spec
@@ -80,6 +133,8 @@ def read(
         contexts = bandit.theta["initial_state"]["table"]
     else:
         contexts = jax.vmap(bandit.reset)(jax.random.split(key_contexts, count))[1]
+    if isinstance(bandit, ExactBandit):
+        return contexts, bandit.theta["reward"]["table"][jax.vmap(bandit.state_at)(contexts).row]
     if spec.discrete:
         actions = jnp.arange(spec.num_actions)
     else:

@@ -62,6 +62,22 @@ def estimate(
     return Estimate(iqm, low, high, mean, median, len(runs))
 
 
+def over_environments(
+    values: Iterable[SupportsFloat], environments: Iterable[object], resamples: int = CURVES
+) -> Estimate:
+    """Interquartile mean; its interval resamples environments, then runs in each (`nested`).
+
+    `environments` names that of each value. ValueError where they have not equally many.
+    """
+    runs, names = np.array([float(value) for value in values]), np.asarray(list(environments))
+    grouped = [runs[names == name] for name in np.unique(names)]
+    _refuse_nothing_and_nonsense(grouped)
+    chosen = nested([len(group) for group in grouped], resamples)
+    low, high = bounds(np.asarray(interquartile_mean(np.concatenate(grouped)[chosen])))
+    iqm, mean, median = (float(f(runs)) for f in (interquartile_mean, np.mean, np.median))
+    return Estimate(iqm, float(low), float(high), mean, median, len(runs))
+
+
 def bootstrap_interval(
     strata: Sequence[np.ndarray],
     generator: np.random.Generator,

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-from synthgym.analysis import runs, style
+from synthgym.analysis import published, runs, style
 from synthgym.analysis.core.estimate import span
-from synthgym.analysis.core.statistics import estimate
+from synthgym.analysis.core.statistics import estimate, over_environments
 from synthgym.analysis.core.tables import REAL
 from synthgym.analysis.figures import common
 from synthgym.analysis.figures.common import INTERVAL, Task, finish, list_rows, place_name, reach
@@ -47,8 +47,9 @@ def meta_training(
         fresh = evaluations[evaluations["environment"] == name]
         for (agent,), of_agent in runs.by(fresh, "agent"):
             means = {
-                generation: estimate(rows["return_"], rows["environment_seed"])
-                for generation, rows in of_agent.groupby("generation")
+                generation: over_environments(rows["return_"], rows["environment_seed"])
+                for generation in sorted(of_agent["generation"].unique())
+                for rows in [runs.latest(of_agent, generation)]
             }
             dash, marker = dashes[agent]
             look = {"color": colour, "lw": 1.5, "ls": dash, "marker": marker, "ms": 3.5}
@@ -66,8 +67,9 @@ def meta_training(
     entries = common.keys(lines, color="black") | common.keys(thin) | common.solved_entry(task)
     note = (
         "Return per episode on the real task, of agents trained in the environment. Markers: mean "
-        f"of the search, interquartile mean of {n} fresh agents with {INTERVAL}. Thin: mean "
-        "fitness of the population."
+        f"of the search, interquartile mean of {n} fresh agents with {INTERVAL}, of other "
+        "environments where there are several; searches that have ended count as they ended. "
+        "Thin: mean fitness of the population."
     )
     return finish(figure, task["id"], scale, "meta-training", entries, note, columns=5)
 
@@ -90,19 +92,19 @@ def frontier(
         spent = log.assign(spent=log.groupby("environment_seed")["real_steps"].cumsum())
         searched = spent[spent["stage"].isin(runs.CHOSEN)]
         first = searched[searched["generation"] == 1]
-        before = {0: (first["spent"] - first["real_steps"]).mean()}  # of what it begins at
-        at = before | searched.groupby("generation")["spent"].mean().to_dict()
-        fresh = evaluations[evaluations["environment"] == name].groupby("generation")
-        means = {
-            at[generation]: estimate(rows["return_"], rows["environment_seed"])
-            for generation, rows in fresh
-            if at[generation] > 0
-        }
+        fresh = evaluations[evaluations["environment"] == name]
+        means = {}
+        for generation in sorted(fresh["generation"].unique()):
+            # Before the first: what it begins at.
+            at = runs.latest(searched, generation) if generation else first
+            steps = (at["spent"] - (0 if generation else at["real_steps"])).mean()
+            if steps > 0:
+                rows = runs.latest(fresh, generation)
+                means[steps] = over_environments(rows["return_"], rows["environment_seed"])
         if means:
-            ordered = dict(sorted(means.items()))  # seeds that have ended cost no more
-            common.estimates(axes, ordered, {**look, "lw": 1.3, "marker": "o", "ms": 2.5})
+            common.estimates(axes, means, {**look, "lw": 1.3, "marker": "o", "ms": 2.5})
         agents = ends[ends["environment"] == name]
-        e = estimate(agents["return_"], agents["environment_seed"])
+        e = over_environments(agents["return_"], agents["environment_seed"])
         total = spent.groupby("environment_seed")["spent"].max().mean()
         end = {"color": look["color"], "marker": "D", "ms": 6, "mfc": "white", "zorder": 3}
         axes.errorbar(total, e.iqm, yerr=reach(e.interval), **end)
@@ -117,6 +119,10 @@ def frontier(
     for together, line in zip((1, 100), lines.values(), strict=True):
         steps = {together * step: e for step, e in learned.items()}
         common.estimates(axes, steps, line)
+    others = published.about("bandits", "made", task["name"])
+    for (label, steps), dash in zip(others.items(), style.DASHES, strict=False):
+        lines[f"{label}, published"] = {"color": "#555555", "lw": 1.0, "ls": dash}
+        axes.axvline(steps, **lines[f"{label}, published"], zorder=0)
     axes.set_xscale("log")
     axes.set_xlabel("steps in the real task")
     axes.set_ylabel(common.RETURN)
@@ -125,8 +131,9 @@ def frontier(
     note = (
         "Diamonds: agents of all algorithms, trained in the finished environment, over all real "
         "steps that one takes to make, teachers and tests included. Lines that lead there: fresh "
-        "agents of the algorithms that took part, while it was made. Interquartile means with "
-        f"{INTERVAL}s. An environment is made once, for any number of agents."
+        "agents of the algorithms that took part, while it was made; searches that have ended "
+        f"count as they ended. Interquartile means with {INTERVAL}s, of other environments where "
+        "there are several. An environment is made once, for any number of agents."
     )
     entries |= common.keys(lines) | common.solved_entry(task)
     return finish(figure, task["id"], scale, "real steps and return", entries, note, columns=3)
