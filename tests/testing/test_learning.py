@@ -112,6 +112,7 @@ def test_what_training_is_told_is_what_it_asks_for() -> None:
         ({"env": "Synthetic-hopper"}, "no task of Gymnasium"),
         ({"env": "Synthetic-MountainCar-v0", "variant": "evolved"}, "too many sound agents"),
         ({"env": CARTPOLE, "seeds": 3}, "3 seeds can refuse no agent.*: give 4"),
+        ({"env": "Probe-Impatience-v0"}, "`train` needs a parameter gamma"),
         ({"env": CARTPOLE, "library": "gym"}, "do you mean gymnasium|do you mean gymnax"),
     ],
 )

@@ -1,7 +1,7 @@
 """Does an agent learn? It is trained with one seed after the other until that is decided."""
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from synthgym.testing.cases import EPISODES, Case, Policy, find
 from synthgym.testing.sequential import Verdict, fewest
 
 SEEDS = 20
+GAMMA = 0.99  # the usual discount
 LIBRARIES = ("gymnasium", "gymnax")
 Train = Callable[..., Policy]
 NOTHING, BIT = -0.1, 0.1  # of the way from random actions to the median of sound agents
@@ -86,7 +87,8 @@ def assert_learns(
 
     Raises:
         AssertionError: it fails too often for a sound agent; of these fewer than 1 in 1,000 do.
-        ValueError: there is no such environment, it tells nothing, or these are too few seeds.
+        ValueError: there is no such environment, it tells nothing, `train` cannot be told its
+            discount, or these are too few seeds.
     """
     *_, found = examine(train, find(env, variant), seeds, steps, episodes, library)
     if found.verdict.refused:
@@ -106,9 +108,12 @@ def examine(
     chosen = list(range(seeds) if isinstance(seeds, int) else seeds)
     if len(chosen) < (least := fewest(case.p0)):
         raise ValueError(f"{len(chosen)} seeds can refuse no agent in {case.id}: give {least}.")
-    known = inspect.signature(train).parameters
-    told: dict[str, Any] = {"steps": steps or case.steps, "gamma": case.gamma or 0.99}
-    told = {name: value for name, value in told.items() if name in known}
+    if lacking(train, case):
+        raise ValueError(
+            f"{case.id} is made for a discount of {case.gamma}: `train` needs a parameter gamma."
+        )
+    told: dict[str, Any] = {"steps": steps or case.steps, "gamma": case.gamma or GAMMA}
+    told = {name: value for name, value in told.items() if name in parameters(train)}
     found = Examined(case, Verdict(case.p0))
     for seed in chosen:
         policy = train(case.make(library), seed, **told)
@@ -122,3 +127,13 @@ def examine(
         yield found
         if found.verdict.refused or found.verdict.accepted:
             return
+
+
+def lacking(train: Train, case: Case) -> bool:
+    """Whether a case has a discount of its own, and `train` cannot be told."""
+    return case.gamma not in (None, GAMMA) and "gamma" not in parameters(train)
+
+
+def parameters(train: Train) -> Collection[str]:
+    """Names of what it can be told."""
+    return inspect.signature(train).parameters
