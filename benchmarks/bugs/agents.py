@@ -42,7 +42,7 @@ def train(
     """Train an agent with its usual settings; its policy."""
     if not AGENTS[agent].algorithm:
         module = importlib.import_module(f"benchmarks.bugs.{agent}")
-        return module.train(env, seed, steps, gamma, fault)  # type: ignore[no-any-return]
+        return module.train(env, seed, steps, gamma, fault)
     import stable_baselines3
     import torch
 

@@ -54,7 +54,7 @@ def train(
                 chance = policy(shown, acts)
                 action = chance.sample()
                 if fault == "greedy":
-                    action = chance.probs.argmax() if discrete else chance.mean  # type: ignore[attr-defined]
+                    action = chance.probs.argmax() if discrete else chance.mean
                 log = chance.log_prob(action)
             then, reward, terminated, truncated, _ = env.step(
                 int(action) if discrete else action.numpy()
@@ -72,7 +72,7 @@ def train(
     def act(observation: Any) -> Any:
         with torch.no_grad():
             chance = policy(torch.as_tensor(observation), acts)
-        return int(chance.probs.argmax()) if discrete else chance.mean.numpy()  # type: ignore[attr-defined]
+        return int(chance.probs.argmax()) if discrete else chance.mean.numpy()
 
     return act
 

@@ -280,4 +280,6 @@ IDS = {
     for kind in ("", "Continuous")
 }
 for _id, (_name, _continuous) in IDS.items():
-    gymnasium.register(_id, entry_point=Probe, kwargs={"name": _name, "continuous": _continuous})
+    gymnasium.register(
+        _id, entry_point=f"{__name__}:Probe", kwargs={"name": _name, "continuous": _continuous}
+    )

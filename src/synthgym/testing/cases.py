@@ -72,12 +72,11 @@ class Case:
                 action = np.asarray(policy(observation))
                 if action.dtype.kind == "f" and not np.isfinite(action).all():
                     return -math.inf, 0
-                if isinstance(env.action_space, gymnasium.spaces.Discrete):
-                    action = np.int64(action.reshape(()))
-                else:
-                    action = action.reshape(env.action_space.shape)
                 actions.add(action.tobytes())
-                observation, reward, terminated, truncated, _ = env.step(action)
+                fitting: Any = action.reshape(env.action_space.shape or ())
+                if isinstance(env.action_space, gymnasium.spaces.Discrete):
+                    fitting = np.int64(fitting)
+                observation, reward, terminated, truncated, _ = env.step(fitting)
                 total, over = total + float(reward), terminated or truncated
         env.close()
         return total / episodes, len(actions)
