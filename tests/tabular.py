@@ -19,6 +19,7 @@ class QLearning:
     through_the_end: bool = False  # bootstraps where the episode has terminated
     time_limit_ends: bool = False  # does not bootstrap where it was truncated
     after_reset: bool = False  # bootstraps from the first observation of the next episode
+    least: bool = False  # bootstraps from the worst action of the next state
     late: bool = False  # stores an observation with action and reward of the step before
     rate: float = 0.1
     epsilon: float = 0.2
@@ -27,23 +28,21 @@ class QLearning:
     def __call__(self, env: gymnasium.Env, seed: int, steps: int, gamma: float) -> Callable:
         draw, gamma = np.random.default_rng(seed), gamma if self.gamma is None else self.gamma
         q = np.zeros((*env.observation_space.shape, 2))  # type: ignore[misc]
-        state, last = int(env.reset(seed=seed)[0].argmax()), (0, 0, 0.0)
+        state, last = int(env.reset(seed=seed)[0].argmax()), (0, 0.0)
         for step in range(steps):
             explores = draw.random() < self.epsilon
             action = int(draw.integers(2) if explores else q[state].argmax())
             observation, reward, terminated, truncated, _ = env.step(action)
             then = int(observation.argmax())
             begins = int(env.reset()[0].argmax()) if terminated or truncated else then
-            follows = q[begins if self.after_reset else then].max()
+            values = q[begins if self.after_reset else then]
+            follows = values.min() if self.least else values.max()
             ends = (terminated and not self.through_the_end) or (truncated and self.time_limit_ends)
             target = float(reward) + (0.0 if ends else gamma * follows)
-            updated = last if self.late else (state, action, target)
+            a, value = last if self.late else (action, target)
             if step < self.looks_first:
-                s, a, value = updated
-                q[state if self.late else s, a] += self.rate * (
-                    value - q[state if self.late else s, a]
-                )
-            last, state = (state, action, target), begins
+                q[state, a] += self.rate * (value - q[state, a])
+            last, state = (action, target), begins
         return lambda observation: q[int(observation.argmax())].argmax()
 
 

@@ -7,7 +7,10 @@ from synthgym.testing.cases import Case, find
 from synthgym.testing.sequential import rank
 
 BANDIT, CARTPOLE = "Synthetic-CartPole-v1", "CartPole-v1"
-PROCESSES = ("Sequence", "Patience", "Termination", "Truncation", "Impatience", "Delay", "Ladder")
+PROCESSES = (
+    *("Sequence", "Patience", "Termination", "Truncation"),
+    *("Impatience", "Delay", "Ladder", "Options"),
+)
 BATTERY = tuple(f"Probe-{name}-v0" for name in PROCESSES)
 CONTINUOUS = tuple(f"Probe-{name}Continuous-v0" for name in PROCESSES)
 P0 = 0.1

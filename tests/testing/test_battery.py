@@ -118,11 +118,12 @@ def test_a_sound_agent_passes(name: str) -> None:
 
 FAULTS = {  # fault -> where it shows, and nowhere else
     "no discount": (QLearning(gamma=1.0), {"Impatience"}),
-    "no future": (QLearning(gamma=0.0), {"Patience", "Delay", "Truncation"}),
+    "no future": (QLearning(gamma=0.0), {"Patience", "Delay", "Truncation", "Options"}),
     "through the end": (QLearning(through_the_end=True), {"Termination"}),
     "time limit": (QLearning(time_limit_ends=True), {"Truncation"}),
     "after reset": (QLearning(after_reset=True), {"Truncation"}),
     "late": (QLearning(late=True), set(KNOWN) - {"Offset"}),
+    "least": (QLearning(least=True), {"Options"}),
     "never renewed": (QLearning(looks_first=20), {"Delay", "Ladder"}),
     "does not learn": (QLearning(rate=0.0), set(KNOWN) - {"Offset"}),
 }
@@ -135,7 +136,9 @@ def test_a_fault_shows_where_it_should(fault: str) -> None:
         assert not verdict(agent, name), name
 
 
-@pytest.mark.parametrize("fault", ["no discount", "through the end", "time limit", "after reset"])
+@pytest.mark.parametrize(
+    "fault", ["no discount", "through the end", "time limit", "after reset", "least"]
+)
 def test_it_shows_nowhere_else(fault: str) -> None:
     agent, shows = FAULTS[fault]
     for name in set(KNOWN) - {"Offset"} - shows:

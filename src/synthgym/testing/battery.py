@@ -153,6 +153,14 @@ PROCESSES: Mapping[str, Process] = MappingProxyType(
             start=("before", "rich", "poor"),
             horizon=2,
         ),
+        "Options": Process(
+            "what follows is worth what its better action brings, not what both do on average",
+            "the value of the next state: not that of the best action there, nor of the policy",
+            2.0,
+            1.0,
+            {"choice": (to("fork"), Row(1.0)), "fork": (Row(2.0), Row(-1.0))},
+            start=("choice", "fork"),
+        ),
         "Sequence": Process(
             "six choices in turn, each with its own reward at once",
             "the order of what is stored: observation, action and reward are of different steps",
