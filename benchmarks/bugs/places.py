@@ -12,7 +12,7 @@ PROCESSES = (
     *("Impatience", "Delay", "Ladder", "Options"),
 )
 BATTERY = tuple(f"Probe-{name}-v0" for name in PROCESSES)
-CONTINUOUS = tuple(f"Probe-{name}Continuous-v0" for name in PROCESSES)
+CONTINUOUS = tuple(f"Probe-{name}Continuous-v0" for name in (*PROCESSES, "Bounds"))
 P0 = 0.1
 
 

@@ -12,6 +12,7 @@ from tabular import QLearning
 
 NAMES = list(battery.PROCESSES)
 KNOWN = [name for name, process in battery.PROCESSES.items() if not process.blind]
+DISCRETE = [name for name in KNOWN if name not in ("Offset", "Bounds")]
 
 
 def right(tables: battery.Tables, state: int) -> int:
@@ -55,7 +56,7 @@ def test_returns_are_those_of_the_table(name: str) -> None:
     actions = {i: right(table, i) for i in range(len(table.names))}
     assert earned(name, actions) == pytest.approx(process.right)
     assert earned(name, {i: 1 - a for i, a in actions.items()}) == pytest.approx(process.wrong)
-    case = probe(f"Probe-{name}-v0")
+    case = probe(f"Probe-{name}Continuous-v0")
     for always in (0, 1):
         assert not case.passes(earned(name, dict.fromkeys(actions, always)))
 
@@ -87,6 +88,7 @@ def test_the_fault_finds_the_other_action_best(name: str, gamma: float, fault: s
         assert q[state, best] < q[state, 1 - best]
 
 
+@pytest.mark.filterwarnings("ignore:.*symmetric and normalized")  # of Bounds, for that is its point
 @pytest.mark.parametrize("identity", battery.IDS)
 def test_gymnasium_accepts_the_environment(identity: str) -> None:
     made = gymnasium.make(f"synthgym.testing.battery:{identity}")
@@ -105,13 +107,20 @@ def test_a_continuous_action_is_a_probability() -> None:
     assert later / 400 == pytest.approx(0.25, abs=0.065)  # three standard errors
 
 
+@pytest.mark.parametrize(("low", "high", "passes"), [(-3.0, 1.0, True), (-1.0, 1.0, False)])
+def test_actions_of_another_interval_do_not_pass(low: float, high: float, passes: bool) -> None:
+    case = probe("Probe-BoundsContinuous-v0")
+    returned, _ = case.judge(lambda o: np.array([low if o.argmax() == 0 else high]), 0, 400)
+    assert case.passes(returned) == passes
+
+
 def verdict(agent: QLearning, name: str) -> bool:
     """Whether the agent passes."""
     *_, found = examine(agent, probe(f"Probe-{name}-v0"), steps=3000)
     return found.verdict.accepted and not found.verdict.refused
 
 
-@pytest.mark.parametrize("name", [n for n in KNOWN if n != "Offset"])
+@pytest.mark.parametrize("name", DISCRETE)
 def test_a_sound_agent_passes(name: str) -> None:
     assert verdict(QLearning(), name)
 
@@ -122,10 +131,10 @@ FAULTS = {  # fault -> where it shows, and nowhere else
     "through the end": (QLearning(through_the_end=True), {"Termination"}),
     "time limit": (QLearning(time_limit_ends=True), {"Truncation"}),
     "after reset": (QLearning(after_reset=True), {"Truncation"}),
-    "late": (QLearning(late=True), set(KNOWN) - {"Offset"}),
+    "late": (QLearning(late=True), set(DISCRETE)),
     "least": (QLearning(least=True), {"Options"}),
     "never renewed": (QLearning(looks_first=20), {"Delay", "Ladder"}),
-    "does not learn": (QLearning(rate=0.0), set(KNOWN) - {"Offset"}),
+    "does not learn": (QLearning(rate=0.0), set(DISCRETE)),
 }
 
 
@@ -141,5 +150,5 @@ def test_a_fault_shows_where_it_should(fault: str) -> None:
 )
 def test_it_shows_nowhere_else(fault: str) -> None:
     agent, shows = FAULTS[fault]
-    for name in set(KNOWN) - {"Offset"} - shows:
+    for name in set(DISCRETE) - shows:
         assert verdict(agent, name), name

@@ -5,8 +5,9 @@ whose number an agent sees, one-hot. A state in which the actions differ has a t
 have changed places: so neither an untrained agent passes, nor one that always does the same. Where
 an agent is at fault, another action is the best for it, and the fault shows in its policy.
 
-In a continuous variant the action is one number in [-1, 1]. It counts as the second of the two with
-a probability that rises from 0 at -0.5 to 1 at 0.5: a critic finds a slope, and each can be had.
+In a continuous variant the action is one number, within bounds. It counts as the second of the
+two with a probability that rises from one number to another: a critic finds a slope, and each of
+the two can be had.
 
 As environments of Gymnasium: `gymnasium.make("synthgym.testing.battery:Probe-Patience-v0")`.
 """
@@ -23,6 +24,7 @@ from gymnasium import spaces
 
 END = ""  # no state: nothing is to be had there
 TWIN = "'"
+UNIT = (-1.0, 1.0)
 PASS = 0.75  # of the way from the return of wrong actions to that of right ones
 Info = dict[str, Any]
 
@@ -73,6 +75,10 @@ class Process:
     offset: float = 0.0  # of observations
     blind: tuple[str, ...] = ()  # states that look like the first of these
     needs: str = ""  # what an agent must have to pass
+    bounds: tuple[float, float] = (
+        UNIT  # of continuous actions; others: there is no discrete variant
+    )
+    rises: tuple[float, float] = (-0.5, 0.5)  # from here to there the action becomes the second
 
     @property
     def limit(self) -> float:
@@ -175,6 +181,15 @@ PROCESSES: Mapping[str, Process] = MappingProxyType(
             0.0,
             levels(16, "ends"),
         ),
+        "Bounds": Process(
+            "actions far from the middle are right, between bounds of -3 and 1",
+            "scale and bounds of actions: they are those of another interval, such as [-1, 1]",
+            1.0,
+            0.0,
+            {"choice": (Row(1.0), Row(0.0))},
+            bounds=(-3.0, 1.0),
+            rises=(-2.5, -0.5),
+        ),
         "Offset": Process(
             "two observations are told apart by one part in a thousand",
             "the normalisation of observations: frozen, or another in the test than in training",
@@ -244,7 +259,7 @@ class Probe(gymnasium.Env[np.ndarray, Any]):
         low, high = self._seen.min(), self._seen.max()
         self.observation_space = spaces.Box(float(low), float(high), (len(names),), np.float32)
         self.action_space: spaces.Space[Any] = (
-            spaces.Box(-1.0, 1.0, (1,), np.float32) if continuous else spaces.Discrete(2)
+            spaces.Box(*self.process.bounds, (1,), np.float32) if continuous else spaces.Discrete(2)
         )
         self._state, self._next, self._time = -1, -1, 0
 
@@ -279,13 +294,14 @@ class Probe(gymnasium.Env[np.ndarray, Any]):
         if isinstance(self.action_space, spaces.Discrete):
             assert self.action_space.contains(int(action)), f"{action!r} is no action"
             return int(action)
-        return int(self.np_random.random() < float(np.asarray(action).reshape(())) + 0.5)
+        share = np.interp(float(np.asarray(action).reshape(())), self.process.rises, (0.0, 1.0))
+        return int(self.np_random.random() < share)
 
 
 IDS = {
     f"Probe-{name}{kind}-v0": (name, bool(kind))
     for name in PROCESSES
-    for kind in ("", "Continuous")
+    for kind in (("", "Continuous") if PROCESSES[name].bounds == UNIT else ("Continuous",))
 }
 for _id, (_name, _continuous) in IDS.items():
     gymnasium.register(

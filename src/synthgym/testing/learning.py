@@ -1,6 +1,7 @@
 """Does an agent learn? It is trained with one seed after the other until that is decided."""
 
 import inspect
+import statistics
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +47,7 @@ class Examined:
             )
         if self.case.suspect:
             return f"Look at {self.case.suspect}."
-        case, middle = self.case, sorted(self.returns)[len(self.returns) // 2]
+        case, middle = self.case, statistics.median_low(self.returns)
         share = (middle - case.low) / (case.high - case.low)
         if share < NOTHING:
             return "That is worse than random actions: look at signs, of the advantage or the loss."
@@ -90,6 +91,7 @@ def assert_learns(
         ValueError: there is no such environment, it tells nothing, `train` cannot be told its
             discount, or these are too few seeds.
     """
+    __tracebackhide__ = True  # pytest shows the line of the test
     *_, found = examine(train, find(env, variant), seeds, steps, episodes, library)
     if found.verdict.refused:
         raise AssertionError(found.sentence)
