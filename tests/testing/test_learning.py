@@ -1,5 +1,6 @@
 """What is said of agents that learn, and of those that do not."""
 
+import math
 import re
 import subprocess
 import sys
@@ -73,6 +74,13 @@ def test_actions_that_are_no_numbers_fail() -> None:
         assert_learns(always(np.array([np.nan])), "Synthetic-MountainCarContinuous-v0")
 
 
+@pytest.mark.parametrize("env", [CARTPOLE, "Probe-Impatience-v0", "Probe-Patience-v0"])
+@pytest.mark.parametrize("returned", [-math.inf, math.inf, math.nan])
+def test_a_return_that_is_no_number_fails(env: str, returned: float) -> None:
+    """In Impatience the right return is the lower one."""
+    assert not find(env).passes(returned)
+
+
 def test_a_policy_with_a_memory_is_reset_before_each_episode() -> None:
     class Remembers:
         def reset(self) -> None:
@@ -102,6 +110,16 @@ def test_what_training_is_told_is_what_it_asks_for() -> None:
     assert_learns(train)
     assert_learns(asks, "Probe-Impatience-v0")
     assert told[0] == {"gamma": 0.5, "steps": 10_000}
+
+
+def test_training_may_be_in_an_environment_of_gymnax() -> None:
+    def train(env: Any, seed: int) -> Callable:
+        assert (env.name, env.default_params.max_steps_in_episode) == (CARTPOLE, 1)
+        return balances(env, seed)
+
+    assert_learns(train, library="gymnax")
+    with pytest.raises(ValueError, match="Probe-Delay-v0 is not"):
+        assert_learns(train, "Probe-Delay-v0", library="gymnax")
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,9 @@ def test_it_learns(synthgym_learns):
 def test_it_does_not(synthgym_learns):
     synthgym_learns(lambda env, seed, steps: lambda observation: steps - 6)
 
+def test_one_of_gymnax(synthgym_gymnax_env):
+    assert synthgym_gymnax_env.num_actions == 2
+
 def test_an_environment(synthgym_env):
     assert synthgym_env.reset(seed=0)[0].shape == synthgym_env.observation_space.shape
 """
@@ -39,7 +42,7 @@ def test_fixtures_and_options_do_what_they_say(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(SUITE)
     options = ("--synthgym-tasks", "CartPole-v1", "--synthgym-steps", "7", "--synthgym-seeds", "5")
     said = session(tmp_path, *options, "-q")
-    assert "1 failed, 2 passed" in said, said
+    assert "1 failed, 3 passed" in said, said
     assert "test_it_does_not[Synthetic-CartPole-v1]" in said
     assert "AssertionError: Trained in Synthetic-CartPole-v1, the agent returns 9." in said
 

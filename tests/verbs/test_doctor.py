@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from synthgym.__main__ import main
+from synthgym.testing.battery import PROCESSES
+from synthgym.verbs import commands
 
 MODULE = """
 from tabular import QLearning
@@ -50,3 +52,7 @@ def test_a_function_that_is_not_there_is_said(
 ) -> None:
     assert main(["doctor", function]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_what_agents_may_have_is_what_processes_ask_for() -> None:
+    assert {process.needs for process in PROCESSES.values()} == {"", *commands.NEEDS}

@@ -20,10 +20,7 @@ BATTERY = "synthgym.testing.battery"
 
 @dataclass(frozen=True)
 class Case:
-    """A place to train in and a trial, without what they need to be made.
-
-    limit: share of the way from `low` to `high` from which a seed passes.
-    """
+    """A place to train in and a trial; neither is made yet."""
 
     id: str  # for Gymnasium
     trial: str  # likewise
@@ -35,7 +32,6 @@ class Case:
     suspect: str  # what looks broken if it fails; empty: it depends
     steps: int  # of training
     gamma: float | None = None  # discount that it is made for, if any
-    needs: str = ""  # what an agent must have
     settings: Mapping[str, Any] | None = None  # of the environment
     of_trial: Mapping[str, Any] | None = None
 
@@ -50,8 +46,9 @@ class Case:
         return gymnasium.make(self.id, **(self.settings or {}))
 
     def passes(self, returned: float) -> bool:
-        """Whether a return is good enough; NaN is not."""
-        return (returned - self.limit) * (self.high - self.low) >= 0
+        """Whether a return is good enough; one that is not finite is not."""
+        better = (returned - self.limit) * (self.high - self.low) >= 0  # than the limit, or as good
+        return math.isfinite(returned) and better
 
     def judge(self, policy: Policy, seed: int, episodes: int) -> tuple[float, int]:
         """Mean return of a policy in the trial, and how many different actions it takes.
@@ -156,7 +153,6 @@ def probe(name: str) -> Case:
         suspect=process.suspect,
         steps=process.steps,
         gamma=process.gamma,
-        needs=process.needs,
         of_trial={"trial": True},
     )
 
