@@ -73,7 +73,7 @@ lint-workflow: setup
 setup: $(INSTALLED)  ## .venv/ with snakemake, dvc, synthgym; PYTHON=python3.12 for another Python
 
 # All extras but sb3 and clients: PyTorch pins the libraries of CUDA, and would take others from JAX.
-LOCKED := cuda workflow slurm brax watch hpo docs benchmark dev
+LOCKED := cuda workflow slurm brax watch hpo docs benchmark testing dev
 
 lock: setup  ## requirements.lock for what pyproject.toml asks; UPGRADE=--upgrade for the newest versions
 	$(BIN)/uv pip compile pyproject.toml --universal --fork-strategy fewest $(LOCKED:%=--extra %) $(UPGRADE) --quiet --no-header \

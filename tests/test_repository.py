@@ -200,7 +200,10 @@ def importers(packages: set[str]) -> dict[str, set[str]]:
 
 def test_every_imported_package_is_declared() -> None:
     """A package that only comes along with another one may go away with it."""
-    extras = [PROJECT["optional-dependencies"][name] for name in ("brax", "hpo", "sb3", "workflow")]
+    extras = [
+        PROJECT["optional-dependencies"][name]
+        for name in ("brax", "hpo", "sb3", "testing", "workflow")
+    ]
     assert importers(declared([*PROJECT["dependencies"], *(r for e in extras for r in e)])) == {}
 
 

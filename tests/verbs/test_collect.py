@@ -77,6 +77,7 @@ def test_what_agents_reach_is_counted_from_their_tables(results: Any) -> None:
     expected = estimate([101.0, 102.0, 103.0, 104.0])  # the second agent, after 1000 steps
     assert (dqn["iqm"], dqn["n"], dqn["steps"]) == (expected.iqm, 4, 1000)
     assert dqn["low"] == pytest.approx(expected.low, rel=1e-5)
+    assert dqn["returns"] == [101.0, 102.0, 103.0, 104.0]
     assert (dqn["settings"], dqn["test_episodes"]) == (4, 6)
     assert (dqn["ranges"], dqn["static"]) == ({"learning_rate": [0.0, 0.3]}, {"num_envs": 2})
     assert {agent: card["transfer"][agent]["unseen"] for agent in card["transfer"]} == {

@@ -168,6 +168,7 @@ def _judged(directory: Path, agent: str, unseen: bool) -> Card:
         "static": static,
         "test_episodes": int(episodes.min()),
         "unseen": unseen,
+        "returns": sorted(ends["return_"]),
     }
 
 

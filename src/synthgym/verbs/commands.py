@@ -1,4 +1,4 @@
-"""The verbs for trained environments: zoo, import, train, compare. Imports lazily."""
+"""The verbs for trained environments: zoo, import, train, compare, doctor. Imports lazily."""
 
 import argparse
 import importlib
@@ -13,13 +13,16 @@ EXAMPLES = {
     "import": "synthgym import synthetic-gymnax checkpoint.pkl --task hopper",
     "train": "synthgym train --env Synthetic-CartPole-v1 --agent ppo",
     "compare": "synthgym compare --env Synthetic-CartPole-v1 --agent ppo",
+    "doctor": "synthgym doctor my_agents:train_ppo  # def train_ppo(env, seed, steps, gamma): ...",
 }
+NEEDS = ("memory", "normalisation")  # of agents, which processes of the battery ask for
 ENV = "as in `synthgym zoo list`, or a file environment.safetensors"
 VERBS = {
     "zoo": "list, show, fetch and verify trained environments",
     "import": "read a trained environment of another library",
     "train": "train agents in a trained environment, judge them, film one",
     "compare": "train agents there and in the real task, draw both",
+    "doctor": "say which part of an agent of one's own looks broken",
 }
 
 
@@ -32,6 +35,7 @@ def add(verbs: Any) -> None:
     _training(compare, agents=10)
     points = "points of a curve (default: 10)"
     compare.add_argument("--evaluations", type=_count, default=10, metavar="N", help=points)
+    _doctor(_verb(verbs, "doctor"))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -105,6 +109,19 @@ def _training(parser: argparse.ArgumentParser, agents: int) -> None:
     parser.add_argument("--episodes", type=_count, default=20, help="of each test (default: 20)")
     parser.add_argument("--seed", type=seed, default=0, help="default: 0")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: outputs/<NAME>-<agent>")
+
+
+def _doctor(parser: argparse.ArgumentParser) -> None:
+    function = "trains an agent: function(env, seed) is its policy, as for synthgym.testing"
+    parser.add_argument("function", metavar="MODULE:FUNCTION", help=function)
+    one = "only this one, of the zoo or the battery; may be repeated"
+    parser.add_argument("--env", action="append", metavar="NAME", help=one)
+    parser.add_argument("--continuous", action="store_true", help="the agent's actions are numbers")
+    has = "what else the agent can do, and is tested for; may be repeated"
+    parser.add_argument("--agent-has", action="append", default=[], choices=NEEDS, help=has)
+    steps = "of training (default: those of each environment)"
+    parser.add_argument("--steps", type=_count, metavar="N", help=steps)
+    parser.add_argument("--seeds", type=_count, default=20, help="at most (default: 20)")
 
 
 def _which(parser: argparse.ArgumentParser) -> None:

@@ -30,6 +30,7 @@ class Worth(Section):
     episodes: float = setting("of the training of each", low=0)
     test_episodes: int = setting("of the test of each", low=1)
     unseen: bool = setting("whether they took no part in the making")
+    returns: list[float] = setting("of each agent, from the worst", "return per episode")
 
 
 class Cost(Section):
