@@ -61,13 +61,10 @@ class Process:
 
     asks: str  # what a sound agent has to do
     suspect: str  # what looks broken in an agent that fails
-    right: (
-        float  # return without a discount, if every action is right; wrong: if every one is wrong
-    )
-    wrong: float
-    rows: Mapping[
-        str, tuple[Row, ...]
-    ]  # one row: whatever the action. A twin leads to the other twin
+    right: float  # return without a discount, if every action is right
+    wrong: float  # if every one is wrong
+    # One row: whatever the action. A twin leads to the other twin.
+    rows: Mapping[str, tuple[Row, ...]]
     start: tuple[str, ...] = ("choice",)
     horizon: int = 100  # steps, after which episodes of the training are truncated
     gamma: float = 0.99  # discount at which the right action is right
@@ -75,9 +72,8 @@ class Process:
     offset: float = 0.0  # of observations
     blind: tuple[str, ...] = ()  # states that look like the first of these
     needs: str = ""  # what an agent must have to pass
-    bounds: tuple[float, float] = (
-        UNIT  # of continuous actions; others: there is no discrete variant
-    )
+    # Of continuous actions; where they are others, there is no discrete variant.
+    bounds: tuple[float, float] = UNIT
     rises: tuple[float, float] = (-0.5, 0.5)  # from here to there the action becomes the second
 
     @property
