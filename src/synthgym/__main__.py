@@ -29,14 +29,8 @@ OTHERS = {
     "reference": "measure what random actions earn in a task, for conf/task/",
 }
 VERBS = (*STAGES, *PLANS, *OTHERS, *commands.VERBS)
-WORKING = (
-    *STAGES,
-    "document",
-    "import",
-    "train",
-    "compare",
-    "doctor",
-)  # do more than to say something
+# Do more than to say something.
+WORKING = (*STAGES, "document", "import", "train", "compare", "doctor")
 OUTSIDE = (  # no fault of a stage: full disks, and folders that are not to be written to
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
     *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EMFILE, errno.EIO),
