@@ -35,8 +35,8 @@ def test_an_agent_that_balances_the_real_pole_passes() -> None:
 def test_one_that_always_does_the_same_fails_with_a_sentence() -> None:
     expected = (
         r"^Trained in Synthetic-CartPole-v1, the agent returns 9\.\d, 9\.\d, 9\.\d, 9\.\d in "
-        r"CartPole-v1; that fails with 4 of 4 seeds\. A sound agent returns .* Its action is always "
-        r"the same: look at the loss"
+        r"CartPole-v1; that fails with 4 of 4 seeds\. A sound agent returns .* Its action is "
+        r"always the same: look at the loss"
     )
     with pytest.raises(AssertionError, match=expected):
         assert_learns(always(1))
