@@ -367,6 +367,7 @@ def generations_done(directory: Path, out: str) -> int:
     return len(checkpoint.read(files[0])[1]["progress"]) if files else 0
 
 
+@pytest.mark.slow
 def test_a_killed_command_goes_on_and_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(_plain(PARAMS)))
     killed = command(tmp_path, "outputs/killed")

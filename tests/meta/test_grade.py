@@ -144,12 +144,25 @@ def test_a_grading_begins_at_another_bandit(graded: Path, tmp_path: Path) -> Non
     path = graded / "environment.safetensors"
     bandit = exact.load(path, config.synth, config.task)
     grading = grade.Grading(config)
-    begun = grading.init(bandit, jax.random.key(0))
-    env = grading.env(begun.tables, begun.survey)
+    begun = grading.loop.init(bandit, jax.random.key(0))
+    env = grading.loop.env(begun.tables, begun.survey)
     for name in ("initial_state", "reward"):
         np.testing.assert_allclose(
             env.theta[name]["table"], bandit.theta[name]["table"], rtol=1e-4, atol=1e-4
         )
+
+
+def test_agents_are_judged_by_the_same_draws_from_the_start_on(
+    graded: Path, tmp_path: Path
+) -> None:
+    start = [graded / "environment.safetensors"]
+    config = job(start="distilled", start_synth=job().synth, iterations=2, learning_rate=0.0)
+    grade.run(config, {"start": start}, tmp_path, tmp_path / "checkpoint")
+    judged = pd.read_parquet(tmp_path / "evaluations.parquet").groupby("generation").return_
+    assert list(judged.groups) == [0, 2]
+    np.testing.assert_array_equal(judged.get_group(0), judged.get_group(2))  # nothing has changed
+    steps = pd.read_parquet(tmp_path / "progress.parquet").real_steps
+    np.testing.assert_allclose(steps[0] - steps[1], 4 * 4 * 30)  # both count a test; the survey
 
 
 def test_continuous_actions_follow_the_gradient_too(tmp_path: Path) -> None:

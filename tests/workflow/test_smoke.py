@@ -5,6 +5,7 @@ import os
 import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -131,18 +132,26 @@ CHANGED = [words for words in EXAMPLES if "=" in words[-1]]  # with a setting of
 def test_examples_of_help_texts_are_jobs_that_ran(smoke: Clone) -> None:
     examples = [words for words in EXAMPLES if words not in CHANGED]
     assert len(examples) > 15
-    asked = smoke.python(
-        "import json; from synthgym.__main__ import _by_hand, _parser\n"
-        f"for words in {examples}:\n"
-        "    print(json.dumps(_by_hand(*_parser().parse_known_args(words))))\n"
-    )
+    asked, changed = (_asked(smoke, words) for words in (examples, CHANGED))
+    assert [spec["stage"] for spec in changed] == [words[0] for words in CHANGED]
     ran = [json.loads(path.read_text()) for path in (smoke.path / "results").rglob(MANIFEST)]
     jobs = [[job["stage"], job["config"], job["code"], sorted(job["inputs"])] for job in ran]
-    for spec in map(json.loads, asked.splitlines()):
+    for spec in asked:
         files = sorted(path for paths in spec["files"].values() for path in paths)
         assert [spec["stage"], spec["config"], spec["code"], files] in jobs, spec["stage"]
 
 
+def _asked(clone: Clone, examples: list[list[str]]) -> list[Any]:
+    """The jobs that commands are about; none is run."""
+    said = clone.python(
+        "import json; from synthgym.__main__ import _by_hand, _parser\n"
+        f"for words in {examples}:\n"
+        "    print(json.dumps(_by_hand(*_parser().parse_known_args(words))))\n"
+    )
+    return [json.loads(line) for line in said.splitlines()]
+
+
+@pytest.mark.slow
 def test_examples_with_other_settings_run(smoke: Clone) -> None:
     assert len(CHANGED) > 5
     smoke.python(

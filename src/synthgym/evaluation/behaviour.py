@@ -71,27 +71,27 @@ def record(
     key = stream(root(config.seed), f"behaviour {agent.name}")
     drawn = spaces.draw(stream(key, "hyperparameters"), algorithm, behaviour.agents, "sampled")
 
-    @jax.jit
-    @jax.vmap
-    def train_and_test(hyperparameters, key):
+    @jax.jit  # environments are arguments, so that those of a kind share compiled programs
+    @partial(jax.vmap, in_axes=(None, 0, 0))
+    def train_and_test(env, hyperparameters, key):
         key_train, key_test = stream(key, "train"), stream(key, "test")
         params, training = agents.train(agent, env, hyperparameters, key_train, behaviour.steps)
         policy = partial(agent.act, params)
         return training, *episodes(key_test, task, policy, behaviour.episodes)
 
     keys = jax.random.split(stream(key, "agents"), behaviour.agents)
-    training, test, happened = train_and_test(drawn, keys)
+    training, test, happened = train_and_test(env, drawn, keys)
     rng = np.random.default_rng(config.seed)
     training = _sample(rng, training, np.ones(training.reward.shape, bool), behaviour.samples)
     test = _sample(rng, test, np.asarray(happened), behaviour.samples)
 
     @jax.jit
-    @jax.vmap
-    def answer(observation, action):
+    @partial(jax.vmap, in_axes=(None, 0, 0))
+    def answer(env, observation, action):
         _, step = env.step(jax.random.key(0), env.state_at(observation), action)
         return Transition(observation, action, step.reward, step.observation, *step[2:])
 
-    return training, test, jax.tree.map(np.asarray, answer(test.observation, test.action))
+    return training, test, jax.tree.map(np.asarray, answer(env, test.observation, test.action))
 
 
 def histogram_values(transitions: Transition, names: Sequence[str], bandit: bool) -> pd.DataFrame:
@@ -127,10 +127,12 @@ def surface(
         levels = jnp.linspace(env.spec.action_low, env.spec.action_high, 3)
         actions = jnp.tile(levels[:, None], (1, env.spec.action_size))
 
-    def rewards(observation: Float[Array, " o"]) -> Float[Array, " k"]:
+    @jax.jit
+    @partial(jax.vmap, in_axes=(None, 0))
+    def rewards(env: SyntheticEnv, observation: Float[Array, " o"]) -> Float[Array, " k"]:
         return jax.vmap(env.reward, (None, 0))(observation, actions)
 
-    values = np.asarray(jax.jit(jax.vmap(rewards))(jnp.asarray(observations, jnp.float32)))
+    values = np.asarray(rewards(env, jnp.asarray(observations, jnp.float32)))
     points, count = values.shape
     return pd.DataFrame(
         {

@@ -55,9 +55,9 @@ def tables(config: Config, env: SyntheticEnv) -> dict[str, pd.DataFrame]:
     drawn = spaces.draw(key, algorithm, settings.agents, "default")
     keys = jax.random.split(stream(key, "agents"), settings.agents)
 
-    @jax.jit
-    @jax.vmap
-    def train_and_test(hyperparameters, key):
+    @jax.jit  # the environment is an argument, so that those of a kind share a compiled program
+    @partial(jax.vmap, in_axes=(None, 0, 0))
+    def train_and_test(env, hyperparameters, key):
         key_train, key_test, key_visit = jax.random.split(key, 3)
         params, _ = agents.train(agent, env, hyperparameters, key_train, config.transfer.steps)
         policy = partial(agent.act, params)
@@ -65,7 +65,7 @@ def tables(config: Config, env: SyntheticEnv) -> dict[str, pd.DataFrame]:
         seen, happened = episodes(key_visit, task, policy, settings.visits)
         return params, returns, seen.observation, happened
 
-    params, trained, seen, happened = train_and_test(drawn, keys)
+    params, trained, seen, happened = train_and_test(env, drawn, keys)
 
     def best_paid(key: PRNGKey, observation: Observation) -> Action:
         return best_action(env, observation)

@@ -42,13 +42,13 @@ def record(config: Config, env: Env, algorithm: settings.Agent) -> Transition:
     drawn = spaces.draw(stream(key, "hyperparameters"), algorithm, 1, "default")
     hyperparameters = {name: values[0] for name, values in drawn.items()}
 
-    @jax.jit
-    def train_and_test(key):
+    @jax.jit  # the environment is an argument, so that those of a kind share a compiled program
+    def train_and_test(env, key):
         key_train, key_test = stream(key, "train"), stream(key, "test")
         params, _ = agents.train(agent, env, hyperparameters, key_train, config.transfer.steps)
         return episodes(key_test, task, partial(agent.act, params), 1)
 
-    transitions, happened = train_and_test(key)
+    transitions, happened = train_and_test(env, key)
     kept = np.asarray(happened[0])
     return jax.tree.map(lambda x: np.asarray(x[0])[kept], transitions)
 

@@ -1,28 +1,25 @@
 """Grading: a bandit's tables follow the gradient of the real return, through a network's training.
 
 The inner loop is what agents do in a bandit, as simply as can be: a fresh network is fitted to what
-the contexts pay (fits.py), and its outputs are a policy. The outer loop is PPO (Schulman et al.
-2017) in the real task, whose surrogate is differentiated through the policy and its fit, into
-contexts and rewards. Several fresh networks an iteration, so that the tables suit no single one.
+the contexts pay (fits.py), and its outputs are a policy. The outer loop (outer_loop.py) is PPO
+(Schulman et al. 2017) in the real task, whose surrogate is differentiated through the policy and
+its fit, into contexts and rewards. Several fresh networks an iteration, so that the tables suit no
+single one. Now and then fresh agents are trained in the bandit; the best tables by them are kept.
 Nearest relatives: Wilhelm & Ventura 2025 (one step of SGD on a learned batch), and the distillation
 of data by truncated gradients (Feng et al. 2024).
 """
 
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-from flax import struct
-from jaxtyping import Array, Float, Key, PyTree
+from jaxtyping import Key
 
 from synthgym.agents import base as agents
-from synthgym.agents import losses, spaces
-from synthgym.agents.networks import MLP
+from synthgym.agents import spaces
 from synthgym.core import checkpoint as files
 from synthgym.core import resume
 from synthgym.core.display import Work, say
@@ -30,55 +27,25 @@ from synthgym.core.io import read_table, write_table
 from synthgym.core.job import Inputs, device
 from synthgym.core.rng import root, stream
 from synthgym.core.settings import Config, ConfigError, plain
-from synthgym.core.types import Action, Observation, PRNGKey, Transition
-from synthgym.meta import fitness, fits
+from synthgym.core.types import Hyperparameters
+from synthgym.meta import fitness
+from synthgym.meta.outer_loop import OuterLoop, State
 from synthgym.meta.progress import EVALUATIONS, PROGRESS, cost, row, table
-from synthgym.synth import exact
 from synthgym.synth.base import module_of
 from synthgym.synth.env import SyntheticEnv
-from synthgym.synth.exact import ExactBandit
-from synthgym.tasks import base as tasks
-from synthgym.tasks.rollout import uniform_action
 
-LIMIT = 10.0  # standard deviations at which the critic's observations are clipped
+Rows = list[dict[str, Any]]
 
 
-class Survey(NamedTuple):
-    """What random actions meet: the units of contexts and of the critic."""
+class Judge(NamedTuple):
+    """Fresh agents of one algorithm.
 
-    mean: Float[Array, " o"]
-    std: Float[Array, " o"]
-    scale: Float[Array, ""]  # of discounted returns
+    The same settings and random numbers each time: tables are compared, and not luck.
+    """
 
-
-class Tables(NamedTuple):
-    """What is graded."""
-
-    contexts: Float[Array, "K o"]  # in standard deviations from the mean of the survey
-    targets: Float[Array, "K k"]  # rewards of actions; or best actions, in halves of their bounds
-    log_std: Float[Array, " k"]  # of exploration with continuous actions
-
-
-class State(struct.PyTreeNode):
-    """Where a grading is."""
-
-    tables: Tables
-    optimiser: PyTree
-    critic: PyTree
-    critic_optimiser: PyTree
-    survey: Survey
-    env_states: PyTree  # [network, environment]
-    observations: Float[Array, "N B o"]
-    returns: Float[Array, "N B"]  # of the episodes that go on
-    best: Tables
-    best_score: Float[Array, ""]
-
-
-class News(NamedTuple):
-    """What an iteration saw."""
-
-    earned: Float[Array, "T N B"]  # return of the episode that ended there, or NaN
-    gradient: Float[Array, ""]  # norm, mean over epochs
+    trial: Any
+    settings: Hyperparameters  # [draw]
+    keys: Key[Any, " draw"]
 
 
 def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str]:
@@ -98,7 +65,8 @@ def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str
     write_table(out / "progress.parquet", table(rows, PROGRESS))
     write_table(out / "evaluations.parquet", table(evaluations, EVALUATIONS).astype({"agent": str}))
     about = {"kind": "synthetic environment", "config": plain(config), "cost": cost(rows)}
-    files.save(out / "environment.safetensors", grading.env(state.best, state.survey).theta, about)
+    env = grading.loop.env(state.best, state.survey)
+    files.save(out / "environment.safetensors", env.theta, about)
     return ["environment.safetensors", "progress.parquet", "evaluations.parquet"]
 
 
@@ -108,41 +76,29 @@ class Grading:
     def __init__(self, config: Config):
         self.config, self.grade = config, config.grade
         self.key = stream(root(config.seed), "grade")
-        self.task = tasks.load(config.task)
-        self.spec = self.task.spec
-        self.outputs = self.spec.num_actions or self.spec.action_size
-        self.half = (self.spec.action_high - self.spec.action_low) / 2
-        self.middle = (self.spec.action_high + self.spec.action_low) / 2
-        self.critic = MLP((64, 64), 1, "tanh")
-        g = self.grade
-        falling = optax.cosine_decay_schedule(g.learning_rate, g.iterations * g.epochs, alpha=0.1)
-        self.optimiser = optax.chain(
-            optax.clip_by_global_norm(g.max_grad_norm), optax.adam(falling)
-        )
-        self.critic_optimiser = optax.adam(g.critic_learning_rate)
-        self.bounded = agents.Translated(self.task, partial(agents.bounded, spec=self.spec))
-        self.iterate = jax.jit(self._iterate)
-        self.steps = g.networks * g.environments * g.steps  # in the real task, of an iteration
-        self.judges = {name: self._judge(name) for name in g.agents}
+        self.loop = OuterLoop(config)
+        self.judges = {name: self._judge(name) for name in config.grade.agents}
 
-    # from the beginning to the end
-
-    def all(
-        self, path: Path, start: Any = None
-    ) -> tuple[State, list[dict[str, Any]], list[dict[str, Any]]]:
+    def all(self, path: Path, start: SyntheticEnv | None = None) -> tuple[State, Rows, Rows]:
         """All iterations: the last state, rows of progress.parquet and of evaluations.parquet."""
-        state = jax.jit(partial(self.init, start))(stream(self.key, "init"))
-        progress: list[dict[str, Any]] = []
-        evaluations: list[dict[str, Any]] = []
+        init = jax.jit(lambda key: self.loop.init(start, key))
+        state = init(stream(self.key, "init"))
+        progress: Rows = []
+        evaluations: Rows = []
+        first_steps = self.loop.steps  # of the survey
         if kept := resume.found(path, state):
             state, log = kept
             progress, evaluations = log["progress"], log["evaluations"]
             say(f"going on from iteration {len(progress)} ({path})")
+        elif start is not None:
+            state, evaluations, took = self.judge(state, 0)
+            first_steps += took
+            say(f"begins where agents earn {self._said(evaluations)}")
         saved, total = time.monotonic(), self.grade.iterations
         with Work(self.title, total, "iteration", already=len(progress)) as work:
             while len(progress) < total:
                 begun, number = time.monotonic(), len(progress) + 1
-                state, news = self.iterate(jax.random.fold_in(self.key, number), state)
+                state, news = self.loop.iterate(jax.random.fold_in(self.key, number), state)
                 if not np.isfinite(news.gradient):
                     raise ConfigError(
                         f"The grading has diverged: the gradient of iteration {number} is not "
@@ -150,7 +106,7 @@ class Grading:
                     )
                 earned = np.asarray(news.earned)
                 earned = earned[~np.isnan(earned)]
-                real_steps = self.steps * (2 if number == 1 else 1)  # the survey
+                real_steps = self.loop.steps + (first_steps if number == 1 else 0)
                 note = f"networks earn {earned.mean():.1f}" if len(earned) else "no episode ended"
                 if number == total or number % self.grade.evaluate_every == 0:
                     state, judged, took = self.judge(state, number)
@@ -183,201 +139,21 @@ class Grading:
         return self.grade.networks * self.grade.fit.steps[1] * (1 + self.grade.epochs)
 
     @staticmethod
-    def _said(judged: list[dict[str, Any]]) -> str:
+    def _said(judged: Rows) -> str:
         by_agent: dict[str, list[float]] = {}
         for one in judged:
             by_agent.setdefault(one["agent"], []).append(one["return_"])
         return ", ".join(f"{name} {np.mean(x):.1f}" for name, x in by_agent.items())
 
-    # the outer loop
-
-    def init(self, start: SyntheticEnv | None, key: PRNGKey) -> State:
-        """The state before the first iteration, after a survey of the task."""
-        g = self.grade
-        seen = self._random(stream(key, "survey"))
-        observations = seen.observation.reshape(-1, self.spec.observation_size)
-        nothing = jnp.zeros_like(seen.reward)
-        to_go = losses.generalised_advantages(
-            seen.reward,
-            seen.terminated,
-            seen.truncated,
-            nothing,
-            nothing,
-            jnp.float32(g.gamma),
-            jnp.float32(1.0),
-        )
-        std = jnp.maximum(observations.std(0), 1e-3)
-        survey = Survey(observations.mean(0), std, jnp.maximum(to_go.std(), 1e-2))
-        tables = self._tables(stream(key, "tables"), survey, start)
-        critic = self.critic.init(stream(key, "critic"), survey.mean)
-        keys = jax.random.split(stream(key, "begin"), g.networks)
-        begin = partial(agents.begin, self.task, num_envs=g.environments)
-        env_states, first = jax.vmap(begin)(keys)
-        return State(
-            tables,
-            self.optimiser.init(tables),
-            critic,
-            self.critic_optimiser.init(critic),
-            survey,
-            env_states,
-            first,
-            jnp.zeros((g.networks, g.environments)),
-            tables,
-            jnp.float32(-jnp.inf),
-        )
-
-    def _tables(self, key: PRNGKey, survey: Survey, start: SyntheticEnv | None) -> Tables:
-        count, log_std = self.config.synth.initial_states, jnp.log(self.grade.noise)
-        spread = 0.5 if self.spec.discrete else 0.3
-        key_contexts, key_targets, key_read = jax.random.split(key, 3)
-        contexts = jax.random.normal(key_contexts, (count, self.spec.observation_size))
-        targets = spread * jax.random.normal(key_targets, (count, self.outputs))
-        if start is not None:
-            contexts, targets = exact.read(key_read, start, count)
-            contexts = (contexts - survey.mean) / survey.std
-            if not self.spec.discrete:
-                targets = (targets - self.middle) / self.half
-        return Tables(contexts, targets, jnp.full(self.outputs, log_std))
-
-    def _iterate(self, key: PRNGKey, state: State) -> tuple[State, News]:
-        """Fit networks, act, and follow the gradient for some epochs."""
-        g, tables, survey = self.grade, state.tables, state.survey
-        keys_fit = jax.random.split(stream(key, "fit"), g.networks)
-        keys_act = jax.random.split(stream(key, "act"), g.networks)
-        fitted = self._fits(tables, survey, keys_fit)
-
-        def act(fitted, env_states, observations, key):
-            policy = partial(self._sample, tables, fitted)
-            begun = (env_states, observations, key, g.steps)
-            return agents.collect(self.bounded, policy, *begun)
-
-        env_states, observations, seen = jax.vmap(act)(
-            fitted, state.env_states, state.observations, keys_act
-        )
-        advantages = jax.vmap(partial(self._advantages, state.critic, survey))(seen)
-        aims = advantages + self._value(state.critic, survey, seen.observation)
-        advantages = losses.normalised(advantages)
-        before, _ = jax.vmap(partial(self._log_prob, tables))(fitted, seen)
-
-        def loss(tables: Tables) -> Float[Array, ""]:
-            fitted = self._fits(tables, survey, keys_fit)
-            after, entropy = jax.vmap(partial(self._log_prob, tables))(fitted, seen)
-            clip = jnp.float32(g.clip)
-            surrogate = losses.clipped_policy_loss(after - before, advantages, clip)
-            return surrogate - g.entropy_coefficient * entropy.mean()
-
-        def critic_loss(critic: PyTree) -> Float[Array, ""]:
-            error = self._value(critic, survey, seen.observation) - aims
-            return ((error / survey.scale) ** 2).mean()
-
-        def criticise(carry, _):
-            critic, optimiser = carry
-            change, optimiser = self.critic_optimiser.update(
-                jax.grad(critic_loss)(critic), optimiser
-            )
-            return (optax.apply_updates(critic, change), optimiser), None
-
-        def epoch(carry, _):
-            tables, optimiser, *criticised = carry
-            gradient = jax.grad(loss)(tables)
-            change, optimiser = self.optimiser.update(gradient, optimiser)
-            criticised, _ = jax.lax.scan(criticise, tuple(criticised), None, length=g.critic_steps)
-            tables = optax.apply_updates(tables, change)
-            return (tables, optimiser, *criticised), optax.tree.norm(gradient)
-
-        carry = (tables, state.optimiser, state.critic, state.critic_optimiser)
-        carry, norms = jax.lax.scan(epoch, carry, None, length=g.epochs)
-        tables, optimiser, critic, critic_optimiser = carry
-        returns, earned = _episodes(state.returns, seen)
-        state = state.replace(
-            tables=tables,
-            optimiser=optimiser,
-            critic=critic,
-            critic_optimiser=critic_optimiser,
-            env_states=env_states,
-            observations=observations,
-            returns=returns,
-        )
-        return state, News(earned, norms.mean())
-
-    def _random(self, key: PRNGKey) -> Transition:
-        g = self.grade
-        count = g.networks * g.environments
-        states, first = agents.begin(self.task, stream(key, "begin"), count)
-        policy = partial(uniform_action, self.spec)
-        return agents.collect(self.task, policy, states, first, stream(key, "act"), g.steps)[2]
-
-    def _fits(self, tables: Tables, survey: Survey, keys: Key[Array, " N"]) -> fits.Fitted:
-        contexts = survey.mean + survey.std * tables.contexts
-        fit = partial(fits.FITS[self.grade.fit.name], fit=self.grade.fit)
-        return jax.vmap(lambda key: fit(key, contexts=contexts, targets=tables.targets))(keys)
-
-    def _value(self, critic: PyTree, survey: Survey, observation: Float[Array, "*b o"]) -> Array:
-        seen = jnp.clip((observation - survey.mean) / survey.std, -LIMIT, LIMIT)
-        return survey.scale * self.critic.apply(critic, seen)[..., 0]
-
-    def _advantages(self, critic: PyTree, survey: Survey, seen: Transition) -> Array:
-        value = partial(self._value, critic, survey)
-        return losses.generalised_advantages(
-            seen.reward,
-            seen.terminated,
-            seen.truncated,
-            value(seen.observation),
-            value(seen.next_observation),
-            jnp.float32(self.grade.gamma),
-            jnp.float32(self.grade.gae_lambda),
-        )
-
-    # the policy of a fitted network
-
-    def _sample(
-        self, tables: Tables, fitted: fits.Fitted, key: PRNGKey, observation: Observation
-    ) -> Action:
-        output = self._output(fitted, observation)
-        if self.spec.discrete:
-            return jax.random.categorical(key, output / self.grade.temperature)
-        noise = jnp.exp(tables.log_std) * jax.random.normal(key, output.shape)
-        return self.middle + self.half * (output + noise)
-
-    def _log_prob(
-        self, tables: Tables, fitted: fits.Fitted, seen: Transition
-    ) -> tuple[Float[Array, "*b"], Float[Array, "*b"]]:
-        """Log-probability of the actions, but for a constant; and entropy, likewise."""
-        output = self._output(fitted, seen.observation)
-        if self.spec.discrete:
-            policy = jax.nn.log_softmax(output / self.grade.temperature)
-            entropy = -(jnp.exp(policy) * policy).sum(-1)
-            return losses.select_action_value(policy, seen.action), entropy
-        off = ((seen.action - self.middle) / self.half - output) * jnp.exp(-tables.log_std)
-        wide = tables.log_std.sum()
-        return -0.5 * (off**2).sum(-1) - wide, jnp.broadcast_to(wide, off.shape[:-1])
-
-    def _output(self, fitted: fits.Fitted, observation: Float[Array, "*b o"]) -> Array:
-        return fits.apply(self.grade.fit, fitted, observation, self.outputs)
-
-    # fresh agents
-
-    def env(self, tables: Tables, survey: Survey) -> ExactBandit:
-        """The bandit of these tables."""
-        contexts, targets = survey.mean + survey.std * tables.contexts, tables.targets
-        if not self.spec.discrete:
-            targets = self.middle + self.half * targets
-        bandit = exact.make(self.config.synth, self.config.task)
-        theta = {"initial_state": {"table": contexts}, "reward": {"table": targets}}
-        return bandit.replace(theta=theta)
-
-    def judge(self, state: State, number: int) -> tuple[State, list[dict[str, Any]], int]:
+    def judge(self, state: State, number: int) -> tuple[State, Rows, int]:
         """Fresh agents of each algorithm in the bandit as it is; it is kept if it is the best yet.
 
         Also rows of evaluations.parquet, and the real steps of all tests.
         """
-        key = jax.random.fold_in(stream(self.key, "judge"), number)
         rows, steps, scores = [], 0, []
-        env = self.env(state.tables, state.survey)
-        for name, (algorithm, trial) in self.judges.items():
-            draws = self.grade.evaluate_draws
-            settings = spaces.draw(stream(key, name), algorithm, draws, "sampled")
-            tried = trial(env, settings, jax.random.split(stream(key, f"{name} tries"), draws))
+        env = self.loop.env(state.tables, state.survey)
+        for name, judge in self.judges.items():
+            tried = judge.trial(env, judge.settings, judge.keys)
             returns = np.asarray(tried.return_)
             rows += [
                 {"generation": number, "agent": name, "draw": i, "return_": float(x)}
@@ -390,23 +166,11 @@ class Grading:
             state = state.replace(best=state.tables, best_score=score)
         return state, rows, steps
 
-    def _judge(self, name: str) -> tuple[Any, Any]:
-        algorithm = self.config.agents[name]
-        agent = agents.load(algorithm, self.spec)
-        trial = fitness.Trial(agent, self.task, self.grade.train[name], self.grade.episodes)
-        return algorithm, jax.jit(jax.vmap(trial, (None, 0, 0)))
-
-
-def _episodes(
-    returns: Float[Array, "N B"], seen: Transition
-) -> tuple[Float[Array, "N B"], Float[Array, "T N B"]]:
-    """Returns of episodes that go on, and of those that ended where they did."""
-
-    def step(so_far, inputs):
-        reward, ended = inputs
-        so_far = so_far + reward
-        return jnp.where(ended, 0.0, so_far), jnp.where(ended, so_far, jnp.nan)
-
-    ended = seen.terminated | seen.truncated
-    inputs = (jnp.moveaxis(seen.reward, 1, 0), jnp.moveaxis(ended, 1, 0))
-    return jax.lax.scan(step, returns, inputs)
+    def _judge(self, name: str) -> Judge:
+        algorithm, draws = self.config.agents[name], self.grade.evaluate_draws
+        agent = agents.load(algorithm, self.loop.spec)
+        trial = fitness.Trial(agent, self.loop.task, self.grade.train[name], self.grade.episodes)
+        key = stream(stream(self.key, "judge"), name)
+        settings = spaces.draw(stream(key, "settings"), algorithm, draws, "sampled")
+        keys = jax.random.split(stream(key, "tries"), draws)
+        return Judge(jax.jit(jax.vmap(trial, (None, 0, 0))), settings, keys)
