@@ -133,7 +133,7 @@ def _of_plan(scale: "ScalePlan") -> list[str]:
         scale.tasks[one.task].file(environment, seed, "progress.parquet")
         for one in scale.of_family("comparisons")
         for environment in one.values.get("environments", [])
-        for seed in scale.seeds(environment)
+        for seed in scale.tasks[one.task].seeds(environment)
     ]
     return list(dict.fromkeys(files))
 

@@ -147,7 +147,7 @@ class ScalePlan:
         for task in self.tasks.values():
             for environment in task.environments:
                 size = self.values["environments"][environment].get("seeds_per_job", 1)
-                seeds = self.seeds(environment)
+                seeds = task.seeds(environment)
                 for number, first in enumerate(range(0, len(seeds), size)):
                     together = seeds[first : first + size]
                     if len(together) > 1:

@@ -89,6 +89,9 @@ class Only:
     environments: list[str] = setting(
         "of the scale's environments, those for this task", each_once=True
     )
+    seeds: list[int] = setting(
+        "of the seeds of an environment, those for this task", each_once=True
+    )
 
 
 @dataclasses.dataclass

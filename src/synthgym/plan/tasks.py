@@ -63,6 +63,12 @@ class TaskExperiment:
         only = self.values.get("only", {}).get(kind, every)
         return [name for name in every if name in only]
 
+    def seeds(self, environment: str) -> list[int]:
+        """Return the seeds of an environment of the task."""
+        every = self.scale.seeds(environment)
+        only = self.values.get("only", {}).get("seeds", every)
+        return [seed for seed in every if seed in only]
+
     # configurations
 
     def composed(self, environment: str | None, overrides: Sequence[str] = ()) -> Values:
@@ -140,7 +146,7 @@ class TaskExperiment:
 
     def environments_of(self, environment: str) -> list[str]:
         """Return the files of an environment, one of each seed."""
-        return [self.file(environment, seed, ENVIRONMENT) for seed in self.scale.seeds(environment)]
+        return [self.file(environment, seed, ENVIRONMENT) for seed in self.seeds(environment)]
 
     def file(self, environment: str, seed: int, name: str) -> str:
         """Return the path of a file that the making of an environment leaves."""
@@ -168,7 +174,7 @@ class TaskExperiment:
         scale, place = self.scale, self.place
         teachers: dict[int, None] = {}
         for environment in self.environments:
-            for number, seed in enumerate(scale.seeds(environment)):
+            for number, seed in enumerate(self.seeds(environment)):
                 run = f"{place}/{environment}/seed{seed}"
                 needs = self._making_needs(environment, seed)
                 if scale.way(environment) == "distil":
@@ -211,7 +217,7 @@ class TaskExperiment:
     def _looks(self) -> Iterator[Job]:
         scale = self.scale
         for environment in (scale.values.get("insight") or {}).get(self.name) or []:
-            seed = scale.seeds(environment)[0]
+            seed = self.seeds(environment)[0]
             out = f"results/{scale.name}/insight/{self.name}/{environment}/seed{seed}"
             needs = {"environment": [self.file(environment, seed, ENVIRONMENT)]}
             yield self.job("insight", out, needs, environment, seed=seed)
@@ -219,7 +225,7 @@ class TaskExperiment:
             if self.name not in where["tasks"]:
                 continue
             for agent in (agent for agent in where["agents"] if agent in self.agents):
-                for seed in where.get("seeds", scale.seeds(environment)):
+                for seed in where.get("seeds", self.seeds(environment)):
                     out = (
                         f"results/{scale.name}/choices/{self.name}/{environment}/{agent}/seed{seed}"
                     )
@@ -231,7 +237,7 @@ class TaskExperiment:
         place = f"results/{scale.name}/clients/{self.name}"
         for client in clients["agents"]:
             for environment in clients["environments"]:
-                for seed in clients.get("seeds", scale.seeds(environment)):
+                for seed in clients.get("seeds", self.seeds(environment)):
                     out = f"{place}/{environment}/{client}/seed{seed}"
                     needs = {"environment": [self.file(environment, seed, ENVIRONMENT)]}
                     yield self.job("clients", out, needs, environment, client=client, seed=seed)
@@ -271,6 +277,9 @@ class TaskExperiment:
         for name, differences in environments.items():
             check_environment(differences, f"{where}.environments.{name}")
         check(values, Config, where)
+        for name in self.environments:
+            if not self.seeds(name):
+                raise ConfigError(f"{where}.only.seeds: {name} has none of these.")
 
     def _check_making(self, environment: str) -> None:
         """A distilled environment needs a teacher; one that begins there needs it to be alike."""
@@ -294,7 +303,7 @@ class TaskExperiment:
                 raise ConfigError(f"{place}: {start} has another synth ({name}, ...).")
             if way == "grade" and start_synth["horizon"] > 1:
                 raise ConfigError(f"{place}: {start} is no bandit.")
-            if lacking := set(scale.seeds(environment)) - set(scale.seeds(start)):
+            if lacking := set(self.seeds(environment)) - set(self.seeds(start)):
                 raise ConfigError(f"{place}: {start} has no seed {listed(sorted(lacking))}.")
 
     def _check_reward(self, config: Values, place: str) -> None:
@@ -346,7 +355,7 @@ class TaskExperiment:
         for environment in clients["environments"]:
             where = f"{place}.environments"
             check_known(environment, self.environments, "environment", where, self.name)
-            if unknown := set(clients.get("seeds", [])) - set(self.scale.seeds(environment)):
+            if unknown := set(clients.get("seeds", [])) - set(self.seeds(environment)):
                 raise ConfigError(f"{place}.seeds: {environment} has no seed {listed(unknown)}.")
 
 
@@ -422,9 +431,10 @@ def check_choices(scale: "ScalePlan") -> None:
         check_known(environment, distilled, "distilled environment", place, "the plan")
         check(where, Where, place, complete=("tasks", "agents"))
         check_names(where["agents"], "agent", f"{place}.agents")
-        if unknown := set(where.get("seeds", [])) - set(scale.seeds(environment)):
-            raise ConfigError(f"{place}.seeds: no seed {listed(sorted(unknown))} there.")
         for task in where["tasks"]:
             check_known(task, scale.tasks, "task", f"{place}.tasks", "the plan")
             known = scale.environments(task)
             check_known(environment, known, "environment", f"{place}.tasks", task)
+            seeds = scale.tasks[task].seeds(environment)
+            if unknown := set(where.get("seeds", [])) - set(seeds):
+                raise ConfigError(f"{place}.seeds: no seed {listed(sorted(unknown))} in {task}.")

@@ -79,7 +79,7 @@ def index(cards: Sequence[Card]) -> dict[str, Any]:
 def _publish(
     plan: ScalePlan, task: str, environment: str, results: Path, folder: Path, version: str
 ) -> Card:
-    scale, seed = plan.name, plan.seeds(environment)[0]
+    scale, seed = plan.name, plan.tasks[task].seeds(environment)[0]
 
     def of(environment: str) -> Path:
         return results / "tasks" / task / environment / f"seed{seed}"
