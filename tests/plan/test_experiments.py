@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from plans import plan
-from synthgym.plan.experiments import Experiment, Objectives
+from synthgym.plan.experiments import Experiment
+from synthgym.plan.objectives import Objectives
 from synthgym.plan.scale import ScalePlan
 from synthgym.plan.schema import definition
 

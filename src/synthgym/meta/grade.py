@@ -11,7 +11,7 @@ of data by truncated gradients (Feng et al. 2024).
 
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -51,10 +51,7 @@ class Judge(NamedTuple):
 def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str]:
     """Grade the configured bandit, or go on from the last checkpoint of a killed run."""
     grading = Grading(config)
-    start = [
-        module_of(config.grade.start_synth).load(path, config.grade.start_synth, config.task)
-        for path in inputs.get("start", ())
-    ]
+    start = [_begun(path, config) for path in inputs.get("start", ())]
     state, progress, evaluations = grading.all(checkpoint / "grade.safetensors", *start)
     begun = [
         row
@@ -68,6 +65,12 @@ def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str
     env = grading.loop.env(state.best, state.survey)
     files.save(out / "environment.safetensors", env.theta, about)
     return ["environment.safetensors", "progress.parquet", "evaluations.parquet"]
+
+
+def _begun(path: Path, config: Config) -> SyntheticEnv:
+    """The environment that a grading begins at."""
+    synth = config.grade.start_synth
+    return cast(SyntheticEnv, module_of(synth).load(path, synth, config.task))
 
 
 class Grading:

@@ -2,13 +2,12 @@
 claims.
 
 Those of a scale are files of conf/experiment/, with one of their budgets. Each resolves, checks and
-lists its own jobs. `Objectives` are such an experiment, too: what agents maximise is made, in place
-of what they train in, and a trial is a task.
+lists its own jobs.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, NamedTuple
 
 from synthgym.core.settings import REAL, SEEDS
@@ -19,7 +18,6 @@ from synthgym.plan.layers import Layers, Values, expanded
 from synthgym.plan.part import Part
 from synthgym.plan.schema import (
     WAYS,
-    Config,
     ConfigError,
     check,
     check_experiment,
@@ -31,16 +29,13 @@ from synthgym.plan.schema import (
     mapping,
 )
 from synthgym.plan.schema import Experiment as ExperimentSchema
-from synthgym.plan.schema import Objectives as ObjectivesSchema
 from synthgym.plan.validate import check_environment, check_identifier, check_pair
 from synthgym.plan.views import of_agents, seen_by_jobs, task_section, with_level
 
 ENVIRONMENT = "environment.safetensors"
 BESIDE = ("agent", "arms", "seeds", "search", "in_place_of", "tune")  # what is no section
 AS_ENVIRONMENT = ("synth", "transfer")  # what those who train in an arm see of it
-PPO, LPO = "ppo", "lpo"  # whose settings all objectives have; what is meta-trained
 MAKERS = ("model", "grade")  # sections of arms that are not evolved, and stages that make these
-GIVEN = (PPO, "dpo")  # objectives that are judged beside those that are learned
 
 
 def sections(values: Mapping[str, Any] | None) -> Values:
@@ -101,7 +96,7 @@ class Experiment(Part):
     def seeds(self, arm: str | None = None) -> list[int]:
         """Return the seeds of an arm: its own, where it has some, or those of all."""
         if arm in self.values.get("environments", []):
-            return self.scale.seeds(str(arm))
+            return self.scale.tasks[self.task].seeds(str(arm))
         own: Values = self.made[arm] if arm else {}
         seeds: list[int] = own["seeds"] if "seeds" in own else self.values.get("seeds", [])
         return seeds
@@ -397,124 +392,3 @@ def check_sections(values: object, place: str, *, shared: bool = False) -> None:
     """Refuse differences that are no sections of the configuration, or not as these should be."""
     own = {k: v for k, v in mapping(values, place).items() if k not in BESIDE}
     check_environment(own, place, rewards=True, shared=shared)
-
-
-class Objectives(Experiment):
-    """What agents maximise: drifts of PPO, meta-trained (arms) and judged in tasks (trials)."""
-
-    schema = ObjectivesSchema
-    complete = ("environment", "seeds", "arms", "trials")
-
-    @property
-    def labels(self) -> Values:
-        return {"scale": self.scale.name}
-
-    @property
-    def claims(self) -> list[Values]:
-        """The claims that can be judged with the objectives and tasks that there are."""
-        return planned_claims(self.values.get("claims", {}), self.everyone, [], self.trials)
-
-    @property
-    def everyone(self) -> list[str]:
-        """All objectives that are judged."""
-        return [*GIVEN, *self.made]
-
-    @cached_property
-    def stand_in(self) -> dict[str, list[str]]:
-        """The files of the environment that objectives are meta-trained in, by name."""
-        task = self.scale.tasks[self.task]
-        (file, *_) = task.environments_of(self.values["environment"])
-        return {
-            "environment": [file],
-            "progress": [file.replace(ENVIRONMENT, "progress.parquet")],
-        }
-
-    def synthetic(self, arm: str) -> bool:
-        """Whether an objective is meta-trained in a synthetic environment."""
-        return "synthetic" in self.made[arm]["objective"].values()
-
-    def _compose(self, which: Which, overrides: Sequence[str]) -> Values:
-        (arm, trial, _), values, where = which, self.values, self.where
-        layers: Layers = [(f"{where}.settings", sections(values.get("settings")))]
-        if trial:
-            place = f"{where}.trials.{trial}"
-            layers.append((place, sections(self.trials[trial])))
-            return self.scale.composer.tuned(where, trial, [PPO], place, layers, overrides)
-        synth = self.scale.tasks[self.task].composed(values["environment"])["synth"]
-        start = {"synth": synth, "meta": {"name": "open_es", "agents": [LPO]}}
-        layers.insert(0, (f"{where}.environment", expanded(start)))
-        layers.append((f"{where}.arms.{arm}", sections(self.made[str(arm)])))
-        return self.scale.composer.compose(where, self.task, layers, [], overrides, WAYS - {"meta"})
-
-    def config(self, which: Which, seed: int | None, overrides: Sequence[str]) -> Values:
-        """Return the configuration of a meta-training; with a trial, of the judging in a task."""
-        arm, trial, _ = which
-        composed = self.composed(None if trial else arm, trial, overrides=overrides)
-        config = self.seeded(seen_by_jobs(composed), seed, overrides)
-        if trial:
-            kind = str(arm) if arm in GIVEN else LPO
-            steps = config["judge"]["steps"] or composed["task"]["tuned"][PPO]["steps"]
-            return {
-                **config,
-                "agents": {kind: _by_drift(config["agents"][PPO], kind)},
-                "judge": {**with_level(config["judge"], composed["task"]), "steps": steps},
-                "objective_name": arm,
-            }
-        ppo = self.composed(None, self.task)["agents"][PPO]
-        tuned = {kind: _by_drift(ppo, kind) for kind in (LPO, PPO)}
-        return of_agents({**config, "objective": {**config["objective"], "tuned": tuned}}, [LPO])
-
-    def jobs(self) -> Iterator[Job]:
-        """List every meta-training, and every judging in a task."""
-        for arm in self.made:
-            needs = {"environment": self.stand_in["environment"]} if self.synthetic(arm) else {}
-            for seed in self.seeds():
-                yield self.job("objective", f"{arm}/seed{seed}", needs, Which(arm), seed)
-        for arm in self.everyone:
-            seeds = self.seeds() if arm in self.made else []
-            files = [f"{self.place}/{arm}/seed{seed}/objective.safetensors" for seed in seeds]
-            needs = {"objective": files} if files else {}
-            for trial in self.trials:
-                yield self.job("judge", f"{arm}/judged/{trial}", needs, Which(arm, trial))
-
-    def labels_of(self, which: Which) -> Values:
-        """Return what says which job is meant, in words of the command line."""
-        return {"objective": which.arm, "task": which.trial or self.task}
-
-    def check(self) -> None:
-        """Refuse whatever is wrong with the objectives, by a ConfigError."""
-        values, where = self.values, self.where
-        check_experiment(values, self.schema, where, self.complete)
-        check_known(self.task, self.scale.tasks, "task", f"{where}.task", "the plan")
-        known = self.scale.environments(self.task)
-        place = f"{where}.environment"
-        check_known(values["environment"], known, "environment", place, self.task)
-        check_unique(values["seeds"], f"{where}.seeds")
-        check(values.get("settings", {}), Config, f"{where}.settings")
-        names = [*GIVEN, *values["_every"]["arms"]]
-        for name, claim in values.get("claims", {}).items():
-            check_claim(claim, f"{where}.claims.{name}", names, values["_every"]["trials"])
-        if not self.made or self.task not in self.trials:
-            raise ConfigError(f"{where}: must have one arm or more, and {self.task} in trials.")
-        for arm, differences in self.made.items():
-            place = f"{where}.arms.{arm}"
-            check_identifier(arm, place)
-            check(differences, Config, place)
-            if arm in GIVEN:
-                raise ConfigError(f"{place}: {arm} is not learned; give it another name.")
-            if not {"train", "fitness"} <= differences.get("objective", {}).keys():
-                raise ConfigError(f"{place}.objective: must say {{train: .., fitness: ..}}.")
-            self.composed(arm)
-        for task, differences in self.trials.items():
-            place = f"{where}.trials.{task}"
-            check_known(task, groups("task"), "task", place, "conf/task")
-            check(mapping(differences, place), Config, place)
-            draws, seeds = self.composed(None, task)["judge"]["draws"], len(values["seeds"])
-            if draws % seeds:
-                raise ConfigError(f"{place}: {draws} agents (judge.draws) for {seeds} seeds.")
-
-
-def _by_drift(ppo: Values, kind: str) -> Values:
-    """Return PPO's settings for an agent that differs from it in its drift only."""
-    drift = {k: v for k, v in definition("agent", kind)["static"].items() if k == "drift"}
-    return {**ppo, "name": kind, "static": {**ppo["static"], **drift}}

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from synthgym.jobs.planned import Job, experiments
-from synthgym.plan.experiments import Experiment, Objectives
+from synthgym.plan.experiments import Experiment
 from synthgym.plan.layers import Values
+from synthgym.plan.objectives import Objectives
 from synthgym.plan.schema import definition
 from synthgym.plan.sweeps import Search, Transforms
 from synthgym.plan.views import task_section, task_seen

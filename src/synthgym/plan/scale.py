@@ -8,8 +8,9 @@ from synthgym.core.settings import SEEDS, merged
 from synthgym.jobs.planned import Job
 from synthgym.plan import reports
 from synthgym.plan.compose import Composer, conform
-from synthgym.plan.experiments import Experiment, Objectives
+from synthgym.plan.experiments import Experiment
 from synthgym.plan.layers import Values, settings_of
+from synthgym.plan.objectives import Objectives
 from synthgym.plan.schema import (
     WAYS,
     Config,
