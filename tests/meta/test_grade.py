@@ -152,17 +152,26 @@ def test_a_grading_begins_at_another_bandit(graded: Path, tmp_path: Path) -> Non
         )
 
 
-def test_agents_are_judged_by_the_same_draws_from_the_start_on(
-    graded: Path, tmp_path: Path
+def test_agents_are_judged_by_the_same_draws_each_time(graded: Path, traced: grade.Grading) -> None:
+    state = traced.loop.init(None, jax.random.key(0))
+    judged = [traced.judge(state, number) for number in (2, 4)]
+    returns = [[row["return_"] for row in rows] for _, rows, _ in judged]
+    assert returns[0] == returns[1]
+    assert len(set(returns[0])) > 1
+
+
+def test_where_it_begins_is_judged_paid_for_and_kept_if_nothing_beats_it(
+    graded: Path, traced: grade.Grading, tmp_path: Path
 ) -> None:
-    start = [graded / "environment.safetensors"]
-    config = job(start="distilled", start_synth=job().synth, iterations=2, learning_rate=0.0)
-    grade.run(config, {"start": start}, tmp_path, tmp_path / "checkpoint")
-    judged = pd.read_parquet(tmp_path / "evaluations.parquet").groupby("generation").return_
-    assert list(judged.groups) == [0, 2]
-    np.testing.assert_array_equal(judged.get_group(0), judged.get_group(2))  # nothing has changed
-    steps = pd.read_parquet(tmp_path / "progress.parquet").real_steps
-    np.testing.assert_allclose(steps[0] - steps[1], 4 * 4 * 30)  # both count a test; the survey
+    config = job()
+    bandit = exact.load(graded / "environment.safetensors", config.synth, config.task)
+    state, progress, evaluations = traced.all(tmp_path / "grade.safetensors", bandit)
+    means = pd.DataFrame(evaluations).groupby("generation").return_.mean()
+    assert list(means.index) == [0, 2, 4]
+    assert float(state.best_score) == pytest.approx(means.max())
+    tests = 2 * pd.DataFrame(evaluations).groupby("generation").return_.sum()  # pays 1 a step
+    collected = 4 * 4 * 30
+    assert progress[0]["real_steps"] == pytest.approx(2 * collected + tests[0])
 
 
 def test_continuous_actions_follow_the_gradient_too(tmp_path: Path) -> None:

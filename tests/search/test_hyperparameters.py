@@ -247,6 +247,7 @@ def worker(directory: Path) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, env={**os.environ, **FAST, "PYTHONPATH": paths})
 
 
+@pytest.mark.slow
 def test_workers_of_which_one_is_killed_try_each_configuration_once(tmp_path: Path) -> None:
     job = config(workers=2, configurations=8)
     write_json(tmp_path / "search.json", plain(job))

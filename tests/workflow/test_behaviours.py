@@ -78,8 +78,8 @@ MDPS = INSIGHT | {
     "mdp_report",
 }
 COMPARED = {
-    *(f"comparisons/inner_loop/{arm}/seed0/metatrain" for arm in ("fixed", "mdp")),
-    *(f"comparisons/inner_loop/{arm}/transfer/inside" for arm in ("fixed", "mdp", "bandit_ppo")),
+    "comparisons/inner_loop/fixed/seed0/metatrain",
+    *(f"comparisons/inner_loop/{arm}/transfer/inside" for arm in ("fixed", "bandit_ppo")),
     "comparisons/inner_loop/fixed/transfer/outside",
     *(f"comparisons/inner_loop/real/{trial}" for trial in ("inside", "outside")),
     "comparison_report",
