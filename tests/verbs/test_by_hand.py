@@ -137,6 +137,6 @@ def test_check_looks_at_one_scale_unless_it_is_asked_for_all(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert __main__.main(["check", "--scale", "smoke"]) == 0
-    assert "metatrain               8  cartpole 3" in capsys.readouterr().out
+    assert "metatrain               7  cartpole 2" in capsys.readouterr().out
     assert __main__.main(["check", "--scale", "smok"]) == 2
     assert "do you mean smoke?" in capsys.readouterr().err
