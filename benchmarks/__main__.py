@@ -19,6 +19,7 @@ from benchmarks.clients import PLACES
 from benchmarks.worker import SIDES
 from synthgym.core.io import atomic, read_json, write_json
 from synthgym.plan.schema import groups
+from synthgym.verbs.documents import replaced
 
 HERE = Path(__file__).parent
 
@@ -119,7 +120,7 @@ def measure_clients(runs: int, results: Path) -> None:
 def show(results: Path, readme: Path) -> None:
     """Make the tables again."""
     measurements = [read_json(path) for path in sorted(results.glob("*.json"))]
-    text = table.replaced(readme.read_text(encoding="utf-8"), table.block(measurements))
+    text = replaced(readme.read_text(encoding="utf-8"), table.block(measurements), "results")
     with atomic(readme) as partial:
         partial.write_text(text, encoding="utf-8")
 

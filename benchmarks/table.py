@@ -6,20 +6,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 NAMES = {"rejax": "rejax", "rejax_spread": "rejax, all devices"}
-
-
-def replaced(document: str, new: str) -> str:
-    """The document with something new between its marks.
-
-    Raises ValueError where it does not have both, in order, each once.
-    """
-    before, begin, rest = document.partition(BEGIN)
-    old, end, after = rest.partition(END)
-    if not (begin and end) or BEGIN in old + after or END in after:
-        raise ValueError(f"The README must have the lines {BEGIN} and {END}, each once.")
-    return f"{before}{BEGIN}\n{new}\n{END}{after}"
 
 
 def block(measurements: Iterable[Mapping[str, Any]]) -> str:

@@ -1,14 +1,17 @@
-"""The agents: two in a file each, with faults by name, and Stable-Baselines3's as they are."""
+"""The agents: a file of PyTorch each, this package's own, Stable-Baselines3's as they are."""
 
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import gymnasium
 
+from benchmarks.bugs import own
 from benchmarks.bugs.faults import FAULTS
-from benchmarks.bugs.places import BANDIT, BATTERY, CARTPOLE, CONTINUOUS
+from benchmarks.bugs.places import BY_HAND, CARTPOLE, places
+from benchmarks.bugs.trained import Trained
 
 
 @dataclass(frozen=True)
@@ -16,23 +19,43 @@ class About:
     """An agent."""
 
     steps: int  # of training
-    places: tuple[str, ...] = (BANDIT, *BATTERY, CARTPOLE)
-    algorithm: str = ""  # of Stable-Baselines3; empty: a file here
+    places: tuple[str, ...]
+    module: str = ""  # of its file here
+    algorithm: str = ""  # of Stable-Baselines3
 
 
-AGENTS: Mapping[str, About] = {
-    "ppo": About(4096),
-    "dqn": About(4000),
-    "sb3_ppo": About(10_000, (BANDIT, *BATTERY), "PPO"),
-    "sb3_a2c": About(10_000, (BANDIT, *BATTERY), "A2C"),
-    "sb3_dqn": About(25_000, (BANDIT, *BATTERY), "DQN"),
-    "sb3_sac": About(3000, CONTINUOUS, "SAC"),
-    "sb3_td3": About(3000, CONTINUOUS, "TD3"),
-}
+def here(steps: int, module: str, continuous: bool = False) -> About:
+    """An agent in a file of PyTorch."""
+    itself = () if continuous else (CARTPOLE,)
+    return About(steps, (*places(continuous), *itself, BY_HAND), module)
+
+
+def client(steps: int, algorithm: str, continuous: bool = False) -> About:
+    """An agent of Stable-Baselines3."""
+    return About(steps, places(continuous), algorithm=algorithm)
+
+
+AGENTS: Mapping[str, About] = MappingProxyType(
+    {
+        "ppo": here(4096, "ppo"),
+        "dqn": here(4000, "dqn"),
+        "ppo_continuous": here(10_240, "ppo", continuous=True),
+        "sac": here(2000, "sac", continuous=True),
+        "td3": here(3000, "td3", continuous=True),
+        **{name: About(own.STEPS[name], places(name in own.CONTINUOUS)) for name in own.FAULTS},
+        "sb3_ppo": client(10_000, "PPO"),
+        "sb3_a2c": client(10_000, "A2C"),
+        "sb3_dqn": client(25_000, "DQN"),
+        "sb3_sac": client(3000, "SAC", continuous=True),
+        "sb3_td3": client(3000, "TD3", continuous=True),
+    }
+)
 
 
 def faults_of(agent: str) -> Mapping[str, str]:
     """Name -> what was done wrong."""
+    if agent in own.FAULTS:
+        return {name: fault.wrong for name, fault in own.FAULTS[agent].items()}
     return FAULTS.get(agent, {})
 
 
@@ -40,13 +63,20 @@ def train(
     agent: str, env: gymnasium.Env, seed: int, steps: int, gamma: float = 0.99, fault: str = ""
 ) -> Callable[[Any], Any]:
     """Train an agent with its usual settings; its policy."""
-    if not AGENTS[agent].algorithm:
-        module = importlib.import_module(f"benchmarks.bugs.{agent}")
-        return module.train(env, seed, steps, gamma, fault)
+    if AGENTS[agent].module:
+        return learned(agent, env, seed, steps, gamma, fault).act
     import stable_baselines3
     import torch
 
     torch.set_num_threads(1)
     algorithm = getattr(stable_baselines3, AGENTS[agent].algorithm)
-    learned = algorithm("MlpPolicy", env, seed=seed, gamma=gamma, device="cpu").learn(steps)
-    return lambda observation: learned.predict(observation, deterministic=True)[0]
+    trained = algorithm("MlpPolicy", env, seed=seed, gamma=gamma, device="cpu").learn(steps)
+    return lambda observation: trained.predict(observation, deterministic=True)[0]
+
+
+def learned(
+    agent: str, env: gymnasium.Env, seed: int, steps: int, gamma: float, fault: str = ""
+) -> Trained:
+    """Train an agent of a file here."""
+    module = importlib.import_module(f"benchmarks.bugs.{AGENTS[agent].module}")
+    return module.train(env, seed, steps, gamma, fault)

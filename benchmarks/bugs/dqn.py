@@ -1,6 +1,5 @@
 """Deep Q-learning in one file, with PyTorch (Mnih et al. 2015), and faults by name."""
 
-from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -8,13 +7,15 @@ import numpy as np
 import torch
 from torch import nn
 
+from benchmarks.bugs.trained import Trained
+
 RATE, BATCH, WARMUP, EVERY, COPY, EXPLORES, LEAST = 1e-3, 64, 200, 2, 200, 0.3, 0.05
 
 
 def train(
     env: gymnasium.Env, seed: int, steps: int, gamma: float = 0.99, fault: str = ""
-) -> Callable[[Any], int]:
-    """Train an agent; its policy is the greedy one."""
+) -> Trained:
+    """Train an agent, who then acts greedily."""
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     draw = np.random.default_rng(seed)
@@ -70,14 +71,18 @@ def train(
             if fault == "reward_shuffled":
                 aim = aim[torch.as_tensor(draw.permutation(BATCH))]
             q = online(seen[batch])
-            value = q.max(1)[0] if fault == "wrong_gather" else q[range(BATCH), taken[batch]]
-            if fault == "all_actions":
-                value = q.mean(1)
-            loss = nn.functional.smooth_l1_loss(value, aim)
+            wrong = {"wrong_gather": q.max(1)[0], "all_actions": q.mean(1)}
+            estimate = wrong.get(fault, q[range(BATCH), taken[batch]])
+            loss = nn.functional.smooth_l1_loss(estimate, aim)
             optimiser.zero_grad()
             (-loss if fault == "loss_sign" else loss).backward()
             nn.utils.clip_grad_norm_(online.parameters(), 10.0)
             optimiser.step()
         if step % COPY == 0 and fault != "target_stale":
             target.load_state_dict(online.state_dict())
-    return act
+
+    def value(observation: Any) -> float:
+        with torch.no_grad():
+            return float(online(torch.as_tensor(observation)).max())
+
+    return Trained(act, value)

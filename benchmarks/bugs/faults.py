@@ -54,4 +54,70 @@ DQN = {
     "replay_last": "learns from the last step over and over",
     "updates_a_copy": "the network that acts is a copy from the beginning",
 }
-FAULTS: Mapping[str, Mapping[str, str]] = MappingProxyType({"ppo": PPO, "dqn": DQN})
+
+GAUSSIAN = {
+    "deviation_tiny": "the deviation of actions is below a hundredth from the beginning",
+    "deviation_untrained": "the deviation of actions is not trained",
+    "deviation_as_log": "the logarithm of the deviation is taken for the deviation",
+    "clipped_kept": "the action is stored as clipped, its log-probability as drawn",
+    "action_squashed": "actions are squashed to [-1, 1], whatever their bounds",
+    "samples_at_test": "the trained agent samples, as in training",
+}
+
+OFF_POLICY = {
+    "actor_sign": "the actor is moved to worse actions",
+    "critic_sign": "the error of the critics is made larger",
+    "rate_zero": "the learning rate is 0",
+    "mask_inverted": "bootstraps at the end of episodes only",
+    "through_the_end": "bootstraps at the end of episodes, too",
+    "time_limit_ends": "does not bootstrap at a time limit",
+    "after_reset": "stores the first observation of the next episode as the one that follows",
+    "gamma_one": "there is no discount",
+    "gamma_zero": "the discount is 0",
+    "target_stale": "the slow networks never follow",
+    "target_of_action_taken": "the target values the action of the step before, not the next one",
+    "target_with_gradient": "the target is of the networks that are trained, with its gradient",
+    "larger_critic": "the larger value of the two critics is taken",
+    "action_detached": "the action is detached, so that no gradient reaches the actor",
+    "action_scale": "actions are sent as they are, in [-1, 1], whatever their bounds",
+    "action_unscaled": "actions are stored in the units of the environment, not in [-1, 1]",
+    "stale_observation": "acts on what was observed a step before",
+    "no_exploration": "collects with the mode, without noise, from the first step",
+    "always_random": "actions in training stay random for ever",
+    "replay_late": "an observation is stored with action and reward of the step before",
+    "reward_shuffled": "rewards of a batch are shuffled",
+    "replay_full": "nothing is stored after the first 500 steps",
+    "replay_last": "learns from the last step over and over",
+    "next_observation": "what follows is stored as the observation itself",
+    "updates_a_copy": "the actor that acts is a copy from the beginning",
+}
+
+SAC = {
+    **OFF_POLICY,
+    "uncorrected": "the log-probability is that before squashing",
+    "deviation_as_log": "the logarithm of the deviation is taken for the deviation",
+    "heads_swapped": "the trained agent acts by the deviation, not by the mean",
+    "entropy_sign": "the actor is punished for entropy",
+    "entropy_in_target_sign": "targets are lower for entropy, not higher",
+    "temperature_fixed": "the temperature is large and not trained",
+    "temperature_sign": "the temperature moves away from its target",
+}
+
+TD3 = {
+    **OFF_POLICY,
+    "target_actor_stale": "the slow actor never follows",
+    "smoothing_unclipped": "the noise of the target is a hundred times too large, and not clipped",
+    "action_unseen": "the critics do not see the action",
+    "actor_rarely": "the actor is updated once in a thousand updates",
+    "acts_unsquashed": "actions are clipped where they should be squashed",
+}
+
+FAULTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "ppo": PPO,
+        "dqn": DQN,
+        "ppo_continuous": GAUSSIAN,  # the others are tried with discrete actions
+        "sac": SAC,
+        "td3": TD3,
+    }
+)

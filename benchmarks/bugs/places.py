@@ -1,35 +1,49 @@
 """Where agents are trained: a bandit of the zoo, the battery, and CartPole itself."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from synthgym.testing.cases import Case, find
 from synthgym.testing.sequential import rank
 
-BANDIT, CARTPOLE = "Synthetic-CartPole-v1", "CartPole-v1"
+BY_HAND = "by hand"  # benchmarks.bugs.by_hand
+CARTPOLE = "CartPole-v1"
 PROCESSES = (
     *("Sequence", "Patience", "Termination", "Truncation"),
     *("Impatience", "Delay", "Ladder", "Options"),
 )
-BATTERY = tuple(f"Probe-{name}-v0" for name in PROCESSES)
-CONTINUOUS = tuple(f"Probe-{name}Continuous-v0" for name in (*PROCESSES, "Bounds"))
+BATTERIES: Mapping[bool, tuple[str, ...]] = MappingProxyType(  # of agents with continuous actions?
+    {
+        False: tuple(f"Probe-{name}-v0" for name in PROCESSES),
+        True: tuple(f"Probe-{name}Continuous-v0" for name in (*PROCESSES, "Bounds")),
+    }
+)
+BATTERY = (*BATTERIES[False], *BATTERIES[True])
+BANDITS = ("Synthetic-CartPole-v1", "Synthetic-Pendulum-v1")
 P0 = 0.1
+SOUND = 29  # agents whose returns say what CartPole itself can expect: the least number for P0
 
 
-def place(name: str) -> Case:
+def places(continuous: bool) -> tuple[str, ...]:
+    """A bandit and the battery."""
+    return (BANDITS[continuous], *BATTERIES[continuous])
+
+
+def case_of(place: str) -> Case:
     """The case of that name; in CartPole itself nothing is expected yet."""
-    return replace(find(BANDIT), id=CARTPOLE, settings=None) if name == CARTPOLE else find(name)
+    if place != CARTPOLE:
+        return find(place)
+    return replace(find(f"Synthetic-{CARTPOLE}"), id=CARTPOLE, settings=None)
 
 
-def sound_cartpole(lines: list[dict[str, Any]], agent: str, bound: bool = True) -> Case:
-    """CartPole itself, with what sound agents of the kind return after as many steps."""
-    case = place(CARTPOLE)
-    if not bound:
-        return case
-    returns = sorted(
-        line["returns"][0]
-        for line in lines
-        if (line["agent"], line["fault"], line["place"]) == (agent, "", CARTPOLE)
-    )
-    limit = returns[rank(len(returns), P0) - 1]
-    return replace(case, limit=limit, p0=P0)
+def expecting(case: Case, returns: list[float]) -> Case:
+    """The task itself, with what these sound agents return after as many steps."""
+    return replace(case, limit=sorted(returns)[rank(len(returns), P0) - 1], p0=P0)
+
+
+def sound_returns(lines: list[dict[str, Any]], agent: str) -> list[float]:
+    """Returns of sound agents that were trained in CartPole itself."""
+    of = (line for line in lines if (line["agent"], line["fault"]) == (agent, ""))
+    return [line["returns"][0] for line in of if line["place"] == CARTPOLE]

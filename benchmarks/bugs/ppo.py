@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from torch.distributions import Categorical, Distribution, Independent, Normal
 
+from benchmarks.bugs.trained import Trained
+
 ROLLOUT, EPOCHS, BATCH, RATE, TRACE, CLIP, ENTROPY = 512, 6, 64, 1e-3, 0.95, 0.2, 0.003
 
 
@@ -22,8 +24,8 @@ def network(inputs: int, outputs: int, last: float) -> nn.Sequential:
 
 def train(
     env: gymnasium.Env, seed: int, steps: int, gamma: float = 0.99, fault: str = ""
-) -> Callable[[Any], Any]:
-    """Train an agent; its policy takes the likeliest action."""
+) -> Trained:
+    """Train an agent, who then takes the likeliest action."""
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     Distribution.set_default_validate_args(False)  # takes half of a step
@@ -32,17 +34,16 @@ def train(
     size = env.action_space.n if discrete else env.action_space.shape[0]  # type: ignore[attr-defined,index]
     inputs = env.observation_space.shape[0]  # type: ignore[index]
     actor, critic = network(inputs, int(size), 0.01), network(inputs, 1, 1.0)
-    spread = nn.Parameter(torch.zeros(int(size)))
-    optimiser = torch.optim.Adam(
-        [*actor.parameters(), *critic.parameters(), spread],
-        0.0 if fault == "rate_zero" else RATE,
-    )
+    spread = nn.Parameter(torch.full((int(size),), -5.0 if fault == "deviation_tiny" else 0.0))
+    trained = [*actor.parameters(), *critic.parameters()]
+    if fault not in ("deviation_tiny", "deviation_untrained"):
+        trained.append(spread)
+    optimiser = torch.optim.Adam(trained, 0.0 if fault == "rate_zero" else RATE)
     gamma = {"gamma_one": 1.0, "gamma_zero": 0.0}.get(fault, gamma)
     acts = network(inputs, int(size), 0.01) if fault == "updates_a_copy" else actor
 
     def policy(observation: torch.Tensor, by: nn.Module = actor) -> Distribution:
-        out = by(observation)
-        return Categorical(logits=out) if discrete else Independent(Normal(out, spread.exp()), 1)
+        return distribution(by(observation), None if discrete else spread, fault)
 
     seen, total = env.reset(seed=seed)[0], 0.0
     before = seen
@@ -56,9 +57,10 @@ def train(
                 if fault == "greedy":
                     action = chance.probs.argmax() if discrete else chance.mean
                 log = chance.log_prob(action)
-            then, reward, terminated, truncated, _ = env.step(
-                int(action) if discrete else action.numpy()
-            )
+            sent = sent_to(env, action, fault)
+            then, reward, terminated, truncated, _ = env.step(sent)
+            if fault == "clipped_kept":
+                action = torch.as_tensor(sent)
             total = (
                 total + float(reward) if fault == "rewards_summed_over_episodes" else float(reward)
             )
@@ -72,9 +74,32 @@ def train(
     def act(observation: Any) -> Any:
         with torch.no_grad():
             chance = policy(torch.as_tensor(observation), acts)
-        return int(chance.probs.argmax()) if discrete else chance.mean.numpy()
+            action = chance.probs.argmax() if discrete else chance.mean
+            return sent_to(env, chance.sample() if fault == "samples_at_test" else action, fault)
 
-    return act
+    def value(observation: Any) -> float:
+        with torch.no_grad():
+            return float(critic(torch.as_tensor(observation)))
+
+    return Trained(act, value)
+
+
+def distribution(out: torch.Tensor, spread: torch.Tensor | None, fault: str) -> Distribution:
+    """Of actions; `spread`: the logarithm of the deviation, unless they are discrete."""
+    if spread is None:
+        return Categorical(logits=out)
+    deviation = spread if fault == "deviation_as_log" else spread.exp()
+    return Independent(Normal(out, deviation), 1)
+
+
+def sent_to(env: gymnasium.Env, action: torch.Tensor, fault: str) -> Any:
+    """An action as the environment takes it."""
+    space: Any = env.action_space
+    if isinstance(space, gymnasium.spaces.Discrete):
+        return int(action)
+    if fault == "action_squashed":
+        return action.tanh().numpy()
+    return np.clip(action.numpy(), space.low, space.high)
 
 
 def learn(

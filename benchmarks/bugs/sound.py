@@ -18,8 +18,8 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from benchmarks.bugs import table
-from benchmarks.bugs.places import BANDIT, BATTERY
+from benchmarks.bugs import own, table
+from benchmarks.bugs.places import places
 from synthgym import tasks, zoo
 from synthgym.agents import base, defaults
 from synthgym.core.definitions import definition
@@ -32,8 +32,8 @@ from synthgym.testing.cases import Case, find
 from synthgym.testing.sequential import Verdict
 
 RESULTS = Path(__file__).parents[1] / "results" / "sound.jsonl"
-AGENTS, PLACES = ("ppo", "dqn"), (BANDIT, *BATTERY)
-STEPS, EPISODES = 10_000, 20
+EPISODES, TOGETHER = 20, 5
+SLOWER = 6  # SAC and TD3, than PPO and DQN
 
 
 class Place(NamedTuple):
@@ -44,12 +44,16 @@ class Place(NamedTuple):
 
 
 class Table(struct.PyTreeNode):
-    """A process of the battery for agents of this package; each episode begins anywhere."""
+    """A process of the battery for agents of this package.
+
+    An episode begins in any state in which one can, where `Probe` takes turns with some of them.
+    """
 
     reward: Float[Array, "S a"]
     following: Int[Array, "S a"]
     ends: Bool[Array, "S a"]
     start: Int[Array, " s"]
+    rises: Float[Array, "2"]  # a continuous action becomes the second from here to there
     spec: EnvSpec = struct.field(pytree_node=False)
 
     def reset(self, key: PRNGKey) -> tuple[PyTree, Observation]:
@@ -57,6 +61,9 @@ class Table(struct.PyTreeNode):
         return Place(at, jnp.int32(0)), self._seen(at)
 
     def step(self, key: PRNGKey, state: PyTree, action: Action) -> tuple[PyTree, Step]:
+        if not self.spec.discrete:
+            second = jnp.interp(action[0], self.rises, jnp.array([0.0, 1.0]))
+            action = jax.random.bernoulli(key, second).astype(jnp.int32)
         at, time = self.following[state.at, action], state.time + 1
         ended = self.ends[state.at, action]
         cut = (time >= self.spec.horizon) & ~ended
@@ -66,39 +73,50 @@ class Table(struct.PyTreeNode):
         return jax.nn.one_hot(at, len(self.reward))
 
 
-def process(name: str, trial: bool = False) -> Table:
+def process(name: str, continuous: bool = False, trial: bool = False) -> Table:
     """The process of that name, to train in or for the trial."""
     numbers, about = battery.tables(name), battery.PROCESSES[name]
+    later = numbers.again[numbers.again >= 0]
+    actions = (0, 1, *about.bounds) if continuous else (2, 0, *battery.UNIT)
+    horizon = 100 if trial else about.horizon
     return Table(
         jnp.asarray(numbers.reward, jnp.float32),
         jnp.asarray(numbers.following, jnp.int32),
         jnp.asarray(numbers.ends),
-        jnp.asarray(numbers.trial if trial else numbers.start, jnp.int32),
-        EnvSpec(len(numbers.names), 2, 0, -1.0, 1.0, 100 if trial else about.horizon),
+        jnp.asarray(numbers.trial if trial else [*numbers.start, *set(later)], jnp.int32),
+        jnp.asarray(about.rises, jnp.float32),
+        EnvSpec(len(numbers.names), *actions, horizon),
     )
 
 
-def places(case: Case) -> tuple[Env, Env]:
+def environments(case: Case) -> tuple[Env, Env]:
     """Where a case trains, and its trial."""
     name = case.id.rpartition(":")[2]
     if name in battery.IDS:
-        return process(battery.IDS[name][0]), process(battery.IDS[name][0], trial=True)
-    task = Task.read(definition("task", zoo.card(name)["task"]["name"]))
-    return zoo.load(name), tasks.base.load(task)
+        kind = battery.IDS[name]
+        return process(*kind), process(*kind, trial=True)
+    about = zoo.card(f"Synthetic-{case.trial}")["task"]["name"]
+    task = tasks.base.load(Task.read(definition("task", about)))
+    return (task if name == case.trial else zoo.load(name)), task
 
 
-def returns(algorithm: str, case: Case, count: int, seed: int) -> np.ndarray:
+def returns(own_agent: str, case: Case, count: int, seed: int) -> np.ndarray:
     """Return of each of `count` agents in the trial."""
-    env, trial = places(case)
-    agent, hyperparameters = defaults.make(algorithm, env.spec)
+    env, trial = environments(case)
+    agent, hyperparameters = defaults.make(own_agent.removeprefix("own_"), env.spec)
+    steps = own.STEPS[own_agent]
     if case.gamma:
         hyperparameters |= {"gamma": jnp.float32(case.gamma)}
 
     def one(key: PRNGKey) -> Float[Array, ""]:
         key_train, key_judge = jax.random.split(key)
-        params, _ = base.train(agent, env, hyperparameters, key_train, STEPS)
-        earned, _ = episode_returns(key_judge, trial, partial(agent.act, params), EPISODES)
+        params, _ = base.train(agent, env, hyperparameters, key_train, steps)
+        earned, _ = episode_returns(key_judge, trial, partial(without_chance, params), EPISODES)
         return earned.mean()
+
+    def without_chance(params: PyTree, key: PRNGKey, observation: Observation) -> Action:
+        preferred = agent.preferences(params, observation)
+        return preferred.argmax(-1) if env.spec.discrete else preferred
 
     return np.asarray(jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(seed), count)))
 
@@ -113,29 +131,48 @@ def verdicts(case: Case, seeds: np.ndarray) -> Iterator[bool]:
             now = Verdict(case.p0)
 
 
-def measured(algorithm: str, name: str, count: int) -> dict[str, Any]:
+def judged(agent: str, fault: str, case: Case, most: int, run: int) -> tuple[Verdict, list[float]]:
+    """The verdict on an agent, and the returns that it came from."""
+    verdict, earned = Verdict(case.p0), list[float]()
+    with own.with_fault(own.FAULTS[agent][fault] if fault else None):
+        for part in itertools.count():
+            seed = 1000 * run + part
+            new = returns(agent, case, TOGETHER, seed)
+            for returned in np.asarray(new, float):
+                verdict = verdict.after(not case.passes(returned))
+                earned.append(float(returned))
+                if verdict.refused or verdict.accepted or len(earned) == most:
+                    return verdict, earned
+    raise AssertionError("not reached")
+
+
+def measured(agent: str, name: str, count: int) -> dict[str, Any]:
     """How many of these agents failed, and how many verdicts refused one."""
     case = find(name)
-    earned = returns(algorithm, case, count, 0)
+    earned = returns(agent, case, count, 0)
     said = list(verdicts(case, earned))
     failed = sum(not case.passes(float(r)) for r in earned)
-    line = {"agent": algorithm, "place": name, "trained": count, "failed": failed}
+    line = {"agent": agent, "place": name, "trained": count, "failed": failed}
     return line | {"verdicts": len(said), "refused": sum(said)}
 
 
 def main() -> None:
-    """Measure all places with all agents."""
+    """Measure all agents in all their places."""
     parser = argparse.ArgumentParser("python -m benchmarks.bugs.sound", description=__doc__)
-    parser.add_argument("--count", type=int, default=144, help="agents of each kind and place")
+    parser.add_argument(
+        "--count", type=int, default=144, help="agents of each kind and place; SAC, TD3: 1/6"
+    )
     count = parser.parse_args().count
     known = [(line["agent"], line["place"]) for line in table.read(RESULTS)]
-    with Work("sound agents", total=len(AGENTS) * len(PLACES), unit="kind") as work:
-        for algorithm, name in itertools.product(AGENTS, PLACES):
-            if (algorithm, name) not in known:
-                line = json.dumps(measured(algorithm, name, count))
+    wanted = [(agent, name) for agent in own.FAULTS for name in places(agent in own.CONTINUOUS)]
+    with Work("sound agents", total=len(wanted), unit="kind") as work:
+        for agent, name in wanted:
+            if (agent, name) not in known:
+                many = count // SLOWER if agent in own.CONTINUOUS else count
+                line = json.dumps(measured(agent, name, many))
                 with RESULTS.open("a", encoding="utf-8") as file:
                     file.write(f"{line}\n")
-            work.done(work.count + 1, f"{algorithm} in {name}")
+            work.done(work.count + 1, f"{agent} in {name}")
 
 
 if __name__ == "__main__":

@@ -1,23 +1,36 @@
-"""Tables of docs/testing.md, from the lines that the benchmark wrote."""
+"""Tables of docs/testing.md and README.md, from the lines that the benchmark wrote."""
 
 import json
-from collections.abc import Iterable, Mapping
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tabulate import tabulate
 
 from benchmarks.bugs.agents import AGENTS, faults_of
-from benchmarks.bugs.places import BANDIT, BATTERY, CARTPOLE
+from benchmarks.bugs.places import BANDITS, BATTERY, BY_HAND, CARTPOLE
 from synthgym.testing.battery import IDS, PROCESSES
 from synthgym.verbs.documents import replaced
 
 SOUND = Path(__file__).parents[1] / "results" / "sound.jsonl"  # benchmarks.bugs.sound wrote it
-DOCUMENT = Path(__file__).parents[2] / "docs" / "testing.md"
+ROOT = Path(__file__).parents[2]
+DOCUMENT, README = ROOT / "docs" / "testing.md", ROOT / "README.md"
+WHERE: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "the battery": BATTERY,
+        "the battery and a bandit": (*BATTERY, *BANDITS),
+        "a bandit": BANDITS,
+        f"{CARTPOLE} itself": (CARTPOLE,),
+        "probes written by hand": (BY_HAND,),
+    }
+)
 SOUND_AGENTS = (
     "### Sound agents with their default settings\n\nNo: refused, as its default settings do not "
-    "learn this in so many steps; blank: not tried. SAC and TD3 are in the continuous variants; "
-    "`ppo` and `dqn` are those that the faults are put into."
+    "learn this in so many steps; blank: not tried. SAC, TD3 and `ppo_continuous` are in the "
+    "continuous variants; agents without a prefix are those that the faults are put into, `own_` "
+    "are this package's."
 )
 Line = Mapping[str, Any]
 
@@ -29,14 +42,20 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def write(results: Path) -> None:
-    """Put the tables into the document."""
-    text = replaced(DOCUMENT.read_text("utf-8"), block(read(results)))
-    DOCUMENT.write_text(text, encoding="utf-8")
+    """Put the tables into the documents."""
+    for path, text in documents(read(results)).items():
+        path.write_text(text, encoding="utf-8")
+
+
+def documents(lines: list[dict[str, Any]]) -> dict[Path, str]:
+    """Path -> text."""
+    readme = replaced(README.read_text("utf-8"), summary(lines), "faults")
+    return {DOCUMENT: replaced(DOCUMENT.read_text("utf-8"), block(lines)), README: readme}
 
 
 def block(lines: list[dict[str, Any]]) -> str:
     """All that is generated."""
-    parts = [summary(lines), false_alarms(read(SOUND))]
+    parts = [summary(lines), false_alarms(read(SOUND)), "### Agents", agents(lines)]
     parts += ["### Faults", faults(lines), "### Processes", processes()]
     return "\n\n".join([*parts, SOUND_AGENTS, sound(lines)])
 
@@ -44,23 +63,50 @@ def block(lines: list[dict[str, Any]]) -> str:
 def summary(lines: list[dict[str, Any]]) -> str:
     """How many faults each saw, how often a sound agent was refused, and the seconds."""
     rows = []
-    broken = sorted({(line["agent"], line["fault"]) for line in lines if line["fault"]})
-    where = {"battery": BATTERY, f"`{BANDIT}`": (BANDIT,), f"{CARTPOLE} itself": (CARTPOLE,)}
-    where["battery and bandit"] = (*BATTERY, BANDIT)
-    for name, places in where.items():
+    for name, places in WHERE.items():
         of = [line for line in lines if line["place"] in places]
-        seen = [one for one in broken if caught(of, *one)]
-        seconds = sorted(
-            sum(line["seconds"] for line in of if (line["agent"], line["fault"]) == one)
-            for one in broken
-        )
         judged = [line for line in of if not line["fault"] and line["place"] != CARTPOLE]
-        alarms = f"{sum(line['refused'] for line in judged)} of {len(judged)}" if judged else ""
-        share = f"{len(seen)} of {len(broken)} ({len(seen) / max(1, len(broken)):.0%})"
-        middle = f"{seconds[len(seconds) // 2]:.0f}" if seconds else ""
-        rows.append([name, share, alarms, middle])
+        alarms = f"{sum(line['refused'] for line in judged)} of {len(judged):,}" if judged else ""
+        broken = [one for one in tried(lines) if set(places) & set(AGENTS[one[0]].places)]
+        rows.append([name, share(of, broken), alarms, f"{middle(of, broken):.0f}"])
     heads = ["trained in", "faults seen", "sound agents refused", "seconds per fault, median"]
     return tabulate(rows, heads, tablefmt="pipe")
+
+
+def agents(lines: list[dict[str, Any]]) -> str:
+    """How many faults of each agent were seen, and the seconds that the battery took."""
+    rows = []
+    for agent, about in AGENTS.items():
+        broken = [one for one in tried(lines) if one[0] == agent]
+        if not broken:
+            continue
+        cells = []
+        for places in WHERE.values():
+            of = [line for line in lines if line["place"] in places]
+            cells.append(share(of, broken) if set(places) & set(about.places) else "")
+        seconds = middle([line for line in lines if line["place"] in BATTERY], broken)
+        rows.append([agent, *cells, f"{seconds:.0f}"])
+    return tabulate(rows, ["agent", *WHERE, "seconds"], tablefmt="pipe")
+
+
+def tried(lines: Iterable[Line]) -> list[tuple[str, str]]:
+    """Agents and faults."""
+    return sorted({(line["agent"], line["fault"]) for line in lines if line["fault"]})
+
+
+def share(lines: Sequence[Line], broken: Sequence[tuple[str, str]]) -> str:
+    """Faults that were seen in some places."""
+    seen = sum(caught(lines, *one) for one in broken)
+    return f"{seen} of {len(broken)} ({seen / max(1, len(broken)):.0%})"
+
+
+def middle(lines: Sequence[Line], broken: Sequence[tuple[str, str]]) -> float:
+    """Seconds of a core for each fault, median."""
+    seconds = [
+        sum(line["seconds"] for line in lines if (line["agent"], line["fault"]) == one)
+        for one in broken
+    ]
+    return statistics.median(seconds) if seconds else float("nan")
 
 
 def false_alarms(measured: list[dict[str, Any]]) -> str:
@@ -70,10 +116,10 @@ def false_alarms(measured: list[dict[str, Any]]) -> str:
     )
     worst = max(measured, key=lambda one: one["failed"])
     return (
-        f"Sound agents of this package (PPO, DQN; `python -m benchmarks.bugs.sound`): {refused} of "
-        f"{said:,} verdicts refused one, so fewer than {upper(refused, said):.2%} are refused "
-        f"(one-sided 95% bound). Of {trained:,} trainings {failed} failed, most of them with "
-        f"{worst['agent']} in {worst['place']}: {worst['failed']} of {worst['trained']}."
+        "Sound agents of this package (PPO, DQN, SAC, TD3; `python -m benchmarks.bugs.sound`): "
+        f"{refused} of {said:,} verdicts refused one, so fewer than {upper(refused, said):.2%} are "
+        f"refused (one-sided 95% bound). Of {trained:,} trainings {failed} failed, most of them "
+        f"with {worst['agent']} in {worst['place']}: {worst['failed']} of {worst['trained']}."
     )
 
 
@@ -93,9 +139,10 @@ def faults(lines: list[dict[str, Any]]) -> str:
             if not of:
                 continue
             first = [x["place"].split("-")[1] for x in of if x["place"] in BATTERY and x["refused"]]
-            shown = [yes(x["refused"] for x in of if x["place"] == p) for p in (BANDIT, CARTPOLE)]
+            groups = (BANDITS, (CARTPOLE,), (BY_HAND,))
+            shown = [yes(x["refused"] for x in of if x["place"] in group) for group in groups]
             rows.append([agent, wrong, first[0] if first else "no", *shown])
-    heads = ["agent", "fault", "battery: seen first in", "bandit", "CartPole"]
+    heads = ["agent", "fault", "battery: seen first in", "bandit", CARTPOLE, "by hand"]
     return tabulate(rows, heads, tablefmt="pipe")
 
 
@@ -120,12 +167,13 @@ def sound(lines: list[dict[str, Any]]) -> str:
     kinds = [name for name, process in PROCESSES.items() if not process.needs]
     rows = []
     for agent, about in AGENTS.items():
-        of = [x for x in lines if x["agent"] == agent and not x["fault"] and x["place"] != CARTPOLE]
+        of = [x for x in lines if x["agent"] == agent and not x["fault"]]
+        of = [x for x in of if x["place"] not in (CARTPOLE, BY_HAND)]
         if not of:
             continue
         cells = []
         for kind in ("bandit", *kinds):
-            at = [x for x in of if kind in (IDS.get(x["place"], ("bandit",))[0],)]
+            at = [x for x in of if kind == IDS.get(x["place"], ("bandit",))[0]]
             cells.append("" if not at else "no" if any(x["refused"] for x in at) else "yes")
         rows.append([agent, f"{about.steps:,}", *cells])
     return tabulate(rows, ["agent", "steps", "bandit", *kinds], tablefmt="pipe")

@@ -12,6 +12,7 @@ import pytest
 from benchmarks import __main__ as command
 from benchmarks import clients, flops, machine, table
 from benchmarks.cases import PAIRS, Case, pays_for_balance
+from synthgym.verbs.documents import replaced
 
 SMALL = Case("dqn", population=2, steps=1100, episodes=2)
 
@@ -68,19 +69,11 @@ def test_steps_of_a_client_are_counted() -> None:
     assert len(steps) == 300
 
 
-def test_a_table_is_put_between_the_marks_of_the_document() -> None:
-    text = f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n"
-    new = table.replaced(text, "new")
-    assert new == f"before\n{table.BEGIN}\nnew\n{table.END}\nafter\n"
-    with pytest.raises(ValueError, match="must have the lines"):
-        table.replaced("no marks", "new")
-
-
 def test_readme_shows_what_was_measured() -> None:
     here = Path(command.__file__).parent
     files = [json.loads(path.read_text()) for path in sorted((here / "results").glob("*.json"))]
     text = (here / "README.md").read_text()
-    assert table.replaced(text, table.block(files)) == text
+    assert replaced(text, table.block(files), "results") == text
 
 
 def test_a_new_result_replaces_only_its_agents(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from synthgym.stages import PHASES
 from synthgym.verbs import documents
 
 ROOT = Path(__file__).parents[2]
-TEXT = f"# Title\n\nbefore\n\n{documents.BEGIN}\nold\n{documents.END}\n\nafter\n"
+BEGIN, END = "<!-- generated:begin -->", "<!-- generated:end -->"
+TEXT = f"# Title\n\nbefore\n\n{BEGIN}\nold\n{END}\n\nafter\n"
 FINDINGS = {f"docs/results/{name.removesuffix('_report')}.md" for name in documents.QUESTIONS}
 
 
@@ -39,11 +40,14 @@ def test_every_report_has_its_question() -> None:
     assert set(documents.QUESTIONS) == reports
 
 
-def test_only_what_is_between_the_marks_is_replaced() -> None:
-    assert documents.replaced(TEXT, "new") == TEXT.replace("old", "new")
+@pytest.mark.parametrize("what", ["generated", "results"])
+def test_only_what_is_between_the_marks_of_a_name_is_replaced(what: str) -> None:
+    text = TEXT + TEXT.replace("generated", "results").replace("old", "other")
+    old = {"generated": "old", "results": "other"}[what]
+    assert documents.replaced(text, "new", what) == text.replace(old, "new")
 
 
-@pytest.mark.parametrize("text", ["", TEXT + TEXT, TEXT.replace(documents.END, "")])
+@pytest.mark.parametrize("text", ["", TEXT + TEXT, TEXT.replace(END, "")])
 def test_a_document_without_both_marks_once_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="each once"):
         documents.replaced(text, "new")

@@ -74,7 +74,9 @@ class Process:
     needs: str = ""  # what an agent must have to pass
     # Of continuous actions; where they are others, there is no discrete variant.
     bounds: tuple[float, float] = UNIT
-    rises: tuple[float, float] = (-0.5, 0.5)  # from here to there the action becomes the second
+    # From here to there the action becomes the second. What is beyond has no slope: an actor that
+    # gets there too early stays.
+    rises: tuple[float, float] = (-0.75, 0.75)
 
     @property
     def limit(self) -> float:

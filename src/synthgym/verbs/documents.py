@@ -23,7 +23,6 @@ from synthgym.plan.plan import Plan
 from synthgym.stages import PHASES, STAGES
 
 Numbers = Mapping[str, Any]
-BEGIN, END = "<!-- generated:begin -->", "<!-- generated:end -->"
 FUZZ = "docs/fuzz.json"  # `make fuzz` writes it
 QUESTIONS = {  # report -> what it answers, in the order of the index
     "transfer_report": "Do agents trained only in synthetic environments do well on the real task?",
@@ -89,13 +88,14 @@ def documents(root: Path, scale: str) -> dict[str, str]:
     }
 
 
-def replaced(text: str, new: str) -> str:
-    """A document with something new between its marks."""
-    before, begin, rest = text.partition(BEGIN)
-    old, end, after = rest.partition(END)
-    if not (begin and end) or BEGIN in after + old:
-        raise ValueError(f"A document must have the lines {BEGIN} and {END}, each once.")
-    return f"{before}{BEGIN}\n{new}\n{END}{after}"
+def replaced(text: str, new: str, what: str = "generated") -> str:
+    """A document with something new between the marks of that name."""
+    marks = [f"<!-- {what}:{place} -->" for place in ("begin", "end")]
+    before, begin, rest = text.partition(marks[0])
+    old, end, after = rest.partition(marks[1])
+    if not (begin and end) or marks[0] in after + old:
+        raise ValueError(f"A document must have the lines {' and '.join(marks)}, each once.")
+    return f"{before}{begin}\n{new}\n{end}{after}"
 
 
 def headline(transfer: Numbers, summary: Numbers) -> str:
