@@ -10,7 +10,7 @@ import gymnasium
 
 from benchmarks.bugs import own
 from benchmarks.bugs.faults import FAULTS
-from benchmarks.bugs.places import BY_HAND, CARTPOLE, places
+from benchmarks.bugs.places import BATTERIES, BY_HAND, CARTPOLE, places
 from benchmarks.bugs.trained import Trained
 
 
@@ -42,7 +42,7 @@ AGENTS: Mapping[str, About] = MappingProxyType(
         "ppo_continuous": here(10_240, "ppo", continuous=True),
         "sac": here(2000, "sac", continuous=True),
         "td3": here(3000, "td3", continuous=True),
-        **{name: About(own.STEPS[name], places(name in own.CONTINUOUS)) for name in own.FAULTS},
+        **{name: About(own.STEPS[name], BATTERIES[name in own.CONTINUOUS]) for name in own.FAULTS},
         "sb3_ppo": client(10_000, "PPO"),
         "sb3_a2c": client(10_000, "A2C"),
         "sb3_dqn": client(25_000, "DQN"),
