@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from benchmarks.bugs import by_hand, own, sound, table
 from benchmarks.bugs.agents import AGENTS, faults_of, learned, train
 from benchmarks.bugs.places import (
-    BANDITS,
+    BATTERIES,
     BATTERY,
     BY_HAND,
     CARTPOLE,
@@ -77,7 +77,7 @@ def verdict(task: Task, lines: list[dict[str, Any]]) -> dict[str, Any]:
 def found_by_hand(task: Task) -> dict[str, Any]:
     """What probes written by hand say."""
     call = partial(learned, task.agent, fault=task.fault)
-    continuous = BANDITS[True] in AGENTS[task.agent].places
+    continuous = BATTERIES[True][0] in AGENTS[task.agent].places
     fails = not by_hand.passes(call, continuous, task.run)
     return {"returns": [], "refused": fails, "accepted": not fails}
 

@@ -10,7 +10,7 @@ import gymnasium
 
 from benchmarks.bugs import own
 from benchmarks.bugs.faults import FAULTS
-from benchmarks.bugs.places import BATTERIES, BY_HAND, CARTPOLE, places
+from benchmarks.bugs.places import BANDIT, BATTERIES, BY_HAND, CARTPOLE
 from benchmarks.bugs.trained import Trained
 
 
@@ -26,13 +26,14 @@ class About:
 
 def here(steps: int, module: str, continuous: bool = False) -> About:
     """An agent in a file of PyTorch."""
-    itself = () if continuous else (CARTPOLE,)
-    return About(steps, (*places(continuous), *itself, BY_HAND), module)
+    cartpole = () if continuous else (BANDIT, CARTPOLE)
+    return About(steps, (*BATTERIES[continuous], *cartpole, BY_HAND), module)
 
 
 def client(steps: int, algorithm: str, continuous: bool = False) -> About:
     """An agent of Stable-Baselines3."""
-    return About(steps, places(continuous), algorithm=algorithm)
+    bandit = () if continuous else (BANDIT,)
+    return About(steps, (*bandit, *BATTERIES[continuous]), algorithm=algorithm)
 
 
 AGENTS: Mapping[str, About] = MappingProxyType(

@@ -58,7 +58,6 @@ DQN = {
 GAUSSIAN = {
     "deviation_tiny": "the deviation of actions is below a hundredth from the beginning",
     "deviation_untrained": "the deviation of actions is not trained",
-    "deviation_as_log": "the logarithm of the deviation is taken for the deviation",
     "clipped_kept": "the action is stored as clipped, its log-probability as drawn",
     "action_squashed": "actions are squashed to [-1, 1], whatever their bounds",
     "samples_at_test": "the trained agent samples, as in training",

@@ -9,7 +9,7 @@ from synthgym.testing.cases import Case, find
 from synthgym.testing.sequential import rank
 
 BY_HAND = "by hand"  # benchmarks.bugs.by_hand
-CARTPOLE = "CartPole-v1"
+BANDIT, CARTPOLE = "Synthetic-CartPole-v1", "CartPole-v1"
 PROCESSES = (
     *("Sequence", "Patience", "Termination", "Truncation"),
     *("Impatience", "Delay", "Ladder", "Options"),
@@ -21,21 +21,15 @@ BATTERIES: Mapping[bool, tuple[str, ...]] = MappingProxyType(  # of agents with 
     }
 )
 BATTERY = (*BATTERIES[False], *BATTERIES[True])
-BANDITS = ("Synthetic-CartPole-v1", "Synthetic-Pendulum-v1")
 P0 = 0.1
 SOUND = 29  # agents whose returns say what CartPole itself can expect: the least number for P0
-
-
-def places(continuous: bool) -> tuple[str, ...]:
-    """A bandit and the battery."""
-    return (BANDITS[continuous], *BATTERIES[continuous])
 
 
 def case_of(place: str) -> Case:
     """The case of that name; in CartPole itself nothing is expected yet."""
     if place != CARTPOLE:
         return find(place)
-    return replace(find(f"Synthetic-{CARTPOLE}"), id=CARTPOLE, settings=None)
+    return replace(find(BANDIT), id=CARTPOLE, settings=None)
 
 
 def expecting(case: Case, returns: list[float]) -> Case:

@@ -43,7 +43,7 @@ def train(
     acts = network(inputs, int(size), 0.01) if fault == "updates_a_copy" else actor
 
     def policy(observation: torch.Tensor, by: nn.Module = actor) -> Distribution:
-        return distribution(by(observation), None if discrete else spread, fault)
+        return distribution(by(observation), None if discrete else spread)
 
     seen, total = env.reset(seed=seed)[0], 0.0
     before = seen
@@ -84,12 +84,11 @@ def train(
     return Trained(act, value)
 
 
-def distribution(out: torch.Tensor, spread: torch.Tensor | None, fault: str) -> Distribution:
+def distribution(out: torch.Tensor, spread: torch.Tensor | None) -> Distribution:
     """Of actions; `spread`: the logarithm of the deviation, unless they are discrete."""
     if spread is None:
         return Categorical(logits=out)
-    deviation = spread if fault == "deviation_as_log" else spread.exp()
-    return Independent(Normal(out, deviation), 1)
+    return Independent(Normal(out, spread.exp()), 1)
 
 
 def sent_to(env: gymnasium.Env, action: torch.Tensor, fault: str) -> Any:

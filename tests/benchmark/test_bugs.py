@@ -13,7 +13,7 @@ from benchmarks.bugs import by_hand, own, places, table
 from benchmarks.bugs.__main__ import RESULTS, Task, done
 from benchmarks.bugs.agents import AGENTS, train
 from benchmarks.bugs.faults import FAULTS
-from benchmarks.bugs.places import BANDITS, CARTPOLE, case_of, expecting, sound_returns
+from benchmarks.bugs.places import BANDIT, CARTPOLE, case_of, expecting, sound_returns
 from benchmarks.bugs.trained import Trained
 from synthgym import agents
 from synthgym.agents import losses
@@ -46,12 +46,12 @@ def test_the_summary_counts_faults_and_not_verdicts() -> None:
         SEEN,
         line("loss_sign", "Probe-Patience-v0", False),
         line("gamma_one", "Probe-Delay-v0", False),
-        line("gamma_one", BANDITS[0], False),
+        line("gamma_one", BANDIT, False),
         line("", "Probe-Delay-v0", False),
     ]
     rows = [[c.strip() for c in row.split("|")] for row in table.summary(lines).splitlines()]
     assert ["", "the battery", "1 of 2 (50%)", "0 of 1", "3", ""] in rows
-    assert [row[2] for row in rows if row[1] == "a bandit"] == ["0 of 2 (0%)"]
+    assert [row[2] for row in rows if row[1] == f"`{BANDIT}`"] == ["0 of 2 (0%)"]
 
 
 def test_a_bound_is_that_of_the_binomial() -> None:

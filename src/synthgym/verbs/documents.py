@@ -48,7 +48,8 @@ HEADLINE = (
     "making one environment takes, teachers included. Scale `{scale}`."
 )
 NOT_BETTER = (
-    "Worse than training in the task: {worse}. Not told apart, as intervals overlap: {alike}. "
+    "**Not in the table, as they are no better.** Worse than training in the task: {worse}. Not "
+    "told apart from it, as intervals overlap: {alike}. "
     "[Findings](docs/results/index.md) has all agents, and every claim with its verdict; "
     "[methods](docs/methods.md) says how each environment is made."
 )
@@ -99,7 +100,10 @@ def replaced(text: str, new: str, what: str = "generated") -> str:
 
 
 def headline(transfer: Numbers, summary: Numbers) -> str:
-    """One table of all tasks: who does best where, and what making the place took."""
+    """One table of all tasks: who does best where, and what making the place took.
+
+    Environments that are no better than the task itself are named below it.
+    """
     rows: list[dict[str, str]] = []
     worse: list[str] = []
     alike: list[str] = []
@@ -111,6 +115,10 @@ def headline(transfer: Numbers, summary: Numbers) -> str:
         )
         for environment, cost in sorted(summary["meta_training"][task].items()):
             agent, best = _best(agents[environment])
+            if best["low"] <= in_task["high"]:
+                verdict = worse if best["high"] < in_task["low"] else alike
+                verdict.append(f"`{environment}` in {about['id']}")
+                continue
             published = about["published"].get(agent, {}).get("synthetic")
             rows.append(
                 {
@@ -122,9 +130,6 @@ def headline(transfer: Numbers, summary: Numbers) -> str:
                     "seconds": number(cost["seconds"]["mean"], COUNT),
                 }
             )
-            if best["low"] <= in_task["high"]:
-                verdict = worse if best["high"] < in_task["low"] else alike
-                verdict.append(f"`{environment}` in {about['id']}")
     about = transfer["about"]
     places = {"worse": ", ".join(worse) or "none", "alike": ", ".join(alike) or "none"}
     shown = table([{name: row.get(name, "") for name in rows[1]} for row in rows])
