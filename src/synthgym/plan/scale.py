@@ -9,6 +9,7 @@ from synthgym.jobs.planned import Job
 from synthgym.plan import reports
 from synthgym.plan.compose import Composer, conform
 from synthgym.plan.experiments import Experiment
+from synthgym.plan.experts import Experts
 from synthgym.plan.layers import Values, settings_of
 from synthgym.plan.objectives import Objectives
 from synthgym.plan.schema import (
@@ -25,7 +26,8 @@ from synthgym.plan.schema import (
     short,
 )
 from synthgym.plan.sweeps import Search, Sweep, Transforms
-from synthgym.plan.tasks import Experts, TaskExperiment, check_choices
+from synthgym.plan.task_checks import check_choices, check_task
+from synthgym.plan.tasks import TaskExperiment
 from synthgym.plan.validate import check_environment, check_identifier
 from synthgym.stages import STAGES, pattern
 
@@ -172,7 +174,7 @@ class ScalePlan:
         for environment, differences in values["environments"].items():
             self._check_environment(environment, differences)
         for task in self.tasks.values():
-            task.check()
+            check_task(task)
         for part in ("insight", "clients"):
             for name in values.get(part) or {}:
                 check_known(name, self.tasks, "task", f"{where}.{part}.{name}", "the plan")
