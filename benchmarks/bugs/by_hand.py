@@ -15,7 +15,7 @@ from gymnasium import spaces
 
 from benchmarks.bugs.trained import Trained
 
-STEPS, GAMMA, TOLERANCE = 2000, 0.9, 0.25
+STEPS, GAMMA, TOLERANCE = 2048, 0.5, 0.25
 Reward = Callable[[float, float], float]  # for what was observed, and +1 or -1, what was chosen
 
 

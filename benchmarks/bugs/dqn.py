@@ -15,7 +15,7 @@ RATE, BATCH, WARMUP, EVERY, COPY, EXPLORES, LEAST = 1e-3, 64, 200, 2, 200, 0.3, 
 def train(
     env: gymnasium.Env, seed: int, steps: int, gamma: float = 0.99, fault: str = ""
 ) -> Trained:
-    """Train an agent, who then acts greedily."""
+    """Train an agent that then acts greedily."""
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     draw = np.random.default_rng(seed)
@@ -67,9 +67,8 @@ def train(
                     fault, best
                 )
                 on = {"mask_inverted": ended[batch], "through_the_end": torch.ones(BATCH)}
-                aim = earned[batch] + gamma * on.get(fault, 1 - ended[batch]) * best
-            if fault == "reward_shuffled":
-                aim = aim[torch.as_tensor(draw.permutation(BATCH))]
+                reward = earned[draw.permutation(batch) if fault == "reward_shuffled" else batch]
+                aim = reward + gamma * on.get(fault, 1 - ended[batch]) * best
             q = online(seen[batch])
             wrong = {"wrong_gather": q.max(1)[0], "all_actions": q.mean(1)}
             estimate = wrong.get(fault, q[range(BATCH), taken[batch]])

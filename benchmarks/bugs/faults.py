@@ -22,13 +22,13 @@ PPO = {
     "gamma_zero": "the discount is 0",
     "value_sign": "the value is moved away from its target",
     "value_target": "the target of the value is the advantage, without the value",
-    "stale_observation": "acts on what was observed a step before",
+    "stale_observation": "acts in training on what was observed a step before",
     "entropy_large": "the bonus for entropy is a thousand times too large",
     "entropy_sign": "entropy is punished, at a hundred times the rate",
     "greedy": "collects with the likeliest action, never another",
     "rewards_summed_over_episodes": "rewards are added up and never reset",
     "gradient_kept": "gradients are not set to zero between updates",
-    "updates_a_copy": "the policy that acts is a copy from the beginning",
+    "updates_a_copy": "the policy that acts is another one from the beginning, never trained",
 }
 
 DQN = {
@@ -49,18 +49,16 @@ DQN = {
     "target_minimum": "the target is the least value of the next state",
     "target_mean": "the target is the mean value of the next state",
     "acts_worst": "acts by the least value",
-    "all_actions": "the values of all actions are moved to the target",
+    "all_actions": "the mean value of all actions is moved to the target",
     "next_observation": "what follows is stored as the observation itself",
     "replay_last": "learns from the last step over and over",
-    "updates_a_copy": "the network that acts is a copy from the beginning",
+    "updates_a_copy": "the network that acts is another one from the beginning, never trained",
 }
 
 GAUSSIAN = {
-    "deviation_tiny": "the deviation of actions is below a hundredth from the beginning",
-    "deviation_untrained": "the deviation of actions is not trained",
+    "deviation_tiny": "the standard deviation of actions is fixed below 0.01",
     "clipped_kept": "the action is stored as clipped, its log-probability as drawn",
     "action_squashed": "actions are squashed to [-1, 1], whatever their bounds",
-    "samples_at_test": "the trained agent samples, as in training",
 }
 
 OFF_POLICY = {
@@ -77,10 +75,10 @@ OFF_POLICY = {
     "target_of_action_taken": "the target values the action of the step before, not the next one",
     "target_with_gradient": "the target is of the networks that are trained, with its gradient",
     "larger_critic": "the larger value of the two critics is taken",
-    "action_detached": "the action is detached, so that no gradient reaches the actor",
+    "action_detached": "the action is detached: the value has no gradient for the actor",
     "action_scale": "actions are sent as they are, in [-1, 1], whatever their bounds",
     "action_unscaled": "actions are stored in the units of the environment, not in [-1, 1]",
-    "stale_observation": "acts on what was observed a step before",
+    "stale_observation": "acts in training on what was observed a step before",
     "no_exploration": "collects with the mode, without noise, from the first step",
     "always_random": "actions in training stay random for ever",
     "replay_late": "an observation is stored with action and reward of the step before",
@@ -99,7 +97,7 @@ SAC = {
     "entropy_sign": "the actor is punished for entropy",
     "entropy_in_target_sign": "targets are lower for entropy, not higher",
     "temperature_fixed": "the temperature is large and not trained",
-    "temperature_sign": "the temperature moves away from its target",
+    "temperature_sign": "the temperature moves away from its target, from 1 on",
 }
 
 TD3 = {
@@ -107,7 +105,7 @@ TD3 = {
     "target_actor_stale": "the slow actor never follows",
     "smoothing_unclipped": "the noise of the target is a hundred times too large, and not clipped",
     "action_unseen": "the critics do not see the action",
-    "actor_rarely": "the actor is updated once in a thousand updates",
+    "actor_rarely": "the actor and the slow networks are updated once in a thousand updates",
     "acts_unsquashed": "actions are clipped where they should be squashed",
 }
 

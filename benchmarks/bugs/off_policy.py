@@ -44,9 +44,9 @@ class Learner(Protocol):
         """One update."""
 
 
-def network(inputs: int, outputs: int, bends: type[nn.Module]) -> nn.Sequential:
+def network(inputs: int, outputs: int, activation: type[nn.Module]) -> nn.Sequential:
     """A network of two layers."""
-    layers = (nn.Linear(inputs, 64), bends(), nn.Linear(64, 64), bends())
+    layers = (nn.Linear(inputs, 64), activation(), nn.Linear(64, 64), activation())
     return nn.Sequential(*layers, nn.Linear(64, outputs))
 
 

@@ -58,10 +58,6 @@ def of_replay(agent: str) -> dict[str, Fault]:
             "observations of a batch are of other steps than its rewards",
             *("off_policy", rows, rows.replace("index", "jnp.roll(index, x.ndim)")),
         ),
-        "off_by_one": Fault(
-            "the place that is filled next is drawn, too, and the newest step is not",
-            *("off_policy", "index = state.step - 1 - jax", "index = state.step + 0 - jax"),
-        ),
         "next_observation": Fault(
             "what follows is taken to be the observation itself",
             "off_policy",
@@ -92,7 +88,7 @@ PPO = {
         "ratio = jnp.exp(jax.lax.stop_gradient(log_ratio))",
     ),
     "broadcast": Fault(
-        "advantages have a dimension too many, so that every ratio meets every advantage",
+        "advantages have one dimension too many, so that every ratio meets every advantage",
         *(
             "ppo",
             "losses.normalised(batch.advantage)",
@@ -112,14 +108,6 @@ PPO = {
         "ppo",
         "reward_t,\n                terminated_t,",
         "reward_t,\n                terminated_t | truncated_t,",
-    ),
-    "trace_through_the_end": Fault(
-        "traces go on over the end of episodes",
-        *(
-            "losses",
-            "jnp.where(terminated_t | truncated_t, 0.0,",
-            "jnp.where(terminated_t, 1.0, 1.0) * (",
-        ),
     ),
     "value_sign": Fault(
         "the value is moved away from its target",
@@ -194,7 +182,7 @@ WRONG: Mapping[str, str] = MappingProxyType(
         "larger_critic": "the larger value of the two critics is taken",
         "critic_sign": "the error of the critics is made larger",
         "actor_sign": "the actor is moved to worse actions",
-        "action_detached": "the action is detached, so that no gradient reaches the actor",
+        "action_detached": "the action is detached: the value has no gradient for the actor",
         "action_scale": "actions are sent as they are, in [-1, 1], whatever their bounds",
         "target_stale": "the slow critics never follow",
     }
@@ -286,7 +274,7 @@ TD3 = {
         *("td3", "jnp.where(warming_up, ", "jnp.where(True, "),
     ),
     "actor_never": Fault(
-        "the actor is never updated",
+        "neither the actor nor the slow networks are ever updated",
         "td3",
         "updates % self.policy_delay == 0",
         "updates % self.policy_delay == self.policy_delay",
@@ -306,18 +294,19 @@ def with_fault(fault: Fault | None) -> Iterator[None]:
     modules = {name: importlib.import_module(f"synthgym.agents.{name}") for name in IN_ORDER}
     sources = {name: inspect.getsource(module) for name, module in modules.items()}
 
-    def run(texts: Mapping[str, str]) -> None:
-        for name, module in modules.items():
-            code = compile(texts[name], str(module.__file__), "exec")
-            exec(code, module.__dict__)  # noqa: S102 - it is our own, but for one place
-
     if not fault:
         yield
         return
     if (count := sources[fault.module].count(fault.old)) != 1:
         raise ValueError(f"{fault.module} has {count} times, not once: {fault.old}")
-    run(sources | {fault.module: sources[fault.module].replace(fault.old, fault.new)})
+    sources[fault.module] = sources[fault.module].replace(fault.old, fault.new)
+    before = {name: dict(vars(module)) for name, module in modules.items()}
     try:
+        for name, module in modules.items():
+            code = compile(sources[name], str(module.__file__), "exec")
+            exec(code, vars(module))  # noqa: S102 - it is our own, but for one place
         yield
     finally:
-        run(sources)
+        for name, module in modules.items():
+            vars(module).clear()
+            vars(module).update(before[name])

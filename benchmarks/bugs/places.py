@@ -10,14 +10,14 @@ from synthgym.testing.sequential import rank
 
 BY_HAND = "by hand"  # benchmarks.bugs.by_hand
 BANDIT, CARTPOLE = "Synthetic-CartPole-v1", "CartPole-v1"
-PROCESSES = (
+IN_TURN = (
     *("Sequence", "Patience", "Termination", "Truncation"),
     *("Impatience", "Delay", "Ladder", "Options"),
 )
 BATTERIES: Mapping[bool, tuple[str, ...]] = MappingProxyType(  # of agents with continuous actions?
     {
-        False: tuple(f"Probe-{name}-v0" for name in PROCESSES),
-        True: tuple(f"Probe-{name}Continuous-v0" for name in (*PROCESSES, "Bounds")),
+        False: tuple(f"Probe-{name}-v0" for name in IN_TURN),
+        True: tuple(f"Probe-{name}Continuous-v0" for name in (*IN_TURN, "Bounds")),
     }
 )
 BATTERY = (*BATTERIES[False], *BATTERIES[True])
@@ -34,7 +34,10 @@ def case_of(place: str) -> Case:
 
 def expecting(case: Case, returns: list[float]) -> Case:
     """The task itself, with what these sound agents return after as many steps."""
-    return replace(case, limit=sorted(returns)[rank(len(returns), P0) - 1], p0=P0)
+    place = rank(len(returns), P0)
+    if not place:
+        raise ValueError(f"{len(returns)} sound agents are too few to expect anything: {SOUND}.")
+    return replace(case, limit=sorted(returns)[place - 1], p0=P0)
 
 
 def sound_returns(lines: list[dict[str, Any]], agent: str) -> list[float]:

@@ -25,7 +25,7 @@ def network(inputs: int, outputs: int, last: float) -> nn.Sequential:
 def train(
     env: gymnasium.Env, seed: int, steps: int, gamma: float = 0.99, fault: str = ""
 ) -> Trained:
-    """Train an agent, who then takes the likeliest action."""
+    """Train an agent that then takes the likeliest action."""
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     Distribution.set_default_validate_args(False)  # takes half of a step
@@ -36,7 +36,7 @@ def train(
     actor, critic = network(inputs, int(size), 0.01), network(inputs, 1, 1.0)
     spread = nn.Parameter(torch.full((int(size),), -5.0 if fault == "deviation_tiny" else 0.0))
     trained = [*actor.parameters(), *critic.parameters()]
-    if fault not in ("deviation_tiny", "deviation_untrained"):
+    if fault != "deviation_tiny":
         trained.append(spread)
     optimiser = torch.optim.Adam(trained, 0.0 if fault == "rate_zero" else RATE)
     gamma = {"gamma_one": 1.0, "gamma_zero": 0.0}.get(fault, gamma)
@@ -69,13 +69,12 @@ def train(
             stored.append((seen, action, log, total, terminated, truncated, then, begins))
             seen = begins
         learn(stored, policy, critic, optimiser, gamma, fault, draw)
-    acts = actor if fault != "updates_a_copy" else acts
 
     def act(observation: Any) -> Any:
         with torch.no_grad():
             chance = policy(torch.as_tensor(observation), acts)
             action = chance.probs.argmax() if discrete else chance.mean
-            return sent_to(env, chance.sample() if fault == "samples_at_test" else action, fault)
+        return sent_to(env, action, fault)
 
     def value(observation: Any) -> float:
         with torch.no_grad():

@@ -7,6 +7,7 @@ battery. Their seeds are then given to the sequential test one after the other.
 import argparse
 import itertools
 import json
+import zlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -136,7 +137,7 @@ def judged(agent: str, fault: str, case: Case, most: int, run: int) -> tuple[Ver
 def measured(agent: str, name: str, count: int) -> dict[str, Any]:
     """How many of these agents failed, and how many verdicts refused one."""
     case = find(name)
-    earned = returns(agent, case, count, 0)
+    earned = returns(agent, case, count, zlib.crc32(f"{agent} {name}".encode()))
     said = list(verdicts(case, earned))
     failed = sum(not case.passes(float(r)) for r in earned)
     line = {"agent": agent, "place": name, "trained": count, "failed": failed}

@@ -23,9 +23,9 @@ class TD3:
         self.slow_actor, self.slow = deepcopy(self.actor), deepcopy(self.critics)
         self.acts = deepcopy(self.actor) if fault == "updates_a_copy" else self.actor
         rate = 0.0 if fault == "rate_zero" else RATE
-        self.of_actor = torch.optim.Adam(self.actor.parameters(), rate)
+        self.actor_optimiser = torch.optim.Adam(self.actor.parameters(), rate)
         both = [x for critic in self.critics for x in critic.parameters()]
-        self.of_critics = torch.optim.Adam(both, rate)
+        self.critic_optimiser = torch.optim.Adam(both, rate)
 
     def explore(self, observation: torch.Tensor) -> torch.Tensor:
         if self.fault == "no_exploration":
@@ -38,7 +38,7 @@ class TD3:
         return action.clamp(-1, 1) if self.fault == "acts_unsquashed" else action.tanh()
 
     def value(self, observation: torch.Tensor) -> torch.Tensor:
-        return worth(self.critics[0], observation, self.mode(observation))
+        return self.valued(self.critics[0], observation, self.mode(observation))
 
     def valued(self, critic: torch.nn.Module, seen: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Value of an action."""
@@ -62,7 +62,7 @@ class TD3:
         values = [self.valued(critic, batch.seen, batch.action) for critic in self.critics]
         error = sum((value - aim).pow(2).mean() for value in values)
         assert isinstance(error, torch.Tensor)
-        descend(-error if fault == "critic_sign" else error, self.of_critics)
+        descend(-error if fault == "critic_sign" else error, self.critic_optimiser)
         if self.updates % (1000 if fault == "actor_rarely" else DELAY):
             return
         action = self.actor(batch.seen).tanh()
@@ -70,7 +70,7 @@ class TD3:
             action = action.detach().requires_grad_()
         gain = self.valued(self.critics[0], batch.seen, action).mean()
         # Gradients of this loss for the critic are set to zero before its next step.
-        descend(gain if fault == "actor_sign" else -gain, self.of_actor)
+        descend(gain if fault == "actor_sign" else -gain, self.actor_optimiser)
         if fault != "target_stale":
             for slow, fast in zip(self.slow, self.critics, strict=True):
                 follow(slow, fast)

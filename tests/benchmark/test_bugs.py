@@ -41,17 +41,18 @@ def test_at_least_thirty_faults_were_tried_everywhere() -> None:
     assert len(tried) >= 30
 
 
-def test_the_summary_counts_faults_and_not_verdicts() -> None:
+def test_the_summary_counts_faults_where_they_were_tried_and_sound_agents_not_verdicts() -> None:
     lines = [
         SEEN,
         line("loss_sign", "Probe-Patience-v0", False),
         line("gamma_one", "Probe-Delay-v0", False),
         line("gamma_one", BANDIT, False),
         line("", "Probe-Delay-v0", False),
+        line("", "Probe-Patience-v0", True),
     ]
     rows = [[c.strip() for c in row.split("|")] for row in table.summary(lines).splitlines()]
-    assert ["", "the battery", "1 of 2 (50%)", "0 of 1", "3", ""] in rows
-    assert [row[2] for row in rows if row[1] == f"`{BANDIT}`"] == ["0 of 2 (0%)"]
+    assert ["", "PPO, DQN", "1 of 2 (50%)", "0 of 1 (0%)", "", "", "3", ""] in rows
+    assert ["", "sound agents refused", "1 of 1", "", "", "", "", ""] in rows
 
 
 def test_a_bound_is_that_of_the_binomial() -> None:
@@ -72,6 +73,8 @@ def test_cartpole_itself_expects_what_sound_agents_return() -> None:
     case = expecting(case_of(CARTPOLE), sound_returns(returns, "dqn"))
     assert (case.limit, case.p0) == (100.0, 0.1)
     assert case.make().spec.id == CARTPOLE
+    with pytest.raises(ValueError, match="28 sound agents are too few"):
+        expecting(case, [1.0] * 28)
 
 
 @pytest.mark.parametrize("agent", FAULTS)

@@ -41,11 +41,11 @@ HEADLINE = (
     "A return is the interquartile mean [{level:.0%} interval] in the real task of all agents of "
     "one algorithm, with random hyperparameters, over all environments of a kind (so many in "
     "brackets; they differ in their seeds). Each row shows the algorithm with the highest return "
-    "there, so algorithms differ between rows, and returns are a little flattered.\n\n"
-    "Rows in bold are training in the task itself, for as many steps: a small budget, in which "
-    "most algorithms solve no task. Published: the same algorithm in evolved bandits (Liesen et "
-    "al. 2024; CartPole-v0: in MDPs of Ferreira et al. 2022). Real steps and seconds are what "
-    "making one environment takes, teachers included. Scale `{scale}`."
+    "there, so algorithms differ between rows, and returns are a little flattered. Rows in bold "
+    "are training in the task itself, for as many steps: a small budget, in which most algorithms "
+    "solve no task. Published: the same algorithm in evolved bandits (Liesen et al. 2024; "
+    "CartPole-v0: in MDPs of Ferreira et al. 2022). Real steps and seconds are what making one "
+    "environment takes, teachers included. Scale `{scale}`."
 )
 NOT_BETTER = (
     "**Not in the table, as they are no better.** Worse than training in the task: {worse}. Not "
