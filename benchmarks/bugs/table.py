@@ -123,9 +123,10 @@ def expected(lines: list[dict[str, Any]]) -> str:
         f"{expecting(case_of(CARTPOLE), sound_returns(lines, agent)).limit:.0f} ({agent})"
         for agent in agents
     ]
+    said = " or ".join(limits)
     return (
         "Seconds are those of a fault in the battery, median. To pass in CartPole itself, which "
-        f"ends at 500, an agent has to return {' or '.join(limits)}: the least of {SOUND} sound ones."
+        f"ends at 500, an agent has to return {said}: the least of {SOUND} sound ones."
     )
 
 
