@@ -42,7 +42,7 @@ AGENTS: Mapping[str, About] = MappingProxyType(
         "dqn": here(4000, "dqn"),
         "ppo_continuous": here(10_240, "ppo", continuous=True),
         "sac": here(2000, "sac", continuous=True),
-        "td3": here(3000, "td3", continuous=True),
+        "td3": here(4000, "td3", continuous=True),
         **{name: About(own.STEPS[name], BATTERIES[name in own.CONTINUOUS]) for name in own.FAULTS},
         "sb3_ppo": client(10_000, "PPO"),
         "sb3_a2c": client(10_000, "A2C"),

@@ -38,8 +38,9 @@ WHERE: Mapping[str, tuple[str, ...]] = MappingProxyType(
 GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "PPO, DQN": ("ppo", "dqn"),
-        "SAC, TD3, PPO (continuous)": ("ppo_continuous", "sac", "td3"),
-        "PPO, DQN, SAC, TD3 of our own": tuple(own.FAULTS),
+        "continuous: PPO, SAC": ("ppo_continuous", "sac"),
+        "continuous: TD3": ("td3",),
+        "our own PPO, DQN, SAC, TD3": tuple(own.FAULTS),
         "all": tuple(AGENTS),
     }
 )
@@ -79,6 +80,7 @@ def block(lines: list[dict[str, Any]]) -> str:
 def summary(lines: list[dict[str, Any]]) -> str:
     """How many faults each place saw in each group of agents, and sound agents it refused."""
     rows = [[name, *cells(lines, agents)] for name, agents in GROUPS.items()]
+    rows = [row for row in rows if any(row[1:])]
     refusals = [refused(lines, places) for places in WHERE.values()]
     rows.append(["sound agents refused", *refusals, ""])
     return tabulate(rows, ["faults put into", *WHERE, "seconds"], tablefmt="pipe")
@@ -86,7 +88,8 @@ def summary(lines: list[dict[str, Any]]) -> str:
 
 def by_agent(lines: list[dict[str, Any]]) -> str:
     """How many faults of each agent were seen, and the seconds that the battery took."""
-    rows = [[agent, *cells(lines, [agent])] for agent in AGENTS if faults_of(agent)]
+    broken = [agent for agent, _ in tried(lines)]
+    rows = [[agent, *cells(lines, [agent])] for agent in AGENTS if agent in broken]
     return tabulate(rows, ["agent", *WHERE, "seconds"], tablefmt="pipe")
 
 
