@@ -102,7 +102,7 @@ def test_a_continuous_action_is_a_probability() -> None:
     for _ in range(400):
         observation, _ = env.reset()
         side = 1.0 if observation.argmax() == 0 else -1.0
-        observation, *_ = env.step(np.array([0.25 * side], np.float32))
+        observation, *_ = env.step(np.array([0.375 * side], np.float32))
         later += observation[1] == 1.0
     assert later / 400 == pytest.approx(0.25, abs=0.065)  # three standard errors
 
