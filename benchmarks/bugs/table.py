@@ -41,7 +41,6 @@ GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "continuous: PPO, SAC": ("ppo_continuous", "sac"),
         "continuous: TD3": ("td3",),
         "our own PPO, DQN, SAC, TD3": tuple(own.FAULTS),
-        "all": tuple(AGENTS),
     }
 )
 SOUND_AGENTS = (

@@ -38,12 +38,12 @@ QUESTIONS = {  # report -> what it answers, in the order of the index
 }
 LABELS = ("comparison", "task", "environment")  # of a claim: what it is about
 HEADLINE = (
-    "A return is the interquartile mean [{level:.0%} interval] in the real task of all agents of "
-    "one algorithm, with random hyperparameters, over all environments of a kind (so many in "
-    "brackets; they differ in their seeds). Each row shows the algorithm with the highest return "
-    "there, so algorithms differ between rows, and returns are a little flattered. Rows in bold "
-    "are training in the task itself, for as many steps: a small budget, in which most algorithms "
-    "solve no task. Published: the same algorithm in evolved bandits (Liesen et al. 2024; "
+    "Return: the interquartile mean [{level:.0%} interval] in the real task of agents of one "
+    "algorithm with random hyperparameters, pooled over all environments of a kind, which differ "
+    "in their seeds (their number is in parentheses). Agent: the best algorithm of the row, chosen "
+    "afterwards, so returns are a little flattered. Rows in bold: agents trained in the task "
+    "itself for as many steps, too few for most algorithms to solve it. Published: the same "
+    "algorithm in evolved bandits (Liesen et al. 2024; "
     "CartPole-v0: in MDPs of Ferreira et al. 2022). Real steps and seconds are what making one "
     "environment takes, teachers included. Scale `{scale}`."
 )
