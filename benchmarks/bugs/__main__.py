@@ -6,7 +6,7 @@ A line of JSON for each verdict, in results/bugs.jsonl; what is there already is
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ from benchmarks.bugs.places import (
     sound_returns,
 )
 from synthgym.core.display import Work
-from synthgym.testing.cases import EPISODES, Case
+from synthgym.testing.cases import EPISODES
 from synthgym.testing.learning import examine
 
 HERE = Path(__file__).parent
@@ -67,15 +67,15 @@ def done(task: Task, lines: list[dict[str, Any]]) -> bool:
 
 
 def verdict(task: Task, lines: list[dict[str, Any]]) -> dict[str, Any]:
-    """Train until it is clear, in seconds of a core."""
+    """Train until it is clear, in seconds of a core; of own agents without compilation."""
     begun, steps = time.process_time(), AGENTS[task.agent].steps
     if task.place == BY_HAND:
         steps = by_hand.STEPS
         found = found_by_hand(task)
     else:
         found = found_in(task, steps, lines)
-    seconds = round(time.process_time() - begun, 2)
-    return {**task._asdict(), **found, "steps": steps, "seconds": seconds}
+    seconds = found.pop("seconds", time.process_time() - begun)
+    return {**task._asdict(), **found, "steps": steps, "seconds": round(seconds, 2)}
 
 
 def found_by_hand(task: Task) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def found_by_hand(task: Task) -> dict[str, Any]:
     call = partial(learned, task.agent, fault=task.fault)
     continuous = BATTERIES[True][0] in AGENTS[task.agent].places
     fails = not by_hand.passes(call, continuous, task.run)
-    return {"returns": [], "refused": fails, "accepted": not fails}
+    return line(fails, not fails, [])
 
 
 def found_in(task: Task, steps: int, lines: list[dict[str, Any]]) -> dict[str, Any]:
@@ -94,22 +94,21 @@ def found_in(task: Task, steps: int, lines: list[dict[str, Any]]) -> dict[str, A
             case = expecting(case, sound_returns(lines, task.agent))
         else:
             most = 1
-    refused, accepted, returns = judged(task, case, most, steps)
-    rounded = [round(r, 3) for r in returns]
-    return {"returns": rounded, "refused": refused, "accepted": accepted}
-
-
-def judged(task: Task, case: Case, most: int, steps: int) -> tuple[bool, bool, tuple[float, ...]]:
-    """Refused? Accepted? And the returns, of `most` seeds at most."""
     if task.agent in own.FAULTS:
-        said, earned = sound.judged(task.agent, task.fault, case, most, task.run)
-        return said.refused, said.accepted, tuple(earned)
+        said, earned, seconds = sound.judged(task.agent, task.fault, case, most, task.run)
+        return {**line(said.refused, said.accepted, earned), "seconds": seconds}
     call, first = partial(train, task.agent, fault=task.fault), 1000 * task.run
     if most == 1:
         returned, _ = case.judge(call(case.make(), task.run, steps), task.run, EPISODES)
-        return False, True, (returned,)
+        return line(False, True, [returned])
     *_, last = examine(call, case, range(first, first + most), steps)
-    return last.verdict.refused, last.verdict.accepted, last.returns
+    return line(last.verdict.refused, last.verdict.accepted, last.returns)
+
+
+def line(refused: bool, accepted: bool, returns: Sequence[float]) -> dict[str, Any]:
+    """What is written of a verdict."""
+    rounded = [round(r, 3) for r in returns]
+    return {"returns": rounded, "refused": refused, "accepted": accepted}
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ battery. Their seeds are then given to the sequential test one after the other.
 import argparse
 import itertools
 import json
+import time
 import zlib
 from collections.abc import Iterator
 from functools import partial
@@ -87,8 +88,8 @@ def process(name: str, continuous: bool = False, trial: bool = False) -> Table:
     )
 
 
-def returns(own_agent: str, case: Case, count: int, seed: int) -> np.ndarray:
-    """Return of each of `count` agents in the trial."""
+def returns(own_agent: str, case: Case, count: int, seed: int) -> tuple[np.ndarray, float]:
+    """Return of each of `count` agents in the trial; seconds of a core, without compilation."""
     kind = battery.IDS[case.id.rpartition(":")[2]]
     env, trial = process(*kind), process(*kind, trial=True)
     agent, hyperparameters = defaults.make(own_agent.removeprefix("own_"), env.spec)
@@ -106,7 +107,11 @@ def returns(own_agent: str, case: Case, count: int, seed: int) -> np.ndarray:
         preferred = agent.preferences(params, observation)
         return preferred.argmax(-1) if env.spec.discrete else preferred
 
-    return np.asarray(jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(seed), count)))
+    keys = jax.random.split(jax.random.key(seed), count)
+    program = jax.jit(jax.vmap(one)).lower(keys).compile()
+    begun = time.process_time()
+    earned = np.asarray(program(keys))
+    return earned, time.process_time() - begun
 
 
 def verdicts(case: Case, seeds: np.ndarray) -> Iterator[bool]:
@@ -119,25 +124,28 @@ def verdicts(case: Case, seeds: np.ndarray) -> Iterator[bool]:
             now = Verdict(case.p0)
 
 
-def judged(agent: str, fault: str, case: Case, most: int, run: int) -> tuple[Verdict, list[float]]:
-    """The verdict on an agent, and the returns that it came from."""
-    verdict, earned = Verdict(case.p0), list[float]()
+def judged(
+    agent: str, fault: str, case: Case, most: int, run: int
+) -> tuple[Verdict, list[float], float]:
+    """The verdict on an agent, the returns that it came from, and the seconds of `returns`."""
+    verdict, earned, seconds = Verdict(case.p0), list[float](), 0.0
     with own.with_fault(own.FAULTS[agent][fault] if fault else None):
         for part in itertools.count():
             seed = 1000 * run + part
-            new = returns(agent, case, TOGETHER, seed)
+            new, more = returns(agent, case, TOGETHER, seed)
+            seconds += more
             for returned in np.asarray(new, float):
                 verdict = verdict.after(not case.passes(returned))
                 earned.append(float(returned))
                 if verdict.refused or verdict.accepted or len(earned) == most:
-                    return verdict, earned
+                    return verdict, earned, seconds
     raise AssertionError("not reached")
 
 
 def measured(agent: str, name: str, count: int) -> dict[str, Any]:
     """How many of these agents failed, and how many verdicts refused one."""
     case = find(name)
-    earned = returns(agent, case, count, zlib.crc32(f"{agent} {name}".encode()))
+    earned, _ = returns(agent, case, count, zlib.crc32(f"{agent} {name}".encode()))
     said = list(verdicts(case, earned))
     failed = sum(not case.passes(float(r)) for r in earned)
     line = {"agent": agent, "place": name, "trained": count, "failed": failed}

@@ -38,8 +38,7 @@ WHERE: Mapping[str, tuple[str, ...]] = MappingProxyType(
 GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "PPO, DQN": ("ppo", "dqn"),
-        "continuous: PPO, SAC": ("ppo_continuous", "sac"),
-        "continuous: TD3": ("td3",),
+        "continuous: PPO, SAC, TD3": ("ppo_continuous", "sac", "td3"),
         "our own PPO, DQN, SAC, TD3": tuple(own.FAULTS),
     }
 )
@@ -79,9 +78,8 @@ def block(lines: list[dict[str, Any]]) -> str:
 def summary(lines: list[dict[str, Any]]) -> str:
     """How many faults each place saw in each group of agents, and sound agents it refused."""
     rows = [[name, *cells(lines, agents)] for name, agents in GROUPS.items()]
-    rows = [row for row in rows if any(row[1:])]
     refusals = [refused(lines, places) for places in WHERE.values()]
-    rows.append(["sound agents refused", *refusals, ""])
+    rows.append(["none: false alarms", *refusals, ""])
     return tabulate(rows, ["faults put into", *WHERE, "seconds"], tablefmt="pipe")
 
 
@@ -127,6 +125,7 @@ def expected(lines: list[dict[str, Any]]) -> str:
     ]
     said = " or ".join(limits)
     return (
+        f"All in all the battery sees {share([x for x in lines if x['place'] in BATTERY])}. "
         "Seconds are those of a fault in the battery, median. To pass in CartPole itself, which "
         f"ends at 500, an agent has to return {said}: the least of {SOUND} sound ones."
     )
@@ -144,11 +143,12 @@ def false_alarms(measured: list[dict[str, Any]]) -> str:
     )
     worst = max(measured, key=lambda one: one["failed"])
     agents = ", ".join(dict.fromkeys(f"`{one['agent']}`" for one in measured))
+    of_worst = f"{worst['failed']} of {worst['trained']}"
+    most = f", the most with {worst['agent']} in {worst['place']}: {of_worst}" if failed else ""
     return (
         f"Sound agents of this package ({agents}; `python -m benchmarks.bugs.sound`): "
         f"{refused} of {said:,} verdicts refused one, so fewer than {upper(refused, said):.2%} are "
-        f"refused (one-sided 95% bound). Of {trained:,} trainings {failed} failed, the most "
-        f"with {worst['agent']} in {worst['place']}: {worst['failed']} of {worst['trained']}."
+        f"refused (one-sided 95% bound). Of {trained:,} trainings {failed} failed{most}."
     )
 
 

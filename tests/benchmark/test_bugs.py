@@ -52,7 +52,7 @@ def test_the_summary_counts_faults_where_they_were_tried_and_sound_agents_not_ve
     ]
     rows = [[c.strip() for c in row.split("|")] for row in table.summary(lines).splitlines()]
     assert ["", "PPO, DQN", "1 of 2 (50%)", "0 of 1 (0%)", "", "", "3", ""] in rows
-    assert ["", "sound agents refused", "1 of 1", "", "", "", "", ""] in rows
+    assert ["", "none: false alarms", "1 of 1", "", "", "", "", ""] in rows
 
 
 def test_a_bound_is_that_of_the_binomial() -> None:

@@ -186,7 +186,7 @@ PROCESSES: Mapping[str, Process] = MappingProxyType(
             0.0,
             {"choice": (Row(1.0), Row(0.0))},
             bounds=(-3.0, 1.0),
-            rises=(-2.5, -0.5),
+            rises=(-2.5, -1.0),
         ),
         "Offset": Process(
             "two observations are told apart by one part in a thousand",
