@@ -32,6 +32,13 @@ SECTION: dict[str, Any] = {
             "real_steps": 800,
         },
         "wide": {"agent": "ppo", "arms": ["bandit"], "steps": {"bandit": 500}, "real_steps": 800},
+        "ranking": {
+            "agent": "ppo",
+            "arms": ["bandit"],
+            "steps": {"bandit": 500},
+            "real_steps": 800,
+            "repeats": 2,
+        },
     },
     "claims": [
         {
@@ -41,13 +48,27 @@ SECTION: dict[str, Any] = {
             "trials": ["dqn"],
             "expect": "equal",
         },
-        {"says": "Better than real", "of": ["bandit"], "over": ["real"], "expect": "better"},
+        {
+            "says": "Better than real",
+            "of": ["bandit"],
+            "over": ["real"],
+            "trials": ["dqn", "wide"],
+            "expect": "better",
+        },
         {
             "says": "Most have one step",
             "measure": "one_step_episodes",
             "of": ["bandit", "mdp"],
             "expect": "more_than",
             "value": 0.8,
+        },
+        {
+            "says": "Settings are ordered alike",
+            "measure": "rank_correlation",
+            "of": ["bandit"],
+            "trials": ["ranking"],
+            "expect": "more_than",
+            "value": 0.5,
         },
     ],
 }
@@ -56,6 +77,8 @@ ENDS = {  # (arm, trial) -> environment -> returns of its agents
     ("mdp", "dqn"): {0: [410.0, 430.0], 1: [420.0, 440.0]},
     ("distilled", "dqn"): {3: [500.0, 500.0]},
     ("bandit", "wide"): {0: [300.0, 300.0], 1: [300.0, 300.0]},
+    ("bandit", "ranking"): {s: [100.0, 110.0, 200.0, 210.0, 300.0, 310.0] for s in (0, 1)},
+    ("real", "ranking"): {-1: [10.0, 12.0, 20.0, 22.0, 30.0, 32.0]},
     ("real", "dqn"): {-1: [50.0, 70.0]},
     ("real", "wide"): {-1: [90.0, 90.0]},
 }
@@ -70,7 +93,13 @@ def save(table: pd.DataFrame, path: Path) -> Path:
 def curves(ends: dict[int, list[float]]) -> pd.DataFrame:
     """Two tests each, of which the last counts."""
     return pd.DataFrame(
-        {"environment_seed": seed, "draw": draw, "step": step, "return_": value}
+        {
+            "environment_seed": seed,
+            "draw": draw,
+            "step": step,
+            "return_": value,
+            "hp_learning_rate": 0.1 * (draw // 2),
+        }
         for seed, returns in ends.items()
         for draw, end in enumerate(returns)
         for step, value in ((300, end), (100, -1000.0))
@@ -167,12 +196,20 @@ def test_episodes_of_one_step_emerge(numbers: dict[str, Any]) -> None:
     mdp = numbers["making"]["mdp"]
     assert (mdp["one_step_first"], mdp["one_step_last"]) == ([0.1, 0.1], [0.9, 0.9])
     assert mdp["length_last"] == [2.0, 2.0]
-    claim = numbers["claims"][-1]
+    claim = numbers["claims"][-2]
     assert (claim["verdict"], claim["here"]) == ("holds", "90% [90%, 90%] from 2 environments")
 
 
+def test_settings_are_ranked_where_several_agents_have_them(numbers: dict[str, Any]) -> None:
+    assert numbers["ranking"].keys() == {"ranking"}
+    found = numbers["ranking"]["ranking"]["bandit"]
+    assert (found["settings"], found["environments"]) == (3, 2)
+    assert found["kendall"]["value"] == pytest.approx(1)
+    assert numbers["claims"][-1]["here"].startswith("bandit, ranking: +1.00 [")
+
+
 def test_claims_have_a_difference_and_a_verdict(numbers: dict[str, Any]) -> None:
-    equal, better, _ = numbers["claims"]
+    equal, better, *_ = numbers["claims"]
     assert equal["estimates"][0]["value"] == 5.0  # 430 less 425
     assert equal["here"].startswith("+5.0 [")
     assert "(+1% [" in equal["here"]  # 5 of 480

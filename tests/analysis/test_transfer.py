@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from synthgym.analysis import transfer, transfer_text
+from synthgym.analysis import task_results, transfer, transfer_claims, transfer_text
 from synthgym.analysis.core import statistics
 from synthgym.analysis.core.statistics import CURVES
 from synthgym.analysis.core.verdict import Evidence, judge
@@ -79,10 +79,10 @@ def test_a_pair_is_found_whichever_is_named_first() -> None:
         {"better": "a", "than": "b", "value": 0.75, "low": 0.5, "high": 0.875, "tasks": ["x"]},
         {"better": "a", "than": "c", "value": 0.5, "low": 0.25, "high": 1.0, "tasks": ["x"]},
     ]
-    assert list(transfer.against(pairs, "a", "b")) == pairs[:1]
-    (flipped,) = transfer.against(pairs, "b", "a")
+    assert list(transfer_claims.against(pairs, "a", "b")) == pairs[:1]
+    (flipped,) = transfer_claims.against(pairs, "b", "a")
     assert [flipped[key] for key in ("value", "low", "high")] == [0.25, 0.125, 0.5]
-    assert not list(transfer.against(pairs, "b", "c"))
+    assert not list(transfer_claims.against(pairs, "b", "c"))
 
 
 def test_improvement_compares_agents_of_the_same_algorithm_only() -> None:
@@ -111,11 +111,11 @@ def test_the_ratio_is_a_bound_where_agents_in_the_task_never_get_there() -> None
     found = ratio(flat([10, 20], [5, 8]), flat([10, 20], [1, 7]))
     assert (found["value"], found["low"], found["high"]) == (1, 1, None)
     assert (found["bound"], found["sure_low"]) == ("≥", None)  # more than 20 steps for 20
-    assert Evidence(transfer.sure(found)).judge(transfer.FEWER) == "holds"
+    assert Evidence(transfer_claims.sure(found)).judge(transfer.FEWER) == "holds"
     assert transfer_text.times(found) == "≥ 1 [1, never]"
     at_once = ratio(flat([10, 20], [5, 8]), flat([5, 20], [8, 9]))
     assert (at_once["value"], at_once["bound"]) == (0.25, "≤")
-    assert Evidence(transfer.sure(at_once)).judge(transfer.FEWER) == "does not hold"
+    assert Evidence(transfer_claims.sure(at_once)).judge(transfer.FEWER) == "does not hold"
 
 
 def test_low_is_the_least_where_some_resamples_never_get_there() -> None:
@@ -163,7 +163,7 @@ def test_algorithms_with_unequally_many_agents_are_a_mistake() -> None:
         }
     )
     with pytest.raises(ValueError, match="e: algorithms or seeds have unequally many agents"):
-        transfer.cube(ends)
+        task_results.cube(ends)
 
 
 @pytest.fixture(scope="module")
@@ -238,8 +238,8 @@ def test_a_score_of_one_is_the_best_agent_known(results_of: Callable[[str], Any]
     tables = (one.tables["curves"], one.tables["curves"].iloc[:0], one.tables["progress"])
     section = {**one.world.task, "reference": {"random": 20.0, "expert": 100.0}}
     best = {"published": {"sac": {"real": 220.0, "synthetic": None}}}
-    assert transfer.task_results("cartpole", section, *tables).reference == (20.0, 100.0)
-    found = transfer.task_results("cartpole", section | best, *tables)
+    assert task_results.task_results("cartpole", section, *tables).reference == (20.0, 100.0)
+    found = task_results.task_results("cartpole", section | best, *tables)
     assert found.reference == (20.0, 220.0)
     assert found.score(120.0) == 0.5
 
@@ -263,9 +263,9 @@ def test_published_is_beside_the_best_bandit(made: Any) -> None:
 def test_a_claim_may_be_of_one_way_of_making(made: Any) -> None:
     numbers = read_json(made[0] / "summary.json")
     for of, count in (["evolved"], 8), (["distilled"], 0):
-        measure = transfer.measures(numbers)["times_more_steps"]
+        measure = transfer_claims.measures(numbers)["times_more_steps"]
         assert len(list(measure({**CLAIMS[2], "of": of}))) == count
-        assert bool(list(transfer.published(numbers, of))) == bool(count)
+        assert bool(list(transfer_claims.published(numbers, of))) == bool(count)
 
 
 def test_claims_are_on_all_bandits_and_agents(made: Any) -> None:
@@ -306,7 +306,7 @@ def test_claims_say_whether_the_interval_is_on_one_side(
 ) -> None:
     e = {"environment": "e", "tasks": ["t"], "one_seed": False, "value": low}
     summary = {"unseen": [{**e, "low": low, "high": high}]}
-    (claim,) = judge(CLAIMS[:1], transfer.measures(summary))
+    (claim,) = judge(CLAIMS[:1], transfer_claims.measures(summary))
     assert claim["verdict"] == verdict
 
 
@@ -321,5 +321,5 @@ def test_an_environment_pays_where_agents_surely_need_more_steps_in_the_task(mad
     numbers = read_json(made[0] / "summary.json")
     for name, agents in numbers["break_even"]["cartpole"].items():
         ratio_of_steps = numbers["efficiency"]["cartpole"][name]["ppo"]["tuned"]
-        sure = transfer.sure(ratio_of_steps)["low"]
+        sure = transfer_claims.sure(ratio_of_steps)["low"]
         assert (agents["ppo"]["agents"] is not None) == (sure is None or sure > 1)

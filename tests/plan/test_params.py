@@ -151,7 +151,10 @@ def test_what_a_scale_says_changes_no_other_scale(plan: Plan) -> None:
             assert json.dumps(job.config([])) == json.dumps(after[out].config([])), out
 
 
-NOWHERE = {("unseen_continuous", "quick")}  # inherited, for a task that quick does not have
+NOWHERE = {
+    ("unseen_continuous", "quick"),
+    ("ranking_pendulum", "quick"),
+}  # quick has not their tasks
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -166,7 +169,7 @@ def test_every_experiment_is_in_order_with_every_budget(plan: Plan, scale: str) 
     all_of_them.composer = plan.composer
     for name, experiment in all_of_them[scale].experiments.items():
         if (name, scale) in NOWHERE:
-            with pytest.raises(ConfigError, match="no task is named mountain_car_continuous"):
+            with pytest.raises(ConfigError, match="no task is named"):
                 experiment.check()
         else:
             experiment.check()

@@ -20,6 +20,7 @@ from synthgym.analysis.core.statistics import LEVEL, NESTED, SEED, interquartile
 from synthgym.analysis.core.tables import REAL, read_all, table
 from synthgym.analysis.core.verdict import Claim, Evidence, judge, span_of
 from synthgym.analysis.figures import comparisons as figures
+from synthgym.analysis.ranking import ABOUT, agreement, columns, finished
 
 Section = Mapping[str, Any]
 Comparisons = Mapping[str, Section]
@@ -77,11 +78,14 @@ def summarise(
         made = making(
             progress[progress["comparison"] == name] if len(progress) else progress, section
         )
+        ranking = rankings(curves[curves["comparison"] == name], section)
         numbers = {"returns": returns(cells, section), "diverged": diverged, "making": made}
+        numbers |= {"ranking": ranking} if ranking else {}
         found["comparisons"][name] = numbers
         measures = {
             "return": partial(_difference, cells, section),
             "one_step_episodes": partial(_one_step, made),
+            "rank_correlation": partial(_rank_correlation, ranking),
         }
         found["claims"] += judge(section["claims"], measures, comparison=f"`{name}`")
     return report.summary(scale, found)
@@ -118,6 +122,17 @@ def returns(cells: Cells, section: Section) -> Numbers:
         }
         for trial, of in section["trials"].items()
     }
+
+
+def rankings(curves: pd.DataFrame, section: Section) -> dict[str, dict[str, Numbers]]:
+    """{trial: {arm: whether it orders settings as the task does}}; trials of repeated settings."""
+    found: dict[str, dict[str, Numbers]] = {}
+    for trial, of in section["trials"].items():
+        if of.get("repeats", 1) > 1:
+            of_trial = curves[curves["trial"] == trial]
+            by_arm = dict(iter(finished(of_trial, ["arm", "environment_seed"]).groupby("arm")))
+            found[trial] = {arm: agreement(by_arm[arm], by_arm[REAL]) for arm in of["arms"]}
+    return found
 
 
 def resampled(cells: Cells) -> dict[Cell, np.ndarray]:
@@ -193,6 +208,15 @@ def _one_step(made: Mapping[str, Numbers], claim: Claim) -> Iterator[Evidence]:
             yield Evidence(share, SHARE, note=f"from {len(shares)} environments")
 
 
+def _rank_correlation(
+    ranking: Mapping[str, Mapping[str, Numbers]], claim: Claim
+) -> Iterator[Evidence]:
+    """Kendall's tau of the order of settings and that in the task."""
+    for trial, arm in product(claim.get("trials") or ranking, claim["of"]):
+        if found := ranking.get(trial, {}).get(arm):
+            yield Evidence(found["kendall"], "+.2f", f"{arm}, {trial}", note="(Kendall)")
+
+
 def markdown(numbers: Numbers, comparisons: Comparisons) -> str:
     """The tables, readable on their own."""
     scale = numbers["about"]["scale"]
@@ -217,6 +241,7 @@ def markdown(numbers: Numbers, comparisons: Comparisons) -> str:
             f"{found['diverged']} agents diverged, and count as the worst of all."
             if found["diverged"]
             else "",
+            *_ranking_parts(found.get("ranking", {}), section),
             _making_table(found["making"], section),
         ]
     return report.document(*parts)
@@ -240,6 +265,15 @@ def _returns_table(found: Mapping[str, Numbers], section: Section) -> str:
     if "†" not in text:
         return text
     return f"{text}\n\n† this algorithm took no part in the making of these environments."
+
+
+def _ranking_parts(ranking: Mapping[str, Mapping[str, Numbers]], section: Section) -> Iterator[str]:
+    if ranking:
+        yield ABOUT
+    for trial, arms in ranking.items():
+        rows = [columns(arm, n) for arm, n in arms.items()]
+        yield f"`{trial}` ({section['trials'][trial]['agent']}):"
+        yield table(rows)
 
 
 def _making_table(made: Mapping[str, Numbers], section: Section) -> str:

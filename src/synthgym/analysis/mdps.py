@@ -15,20 +15,26 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from synthgym.analysis import published
 from synthgym.analysis.core import report, statistics
-from synthgym.analysis.core.estimate import COUNT, SHARE, Numbers, counted, estimate, written
-from synthgym.analysis.core.tables import REAL, read_all, table
+from synthgym.analysis.core.estimate import SHARE, Numbers, estimate
+from synthgym.analysis.core.tables import REAL, read_all
 from synthgym.analysis.core.verdict import Claim, Evidence, judge, of_arms, span_of
 from synthgym.analysis.figures import mdps as figures
+from synthgym.analysis.mdps_text import (
+    ALL,
+    BEARABLE,
+    COSTS,
+    FIXED,
+    RANKING,
+    SOLVED,
+    VARIED,
+    markdown,
+    share_solved,
+)
+from synthgym.analysis.ranking import agreement, finished
 
 Section = Mapping[str, Any]
 Tasks = Mapping[str, Section]
-RANKING = "ranking"  # the trial in which settings are ranked
-ALL, SOLVED = "all", "solved"  # MDPs of an arm: every one, or those in which the search got there
-FIXED, VARIED = "fixed", "varied"  # arms, as of the claims that were published
-COSTS = ("real_steps", "synthetic_steps", "updates", "seconds")
-BEARABLE = 0.9  # of what is earned beyond random actions without noise, that is left with it
 MEASURED = {"return": "return_", "steps": "step", "episodes": "episode"}  # columns of curves
 
 
@@ -48,7 +54,7 @@ def run(
         for name, files in kinds.items()
     }
     numbers = summarise(scale, tasks, tables)
-    given = {**tables, "means": rankings(tables["curves"]), "tasks": tasks, "scale": scale}
+    given = {**tables, "finished": rankings(tables["curves"]), "tasks": tasks, "scale": scale}
     return report.publish("mdp_report", out, numbers, markdown(numbers, tasks), figures, **given)
 
 
@@ -145,7 +151,7 @@ def claimed(
     task: str, section: Section, numbers: Numbers, studies: Mapping[str, Study]
 ) -> list[Numbers]:
     """The claims on a task. Those on some MDPs of an arm say `which`: all, or solved."""
-    solved = {arm: n | {"share": _share_solved(n)} for arm, n in numbers["making"].items()}
+    solved = {arm: n | {"share": share_solved(n)} for arm, n in numbers["making"].items()}
     measures = {
         "share_solved": partial(of_arms, solved, "share", SHARE, "of {mdps} searches"),
         "rank_correlation": partial(of_arms, numbers["ranking"], "spearman", "+.2f", "(Spearman)"),
@@ -166,12 +172,6 @@ def _returns(studies: Mapping[str, Study], span: float | None, claim: Claim) -> 
         study, which = studies.get(trial), claim.get("which", ALL)
         if study and (less := study.return_less(arm, other, which)):
             yield Evidence(less, name=f"{arm} less {other}", unit=span, note="return")
-
-
-def _share_solved(n: Numbers) -> Numbers | None:
-    if "solved" not in n:
-        return None
-    return {"value": n["solved"], "low": n["solved_low"], "high": n["solved_high"]}
 
 
 def made(section: Section, evaluations: pd.DataFrame, progress: pd.DataFrame) -> dict[str, Numbers]:
@@ -198,64 +198,15 @@ def made(section: Section, evaluations: pd.DataFrame, progress: pd.DataFrame) ->
 
 
 def rankings(curves: pd.DataFrame) -> pd.DataFrame:
-    """Columns task, arm, environment_seed, setting, return_, step: means over the agents of each.
-
-    Settings are the same everywhere: agents of one have the same hyperparameters and shape.
-    """
-    rows = curves[curves["trial"] == RANKING]
-    keys = ["task", "arm", "environment_seed"]
-    ends = rows.sort_values("step", kind="stable").groupby([*keys, "draw"]).last().reset_index()
-    # Without the hyperparameters that only agents of other trials have.
-    drawn = ends.filter(regex="^hp_").dropna(axis=1, how="all").round(9)
-    settings = drawn.apply(tuple, axis=1)
-    ends = ends.assign(setting=settings.map({s: i for i, s in enumerate(dict.fromkeys(settings))}))
-    groups = ends.groupby([*keys, "setting"])
-    return groups.agg(return_=("return_", "mean"), step=("step", "sum")).reset_index()
+    """Finished agents of all arms, with the number of their setting."""
+    return finished(curves[curves["trial"] == RANKING], ["task", "arm", "environment_seed"])
 
 
-def ranking(means: pd.DataFrame, section: Section) -> dict[str, Numbers]:
-    """{arm: how well the order of settings agrees with that in the task}.
-
-    spearman, kendall: mean over MDPs, each with the settings' means there; resampling MDPs, and
-    settings alike for all. regret: what is lost, in the task, by the setting that is best in the
-    MDP. steps: that all agents with one MDP took, real_steps those in the task.
-    """
-    by_arm = dict(iter(means.groupby("arm")))
-    cells: dict[str, Numbers] = {}
-    for arm in section["evolved"]:
-        if arm not in by_arm:
-            continue
-        table = by_arm[arm].pivot(index="environment_seed", columns="setting", values="return_")
-        returns = table.to_numpy()
-        real = by_arm[REAL].set_index("setting")["return_"][table.columns].to_numpy()
-        mdps, settings = returns.shape
-        generator = np.random.default_rng(statistics.SEED)
-        samples = []
-        for _ in range(statistics.NESTED):
-            rows = generator.integers(mdps, size=mdps)
-            columns = generator.integers(settings, size=settings)
-            samples.append(_spearman(returns[rows][:, columns], real[columns]))
-        lost = real.max() - real
-        cells[arm] = {
-            "settings": settings,
-            "mdps": mdps,
-            "spearman": estimate(_spearman(returns, real), np.array(samples)),
-            "kendall": float(np.nanmean([stats.kendalltau(row, real)[0] for row in returns])),
-            "regret": float(lost[returns.argmax(1)].mean()),
-            "regret_of_chance": float(lost.mean()),
-            "steps": int(by_arm[arm]["step"].sum() / mdps),
-            "real_steps": int(by_arm[REAL]["step"].sum()),
-        }
-    return cells
-
-
-def _spearman(returns: np.ndarray, real: np.ndarray) -> float:
-    """Mean over rows; one whose values are all the same agrees by no means."""
-    if np.ptp(real) == 0:
-        return 0.0
-    in_task, ranks = stats.rankdata(real), stats.rankdata(returns, axis=1)
-    each = [np.corrcoef(in_task, row)[0, 1] if np.ptp(row) > 0 else 0.0 for row in ranks]
-    return float(np.mean(each))
+def ranking(rows: pd.DataFrame, section: Section) -> dict[str, Numbers]:
+    """{arm: how well the order of settings agrees with that in the task}."""
+    by_arm = dict(iter(rows.groupby("arm")))
+    arms = [arm for arm in section["evolved"] if arm in by_arm]
+    return {arm: agreement(by_arm[arm], by_arm[REAL]) for arm in arms}
 
 
 def noise(rows: pd.DataFrame, section: Section) -> dict[str, dict[str, Numbers]]:
@@ -292,149 +243,3 @@ def distances(values: pd.DataFrame) -> dict[str, dict[str, Numbers]]:
                 numbers[name] = float(distance / scale) if scale > 1e-9 else float(distance)
         cells.setdefault(str(arm), {})[str(quantity)] = numbers
     return cells
-
-
-def markdown(numbers: Numbers, tasks: Tasks) -> str:
-    """The tables, readable on their own."""
-    about = numbers["about"]
-    parts = [
-        "# Synthetic MDPs",
-        f"Scale `{about['scale']}`: agents trained in synthetic MDPs only, or in the task, and "
-        f"tested on the task. Means over agents [{about['level']:.0%} interval], which resamples "
-        "MDPs, and agents within each. In the task agents stop, by the published rule, when the "
-        "mean return of 10 training episodes solves it; in an MDP as is said there. `solved`: only "
-        "MDPs whose search solved the task, as all published ones are. Published: Ferreira et al. "
-        "2022, with larger networks and longer trainings.",
-        report.claims(numbers["claims"]),
-    ]
-    for task, of_task in numbers["tasks"].items():
-        section = tasks[task]
-        parts += [f"## {section['id']}, making", _making_table(of_task["making"], task)]
-        for trial, cells in of_task["trials"].items():
-            agent = section["agents"][trial]
-            less = of_task["varied_fixed"][trial].get(ALL)
-            parts += [
-                f"## {section['id']}, {agent}, {trial}",
-                _training(section["training"][trial]),
-                f"Return in `{VARIED}` less that in `{FIXED}`, all MDPs: {written(less)}."
-                if less
-                else "",
-                _trial_table(cells, of_task["steps_saved"][trial], task, agent, section),
-            ]
-        if of_task["ranking"]:
-            parts += [
-                f"## {section['id']}, {RANKING} of settings",
-                "Settings of hyperparameters and shapes, by the mean return of agents that have "
-                "them, trained in an MDP and in the task. regret: what the setting that is best "
-                "in an MDP loses in the task against the best one there, beside that of a "
-                "setting by chance.",
-                _ranking_table(of_task["ranking"], of_task["making"]),
-            ]
-        parts += [
-            f"## {section['id']}, noise",
-            "Return on the task after training in an MDP (the first of each arm) that is "
-            "disturbed, by intensity: noise over the deviation that the quantity has in "
-            f"training. bearable: up to there at least {BEARABLE:.0%} is left of what is earned "
-            "beyond random actions.",
-            _by_quantity(of_task["noise"], _noise_columns),
-            f"## {section['id']}, distances",
-            "Wasserstein distance between what the task shows in tests and what the MDP (the "
-            "first of each arm) shows in training, or answers to the same states and actions; "
-            "over the deviation in the task.",
-            _by_quantity(of_task["distances"], _distance_columns),
-        ]
-    return report.document(*parts)
-
-
-def _training(plan: Mapping[str, Any]) -> str:
-    """How long agents train in an MDP."""
-    if plan["stop"] == "never":
-        return f"In an MDP they train for {plan['steps']:,} steps."
-    return (
-        "In an MDP they stop, by the published rule, when the mean return of 10 episodes differs "
-        f"by less than 1 % from that of the 10 before, or after {plan['steps']:,} steps."
-    )
-
-
-def _making_table(making: Mapping[str, Numbers], task: str) -> str:
-    rows = [
-        {
-            "arm": f"`{arm}`",
-            "MDPs": n["mdps"],
-            "solved": written(_share_solved(n), SHARE),
-            "generations": " ".join(map(str, sorted(n.get("generations", ())))),
-            **counted(n, *COSTS),
-        }
-        for arm, n in making.items()
-    ]
-    note = "Costs of one MDP: means."
-    if solved_by := published.about("mdps", "solved_by", task):
-        counts = ", ".join(f"{n} by generation {g}" for g, n in solved_by.items())
-        searches = published.values("mdps")["searches"]
-        note += f" Published: of {searches} searches with tuned settings {counts}."
-    return f"{note}\n\n{table(rows)}"
-
-
-def _trial_table(
-    cells: Numbers, steps_saved: Numbers, task: str, agent: str, section: Section
-) -> str:
-    rows = []
-    for arm in (REAL, *section["evolved"], *section["fitted"]):
-        place = "fitted" if arm in section["fitted"] else arm
-        reported = published.of_agents(task, agent, place)
-        for which, n in cells.get(arm, {}).items():
-            rows.append(
-                {
-                    "trained in": "the task" if arm == REAL else f"`{arm}`",
-                    "MDPs": "" if arm == REAL else f"{n['mdps']} ({which})",
-                    "agents": n["agents"],
-                    "return": written(n["return"]),
-                    "published": written(reported["return"]),
-                    "training steps": written(n["steps"], COUNT),
-                    "published ": written(reported["steps"], COUNT),
-                    "fewer than in the task": written(steps_saved.get(arm, {}).get(which), SHARE),
-                    "episodes": written(n["episodes"], COUNT),
-                }
-            )
-    return table(rows)
-
-
-def _ranking_table(cells: Mapping[str, Numbers], making: Mapping[str, Numbers]) -> str:
-    rows = [
-        {
-            "arm": f"`{arm}`",
-            "MDPs": n["mdps"],
-            "settings": n["settings"],
-            "Spearman": written(n["spearman"], ",.2f"),
-            "Kendall": f"{n['kendall']:.2f}",
-            "regret (chance)": f"{n['regret']:.1f} ({n['regret_of_chance']:.1f})",
-            "synthetic steps": f"{n['steps']:,.0f}",
-            "real steps in the task": f"{n['real_steps']:,.0f}",
-            "real steps to make the MDP": f"{making[arm]['real_steps']:,.0f}",
-        }
-        for arm, n in cells.items()
-    ]
-    return table(rows)
-
-
-def _by_quantity(
-    cells: Mapping[str, Mapping[str, Numbers]], columns: Callable[[Numbers], dict[str, str]]
-) -> str:
-    rows = [
-        {"arm": f"`{arm}`", "quantity": quantity, **columns(n)}
-        for arm, quantities in cells.items()
-        for quantity, n in quantities.items()
-    ]
-    return table(rows)
-
-
-def _noise_columns(n: Numbers) -> dict[str, str]:
-    returns = {f"at {level}": f"{value:.1f}" for level, value in n["returns"].items()}
-    return {**returns, "bearable": f"{n['bearable']:g}"}
-
-
-def _distance_columns(n: Numbers) -> dict[str, str]:
-    return {
-        "in training": written(n.get("training"), ".2f"),
-        "answer": written(n.get("answer"), ".2f"),
-    }

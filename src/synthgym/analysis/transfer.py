@@ -7,9 +7,7 @@ intervals resample environment seeds, and agents within each.
 
 import itertools
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +16,24 @@ import pandas as pd
 
 from synthgym.analysis import runs, transfer_text
 from synthgym.analysis.core import report, statistics
-from synthgym.analysis.core.estimate import SHARE, Numbers, estimate, exactly, rounded, times
+from synthgym.analysis.core.estimate import Numbers, estimate, rounded
 from synthgym.analysis.core.statistics import NESTED, interquartile_mean
 from synthgym.analysis.core.tables import REAL, read_runs
-from synthgym.analysis.core.verdict import HOLDS, Evidence, Measure, judge
+from synthgym.analysis.core.verdict import HOLDS, Evidence, judge
 from synthgym.analysis.figures import transfer as figures
 from synthgym.analysis.learning import mean_curves
 from synthgym.analysis.steps import TUNED, Line, line, ratio
 from synthgym.analysis.summary import break_even, real_steps
+from synthgym.analysis.task_results import (
+    Sampled,
+    TaskResults,
+    mean_of,
+    resampled,
+    stream,
+    task_results,
+)
+from synthgym.analysis.transfer_claims import measures, published, sure
 
-Sampled = tuple[Any, np.ndarray]  # a value or a curve, and that of each resample
 TAUS = 81  # points of a profile, besides those of which numbers are given
 SHOWN = (0.25, 0.5, 0.75, 0.95)
 FEWER = {"expect": "more_than", "value": 1}  # steps in an environment than in the task
@@ -50,100 +56,6 @@ def run(
     given = {"profiles": profiles, "lines": lines, "ways": ways, "tasks": tasks, "scale": scale}
     text = transfer_text.markdown(numbers)
     return report.publish("transfer_report", out, numbers, text, figures, **given)
-
-
-@dataclass(frozen=True)
-class TaskResults:
-    """The tables of one task, and finished agents by where they were trained."""
-
-    task: str
-    section: Mapping[str, Any]
-    curves: pd.DataFrame
-    experts: pd.DataFrame
-    progress: pd.DataFrame
-    agents: list[str]
-    returns: dict[str, np.ndarray]  # environment, or REAL at equal steps -> (seeds, agents, draws)
-
-    @cached_property
-    def environments(self) -> list[str]:
-        return [name for name in self.returns if name != REAL]
-
-    @cached_property
-    def seen(self) -> dict[str, list[str]]:
-        """The agents that took part in the meta-training of each environment."""
-        return runs.meta_agents(self.progress)
-
-    @cached_property
-    def ways(self) -> dict[str, str]:
-        """The way in which each environment was made."""
-        return runs.ways(self.progress, self.curves)
-
-    @cached_property
-    def reference(self) -> tuple[float, float] | None:
-        """Returns that count as 0 and 1: of random actions, and of the best agent known.
-
-        That is the expert of the task's section, or the best that was published of the task itself;
-        None where there is neither.
-        """
-        published = (values["real"] for values in self.section["published"].values())
-        known = [x for x in (self.section["reference"]["expert"], *published) if x is not None]
-        return (self.section["reference"]["random"], max(known)) if known else None
-
-    @cached_property
-    def scores(self) -> dict[str, np.ndarray]:
-        """The returns, normalised; empty without a reference."""
-        if self.reference is None:
-            return {}
-        return {name: self.score(values) for name, values in self.returns.items()}
-
-    def score(self, returns: Any) -> Any:
-        """Returns on the way from 0 to 1. Raises ValueError without a reference."""
-        if self.reference is None:
-            raise ValueError(f"{self.task} has no agent to compare others with.")
-        random, best = self.reference
-        return (returns - random) / (best - random)
-
-
-def task_results(task: str, section: Mapping[str, Any], *tables: pd.DataFrame) -> TaskResults:
-    """The results of a task. tables: curves, those of experts, and progress, of all tasks."""
-    curves, experts, progress = (table[table["task"] == task] for table in tables)
-    if curves.empty or progress.empty:
-        raise ValueError(f"{task} is in the plan, but no table of its agents or environments.")
-    ends = runs.finished(curves)
-    ends = pd.concat([ends[ends["environment"] != REAL], runs.at_equal_steps(curves)])
-    agents = sorted(map(str, ends["agent"].unique()))
-    returns = {name: cube(rows) for (name,), rows in runs.by(ends, "environment")}
-    return TaskResults(task, section, curves, experts, progress, agents, returns)
-
-
-def cube(ends: pd.DataFrame) -> np.ndarray:
-    """Returns of finished agents of one place: (seeds, algorithms, agents of each).
-
-    Raises ValueError where not all algorithms have as many agents with every seed.
-    """
-    table = ends.pivot(index=["environment_seed", "agent"], columns="draw", values="return_")
-    table = table.sort_index()
-    shape = (ends["environment_seed"].nunique(), ends["agent"].nunique(), table.shape[1])
-    if table.isna().to_numpy().any() or len(table) != shape[0] * shape[1]:
-        place = ends["environment"].iloc[0]
-        raise ValueError(f"{place}: algorithms or seeds have unequally many agents.")
-    return table.to_numpy(float).reshape(shape)
-
-
-def stream(*names: str) -> np.random.Generator:
-    """Random numbers for each name: no estimate depends on the order of others."""
-    return np.random.default_rng([statistics.SEED, *"/".join(names).encode()])
-
-
-def resampled(values: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Indices into `values` (seeds, algorithms, agents) in a row: (NESTED, runs)."""
-    return statistics.hierarchical(values.shape, generator, NESTED).reshape(NESTED, -1)
-
-
-def mean_of(tasks: Iterable[Sampled]) -> Sampled:
-    """The mean over tasks of values, and of their resamples."""
-    values, samples = zip(*tasks, strict=True)
-    return np.mean(values, axis=0), np.mean(samples, axis=0)
 
 
 def summarise(
@@ -238,34 +150,6 @@ def overview(results: TaskResults) -> Numbers:
             if values.get("synthetic") is not None
         },
     }
-
-
-def published(summary: Numbers, ways: Collection[str] = ()) -> list[Numbers]:
-    """Best and median environment for each task and agent of which a value was published.
-
-    The best of the bandits, as that is what was published; where a task has none, of all. Of those
-    that were made in these ways, if any are named.
-    """
-    cells = []
-    for task, about in summary["about"]["tasks"].items():
-        table = summary["transfer"][task]
-        names = about["bandits"] or [name for name in table if name not in (REAL, TUNED)]
-        names = [name for name in names if not ways or about["ways"].get(name) in ways]
-        if not names:
-            continue
-        for agent, values in about["published"].items():
-            value = values["synthetic"]
-            if value is None or agent not in table[names[0]]:
-                continue
-            of_agent = {name: table[name][agent]["value"] for name in names}
-            best = max(names, key=of_agent.__getitem__)
-            cells.append(
-                {"task": task, "agent": agent, "bandit": bool(about["bandits"])}
-                | {"environment": best, "of": len(names), "published": value}
-                | {"median": float(np.median(list(of_agent.values())))}
-                | table[best][agent]
-            )
-    return cells
 
 
 def profiled(results: Sequence[TaskResults]) -> list[Numbers]:
@@ -415,52 +299,3 @@ def seen_less(scores: np.ndarray, these: np.ndarray, generator: np.random.Genera
 
     samples = iqm(values[chosen[:, :, these]]) - iqm(values[chosen[:, :, ~these]])
     return float(iqm(scores[:, these]) - iqm(scores[:, ~these])), samples
-
-
-def measures(summary: Numbers) -> dict[str, Measure]:
-    """Numbers that claims may be about: of unseen agents, beside published values, of steps, pairs.
-
-    A claim may be `of` some ways of making only; of a pair: `of` one environment, `over` another.
-    """
-    return {
-        "unseen_less_seen": lambda claim: [
-            Evidence(e, "+.2f", f"`{e['environment']}`", note=f"score, {transfer_text.tasks_of(e)}")
-            for e in summary["unseen"]
-        ],
-        "bandit_less_published": lambda claim: [
-            Evidence(transfer_text.less_published(cell), name=f"{cell['task']} {cell['agent']}")
-            for cell in published(summary, claim.get("of", ()))
-            if cell["bandit"]
-        ],
-        "improvement": lambda claim: [
-            Evidence(e, SHARE, note=transfer_text.tasks_of(e), enough=not e["one_seed"])
-            for e in against(summary["improvement"], *claim["of"], *claim["over"])
-        ],
-        "times_more_steps": lambda claim: [  # than in the task, with settings `tuned`, or `real`
-            Evidence(sure(e), times, f"{task} `{name}` {agent}", note="" if e else "learns nothing")
-            for task, name, agent, e in transfer_text.bandit_ratios(
-                summary, claim["settings"], claim.get("of", ())
-            )
-        ],
-    }
-
-
-def against(pairs: Iterable[Numbers], name: str, other: str) -> Iterator[Numbers]:
-    """The probability that agents of one beat those of the other, whichever is named first."""
-    for e in pairs:
-        if (e["better"], e["than"]) == (name, other):
-            yield e
-        elif (e["better"], e["than"]) == (other, name):
-            flipped = {"value": 1 - e["value"], "low": 1 - e["high"], "high": 1 - e["low"]}
-            yield {**e, **flipped, "better": name, "than": other}
-
-
-def sure(e: Mapping[str, Any] | None) -> Numbers:
-    """A ratio of steps that a verdict may rely on; 0 where agents learn nothing.
-
-    None stands for NEVER: agents in the task do not get there.
-    """
-    if e is None:
-        return exactly(0.0)
-    value = None if e["bound"] == "≥" else e["value"]
-    return {"value": value, "low": e["sure_low"], "high": e["high"]}

@@ -222,11 +222,13 @@ def _comparison(one: Experiment) -> Values:
     trials = {}
     for trial, values in one.trials.items():
         steps = {arm: one.composed(arm, trial)["transfer"]["steps"] for arm in one.judged(trial)}
+        in_task = one.composed(None, trial)["baseline"]
         trials[trial] = {
             "agent": values["agent"],
             "arms": one.judged(trial),
             "steps": steps,
-            "real_steps": one.composed(None, trial)["baseline"]["steps"],
+            "real_steps": in_task["steps"],
+            **({"repeats": in_task["repeats"]} if in_task["repeats"] > 1 else {}),
         }
     return {
         "about": one.values["question"],

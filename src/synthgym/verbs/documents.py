@@ -12,7 +12,7 @@ from typing import Any
 
 import jinja2
 
-from synthgym.analysis.core.estimate import COUNT, given, number, written
+from synthgym.analysis.core.estimate import COUNT, given, number, span, written
 from synthgym.analysis.core.report import document
 from synthgym.analysis.core.tables import REAL, table
 from synthgym.analysis.core.verdict import FAILS, HOLDS, UNDECIDED
@@ -38,18 +38,18 @@ QUESTIONS = {  # report -> what it answers, in the order of the index
 }
 LABELS = ("comparison", "task", "environment")  # of a claim: what it is about
 HEADLINE = (
-    "Return: the interquartile mean [{level:.0%} interval] in the real task of agents of one "
-    "algorithm with random hyperparameters, pooled over all environments of a kind, which differ "
-    "in their seeds (their number is in parentheses). Agent: the best algorithm of the row, chosen "
-    "afterwards, so returns are a little flattered. Rows in bold: agents trained in the task "
-    "itself for as many steps, too few for most algorithms to solve it. Published: the same "
+    "Return: interquartile mean [{level:.0%} interval] in the real task of agents with random "
+    "hyperparameters, of all environments made in the same way with different seeds (in "
+    "parentheses: how many). Agent: the best algorithm of the row, chosen "
+    "afterwards, so returns are a little flattered. Agents train for {steps} steps. Rows in bold: "
+    "in the task itself, where that is too little for most. Published: the same "
     "algorithm in evolved bandits (Liesen et al. 2024; "
     "CartPole-v0: in MDPs of Ferreira et al. 2022). Real steps and seconds are what making one "
     "environment takes, teachers included. Scale `{scale}`."
 )
 NOT_BETTER = (
     "**Not in the table, as they are no better.** Worse than training in the task: {worse}. Not "
-    "told apart from it, as intervals overlap: {alike}. "
+    "told apart from it, as intervals of the best algorithms overlap: {alike}. "
     "[Findings](docs/results/index.md) has all agents, and every claim with its verdict; "
     "[methods](docs/methods.md) says how each environment is made."
 )
@@ -131,9 +131,10 @@ def headline(transfer: Numbers, summary: Numbers) -> str:
                 }
             )
     about = transfer["about"]
+    steps = span(one["steps"] for one in transfer["overview"].values())
     places = {"worse": ", ".join(worse) or "none", "alike": ", ".join(alike) or "none"}
     shown = table([{name: row.get(name, "") for name in rows[1]} for row in rows])
-    return "\n\n".join([HEADLINE.format(**about), shown, NOT_BETTER.format(**places)])
+    return "\n\n".join([HEADLINE.format(**about, steps=steps), shown, NOT_BETTER.format(**places)])
 
 
 def index(root: Path, scale: str) -> str:

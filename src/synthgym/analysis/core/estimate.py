@@ -17,7 +17,8 @@ NEVER = float("inf")
 DIGITS = 6  # significant digits kept: more than the intervals justify, alike on all machines
 
 # How numbers are written: a return, its difference, steps or seconds, a share, its difference.
-RETURN, GAIN, COUNT, SHARE, GAIN_SHARE = ",.1f", "+,.1f", ",.0f", ".0%", "+.0%"
+# z: what is rounded to zero has no minus.
+RETURN, GAIN, COUNT, SHARE, GAIN_SHARE = "z,.1f", "+z,.1f", ",.0f", "z.0%", "+z.0%"
 
 
 def estimate(value: float, samples: np.ndarray) -> Numbers:

@@ -19,6 +19,7 @@ from synthgym.analysis.figures.common import INTERVAL, RETURN, Look
 Numbers = Mapping[str, Any]
 Section = Mapping[str, Any]
 COLUMNS = 2  # of panels of returns
+HALVES: Look = {"color": "black", "marker": "|", "ls": "", "ms": 8}
 VERDICTS = {  # verdict -> its colour, which is of no way of making
     verdict.HOLDS: "black",
     verdict.FAILS: style.PALETTE[1],
@@ -78,7 +79,8 @@ def comparison_claims(comparisons: Mapping[str, Section], numbers: Numbers, scal
 
 
 def _one(section: Section, numbers: Numbers, course: list[pd.DataFrame], scale: str) -> Figure:
-    """Panels of returns by trial; under them, if environments are made, how good they became.
+    """Panels of returns by trial; under them, if environments are made, how good they became, and
+    if settings are ranked, how well environments do that.
 
     course: evaluations and progress of the comparison.
     """
@@ -87,8 +89,10 @@ def _one(section: Section, numbers: Numbers, course: list[pd.DataFrame], scale: 
     lengths = [arm for arm, n in numbers["making"].items() if "one_step_last" in n]
     rows = -(-len(trials) // min(COLUMNS, len(trials)))
     height = 0.45 + 0.19 * (len(section["arms"]) + 1)
-    heights = [height * rows, *[1.9] * bool(section["made"])]
-    figure = style.blank(1.3 + sum(heights) + 0.25 * (rows + bool(section["made"])))
+    ranking = numbers.get("ranking", {})
+    ranked = sum(0.6 + 0.19 * len(arms) for arms in ranking.values())
+    heights = [height * rows, *[1.9] * bool(section["made"]), *[ranked] * bool(ranking)]
+    figure = style.blank(1.3 + sum(heights) + 0.25 * (rows + len(heights) - 1))
     parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     above = common.panels(parts[0], len(trials), COLUMNS, RETURN, sharex=True, sharey=True)
     for axes, trial in zip(above, trials, strict=True):
@@ -112,8 +116,29 @@ def _one(section: Section, numbers: Numbers, course: list[pd.DataFrame], scale: 
             note += " Right: share of episodes with one step in the training of candidates."
     entries = common.keys({arm: look[arm] for arm in section["made"]}, lw=1.4)
     entries |= common.solved_entry(section["task"])
+    if ranking:
+        _agreement(parts[-1].subplots(), ranking, look)
+        note += (
+            " Lowest: agreement of the order of settings with that in the task; its interval "
+            "resamples settings, too."
+        )
+        entries |= common.keys({"two halves of the agents in the task": HALVES})
     about = f"{section['about']} ({section['task']['id']})"
     return common.finish(figure, about, scale, entries=entries, note=note)
+
+
+def _agreement(
+    axes: Axes, ranking: Mapping[str, Mapping[str, Numbers]], look: Mapping[str, Look]
+) -> None:
+    """Kendall's tau by trial and arm, and of the halves of the agents in the task."""
+    rows = {f"{trial}, {arm}": n for trial, arms in ranking.items() for arm, n in arms.items()}
+    colours = [look[arm]["color"] for arms in ranking.values() for arm in arms]
+    common.forest(axes, {name: n["kendall"] for name, n in rows.items()}, colours)
+    for y, n in enumerate(reversed(rows.values())):
+        if n["halves"] is not None:
+            axes.plot(n["halves"], y, **HALVES)
+    axes.axvline(0, color="black", lw=0.8)
+    axes.set(xlabel="Kendall's τ of settings, with their order in the task", xlim=(-1.02, 1.02))
 
 
 def _progress(

@@ -166,19 +166,22 @@ def mdp_histograms(values: pd.DataFrame, numbers: Numbers, tasks: Tasks, scale: 
     return common.finish(figure, ABOUT, scale, "what agents see and get", entries, note)
 
 
-def mdp_ranking(means: pd.DataFrame, numbers: Numbers, tasks: Tasks, scale: str) -> Figure:
-    """Settings of agents by their return from an MDP, against that from the task."""
-    ranked = {task: section for task, section in tasks.items() if task in set(means["task"])}
+def mdp_ranking(finished: pd.DataFrame, numbers: Numbers, tasks: Tasks, scale: str) -> Figure:
+    """Settings of agents by their return from an MDP, against that from the task.
+
+    finished: a row for each agent.
+    """
+    ranked = {task: section for task, section in tasks.items() if task in set(finished["task"])}
     figure = style.blank(3.9)
     panels = figure.subplots(1, max(1, len(ranked)), squeeze=False)[0]
     colour_of = colours(tasks)
     for axes, (task, section) in zip(panels, ranked.items(), strict=False):
-        of_task = means[means["task"] == task]
-        real = of_task[of_task["arm"] == REAL].set_index("setting")["return_"]
+        of_task = finished[finished["task"] == task]
+        real = of_task[of_task["arm"] == REAL].groupby("setting")["return_"].mean()
         lines = []
         for arm in section["evolved"]:
             rows = of_task[of_task["arm"] == arm]
-            returns = rows.pivot(index="setting", columns="environment_seed", values="return_")
+            returns = rows.pivot_table("return_", "setting", "environment_seed")
             in_task = real[returns.index]
             for seed in returns:
                 axes.plot(in_task, returns[seed], ".", color=colour_of[arm], alpha=0.25)
@@ -189,7 +192,8 @@ def mdp_ranking(means: pd.DataFrame, numbers: Numbers, tasks: Tasks, scale: str)
         axes.set(title=title, xlabel="return after training in the task")
     panels[0].set_ylabel("return after training in an MDP")
     points = {"marker": "o", "ls": ""}
-    entries = {arm: {"color": colour_of[arm], **points} for _, arm in _evolved(ranked)}
+    arms = [arm for _, arm in _evolved(ranked) if arm in set(finished["arm"])]
+    entries = {arm: {"color": colour_of[arm], **points} for arm in arms}
     note = "One setting per point: large, mean over MDPs; small, one MDP. Return on the real task."
     return common.finish(figure, ABOUT, scale, "the same ranking?", keys(entries), note)
 
