@@ -345,6 +345,26 @@ def test_histograms_of_behaviour_are_shares_in_common_bins() -> None:
     assert len(reward.patches) == 3  # of a bandit only the reward is an answer to a query
 
 
+def test_of_many_observations_the_first_are_shown() -> None:
+    names = [f"x{i}" for i in range(behaviour.MOST + 2)]
+    steps = pd.DataFrame(
+        {"kind": "observation", "quantity": name, "step": step, "value": 0.0}
+        for name in names
+        for step in (0, 1)
+    )
+    others = steps.iloc[:4].assign(kind=["action", "reward"] * 2, quantity=["action", "reward"] * 2)
+    rows = pd.concat([steps, others]).assign(environment="bandit", agent="ppo")
+    task = {"id": "Task", "observation_names": names, "action": {"kind": "continuous"}}
+    figure = behaviour.rollout(rows, {"bandit": "evolved"}, task, "quick")
+    assert len(figure.axes) == behaviour.MOST + 2
+    values = steps.assign(environment="bandit", source="real_test")
+    reward = values.iloc[:2].assign(quantity="reward")
+    figure = behaviour.behaviour(pd.concat([values, reward]), task=task, scale="quick")
+    assert len(figure.axes) == behaviour.MOST + 1
+    (legend,) = figure.legends
+    assert f"first {behaviour.MOST} of {len(names)}" in legend.get_title().get_text()
+
+
 def surface(rewards: list[list[float]]) -> pd.DataFrame:
     """Rewards per action, the same in every row of a grid that is as wide as they are many."""
     return pd.DataFrame(

@@ -74,6 +74,7 @@ def test_headline_shows_the_best_algorithm_and_names_what_is_no_better_than_the_
         {
             "about": {"level": 0.95, "scale": "tiny", "tasks": {"task": about}},
             "transfer": {"task": places},
+            "overview": {"task": {"steps": 10_000}, "other": {"steps": 500}},
         },
         {"meta_training": {"task": {"good": cost, "alike": cost, "worse": cost}}},
     )
@@ -82,7 +83,8 @@ def test_headline_shows_the_best_algorithm_and_names_what_is_no_better_than_the_
     assert ["`good` (3)", "ppo", "8.0 [7.0, 9.0]", "9", "1,200", "7"] in rows
     assert [cells[0] for cells in rows if cells][2:] == ["**Task-v0**", "`good` (3)"]
     assert "Worse than training in the task: `worse` in Task-v0." in text
-    assert "intervals overlap: `alike` in Task-v0." in text
+    assert "intervals of the best algorithms overlap: `alike` in Task-v0." in text
+    assert "Agents train for 500 to 10,000 steps." in text
 
 
 def test_the_readme_says_which_agents_can_do_which_tasks() -> None:

@@ -16,12 +16,13 @@ from synthgym.analysis.figures import common
 from synthgym.analysis.figures.common import Task, finish, grid, n_of, short
 
 SHOWN = 0.998  # central part of each source that spans the axis of a histogram
+MOST = 24  # observations, from the first on: more rows nobody reads
 
 
 def behaviour(values: pd.DataFrame, task: Task, scale: str) -> Figure:
     """What agents see in training and in the test: a row per quantity, a column per environment."""
     names = sorted(map(str, values["environment"].unique()))
-    quantities = [*task["observation_names"], "reward"]
+    quantities = [*task["observation_names"][:MOST], "reward"]
     figure = style.blank(1.1 + 0.95 * len(quantities))
     panels = figure.subplots(len(quantities), len(names), sharey=True, squeeze=False)
     for row, quantity in zip(panels, quantities, strict=True):
@@ -35,7 +36,7 @@ def behaviour(values: pd.DataFrame, task: Task, scale: str) -> Figure:
     panels[0, 0].set_ylim(0.5 / fewest.max(), 2)
     note = (
         f"Share of the {n_of(fewest)} samples of each kind per bin, logarithmic; bins span the "
-        f"central {SHOWN:.1%} of each kind."
+        f"central {SHOWN:.1%} of each kind.{_first(task)}"
     )
     entries = common.source_entries()
     return finish(figure, task["id"], scale, "observations and rewards", entries, note)
@@ -72,6 +73,8 @@ KINDS = ("observation", "action", "reward")
 def rollout(rollouts: pd.DataFrame, ways: Mapping[str, str], task: Task, scale: str) -> Figure:
     """One episode per environment: a row per quantity over its steps, a column per environment."""
     names = sorted(map(str, rollouts["environment"].unique()))
+    hidden = task["observation_names"][MOST:]
+    rollouts = rollouts[~rollouts["quantity"].isin(hidden)]
     order = rollouts.drop_duplicates(["kind", "quantity"]).set_index("kind")["quantity"]
     quantities = [str(quantity) for kind in KINDS for quantity in order[[kind]]]
     figure = style.blank(1.1 + 0.62 * len(quantities))
@@ -91,9 +94,15 @@ def rollout(rollouts: pd.DataFrame, ways: Mapping[str, str], task: Task, scale: 
         axes.set_xlabel("step")
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     agent = " and ".join(sorted(map(str, rollouts["agent"].unique())))
-    note = f"One agent ({agent}) per environment, one episode each on the real task."
+    note = f"One agent ({agent}) per environment, one episode each on the real task.{_first(task)}"
     what = "an episode of an agent trained in each environment"
     return finish(figure, task["id"], scale, what, note=note)
+
+
+def _first(task: Task) -> str:
+    """A sentence where not all observations are shown."""
+    count = len(task["observation_names"])
+    return f" The first {MOST} of {count} observations are shown." if count > MOST else ""
 
 
 def _trace(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
