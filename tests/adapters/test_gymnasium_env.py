@@ -211,3 +211,12 @@ def test_without_pygame_everything_but_pictures_works(monkeypatch: pytest.Monkey
         ValueError, match=r"needs pygame, .*pip install .*gymnasium\[classic-control\]"
     ):
         gymnasium.make(CARTPOLE, render_mode="rgb_array")
+
+
+def test_what_never_varies_has_room() -> None:
+    env = gymnasium.make("synthgym:Synthetic-humanoidstandup")
+    space, (observation, _) = env.observation_space, env.reset(seed=0)
+    assert isinstance(space, gymnasium.spaces.Box)
+    constant = np.isclose(space.high - space.low, 2) & (observation == (space.low + space.high) / 2)
+    assert constant.sum() >= 11  # masses, at least
+    assert (space.high > space.low).all()

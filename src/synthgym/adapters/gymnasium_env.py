@@ -219,12 +219,17 @@ def action_space(spec: EnvSpec) -> spaces.Space[Any]:
 
 
 def observations(env: NumpyEnv) -> spaces.Box:
-    """Like those of the real task; bounds are known of one-hot vectors and of a bandit's table."""
+    """Like those of the real task; bounds are known of one-hot vectors and of a bandit's table.
+
+    What never varies there, as masses, has room on both sides: nobody divides by a width of 0.
+    """
     low, high, table = -np.inf, np.inf, env.table()
     if env.spec.num_states:
         low, high = 0.0, 1.0
     elif env.spec.bandit and table is not None:
-        return spaces.Box(table.min(0), table.max(0), dtype=np.float32)
+        least, most = table.min(0), table.max(0)
+        room = (most <= least).astype(np.float32)
+        return spaces.Box(least - room, most + room, dtype=np.float32)
     return spaces.Box(low, high, (env.spec.observation_size,), np.float32)
 
 
