@@ -449,7 +449,8 @@ def test_a_rollout_is_drawn_step_by_step_and_its_title_says_the_return() -> None
         pd.DataFrame({"step": range(3), "kind": kind, "quantity": kind, "value": values})
         for kind, values in kinds.items()
     )
-    task = {"id": "Task-v1", "action": {"kind": "discrete"}}
+    names = ["observation"]
+    task = {"id": "Task-v1", "observation_names": names, "action": {"kind": "discrete"}}
     with style.applied():
         steps = steps.assign(environment="bandit", agent="ppo")
         figure = behaviour.rollout(steps, {"bandit": "evolved"}, task, "quick")
