@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import pandas as pd
 from tabulate import tabulate
 
 from benchmarks.bugs import own
@@ -141,10 +142,11 @@ def false_alarms(measured: list[dict[str, Any]]) -> str:
     trained, failed, said, refused = (
         sum(one[what] for one in measured) for what in ("trained", "failed", "verdicts", "refused")
     )
-    worst = max(measured, key=lambda one: one["failed"])
     agents = ", ".join(dict.fromkeys(f"`{one['agent']}`" for one in measured))
+    by_kind = pd.DataFrame(measured).groupby(["agent", "place"])[["failed", "trained"]].sum()
+    worst = by_kind.loc[by_kind["failed"].idxmax()]
     of_worst = f"{worst['failed']} of {worst['trained']}"
-    most = f", the most with {worst['agent']} in {worst['place']}: {of_worst}" if failed else ""
+    most = f", the most with {' in '.join(worst.name)}: {of_worst}" if failed else ""
     return (
         f"Sound agents of this package ({agents}; `python -m benchmarks.bugs.sound`): "
         f"{refused} of {said:,} verdicts refused one, so fewer than {upper(refused, said):.2%} are "
