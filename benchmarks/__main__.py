@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import flops, machine, table
+from benchmarks import cold, flops, machine, table
 from benchmarks.cases import PAIRS, Case
 from benchmarks.clients import PLACES
 from benchmarks.worker import SIDES
@@ -71,6 +71,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         measure_tasks(arguments.tasks, arguments.results)
     if arguments.clients:
         measure_clients(arguments.runs, arguments.results)
+    for environment in arguments.cold:
+        measure_cold(environment, arguments.runs, arguments.results)
     show(arguments.results, arguments.readme)
 
 
@@ -117,6 +119,15 @@ def measure_clients(runs: int, results: Path) -> None:
         _add(results, worker.about["device"], "clients", place, {"runs": rates})
 
 
+def measure_cold(environment: str, runs: int, results: Path) -> None:
+    """Seconds from nothing to a bandit of CartPole, for as many seeds as runs."""
+    measured = []
+    for seed in range(runs):
+        measured.append(cold.measured(environment, seed))
+        print(f"{environment}, seed {seed}: {measured[-1]['seconds']:.1f} s", flush=True)
+    _add(results, "cpu", "cold", environment, {"runs": measured})
+
+
 def show(results: Path, readme: Path) -> None:
     """Make the tables again."""
     measurements = [read_json(path) for path in sorted(results.glob("*.json"))]
@@ -142,6 +153,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--tasks", nargs="*", default=[], choices=groups("task"), metavar="TASK", help="steps/s of")
     add("--clients", action="store_true", help="steps/s for clients of Gymnasium")
+    known = ", ".join(cold.STAGES)
+    add("--cold", nargs="*", default=[], choices=list(cold.STAGES), metavar="WAY", help=known)
     add("--population", type=int, help="candidates (default: 128)")
     add("--runs", type=int, default=3, help="on each side (default: 3)")
     add("--sides", nargs="+", choices=SIDES, help="default: all")

@@ -36,6 +36,10 @@ def _machine(measured: Mapping[str, Any]) -> str:
         rows = [_client(place, result["runs"]) for place, result in clients.items()]
         parts.append(tabulate(rows, "keys", tablefmt="github", disable_numparse=True))
         parts.append(_measured_with(clients))
+    if cold := measured.get("cold", {}):
+        rows = [_cold(way, result["runs"]) for way, result in cold.items()]
+        parts.append(tabulate(rows, "keys", tablefmt="github", disable_numparse=True))
+        parts.append(_measured_with(cold))
     return "\n\n".join(parts)
 
 
@@ -46,6 +50,15 @@ def _client(place: str, runs: list[Mapping[str, float]]) -> dict[str, str]:
     vectors = {f"vector of {size}": speed for size, speed in speeds.items()}
     first = {"environment": place, "runs": str(len(runs)), "steps per second, alone": alone}
     return first | vectors
+
+
+def _cold(way: str, runs: list[Mapping[str, Any]]) -> dict[str, str]:
+    """One row: seconds until there is a bandit, and the least return of each algorithm in it."""
+    row = {"bandit of CartPole": way, "seeds": str(len(runs))}
+    row["seconds from nothing"] = _spread([run["seconds"] for run in runs])
+    for agent in runs[0]["returns"]:
+        row[f"{agent}: least return"] = f"{min(run['returns'][agent] for run in runs):.1f}"
+    return row
 
 
 def _generation(name: str, result: Mapping[str, Any]) -> dict[str, str]:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from synthgym.analysis import task_results, transfer, transfer_claims, transfer_text
+from synthgym.analysis import equal_cost, task_results, transfer, transfer_claims, transfer_text
 from synthgym.analysis.core import statistics
 from synthgym.analysis.core.statistics import CURVES
 from synthgym.analysis.core.verdict import Evidence, judge
@@ -185,7 +185,7 @@ def made(
     }
     inputs: dict[str, list[Path]] = {
         name: [path for one in worlds for path in one.paths[name]]
-        for name in ("curves", "progress")
+        for name in ("curves", "progress", "evaluations")
     }
     curves = worlds[0].tables["curves"]
     expert = curves[(curves["environment"] == "real") & (curves["agent"] == "ppo")]
@@ -275,11 +275,54 @@ def test_claims_are_on_all_bandits_and_agents(made: Any) -> None:
     assert len(fewer["estimates"]) == 8  # four bandits, two agents
 
 
+def test_a_search_is_stopped_at_the_last_evaluation_that_was_paid_for() -> None:
+    log = pd.DataFrame(
+        {
+            "environment_seed": [0, 0, 0, 0, 1, 1, 1],
+            "stage": ["teacher", *["metatrain"] * 6],
+            "generation": [0, 1, 2, 3, 1, 2, 3],
+            "real_steps": [10, 20, 20, 20, 90, 1, 1],
+        }
+    )
+    fresh = pd.DataFrame({"environment_seed": [0, 0, 0, 1, 1], "generation": [0, 2, 3, 2, 3]})
+
+    def at(most: float) -> list[int]:
+        rows = equal_cost.stopped(log, fresh, "real_steps", most)
+        return rows["generation"].tolist()
+
+    assert at(50) == [2, 2]  # of seed 1, even the first evaluation took more
+    assert at(49) == [0, 2]
+    assert at(91) == [3, 2]
+    assert at(92) == [3, 3]
+
+
+def test_agents_are_compared_with_those_of_a_search_that_took_as_much(
+    made: Any, results_of: Callable[[str], Any]
+) -> None:
+    pairs = read_json(made[0] / "summary.json")["equal_cost"]
+    of_two = [p for p in pairs if (p["environment"], p["over"]) == ("bandit_all", "bandit_ppo")]
+    assert [pair["cost"] for pair in of_two] == ["real_steps", "seconds"]
+    tables = results_of("five environments").tables
+    numbers = read_json(made[0] / "summary.json")["transfer"]["cartpole"]["bandit_all"]
+    log = tables["progress"][tables["progress"]["environment"] == "bandit_ppo"]
+    fresh = tables["evaluations"][tables["evaluations"]["environment"] == "bandit_ppo"]
+    assert set(fresh["agent"]) == {"ppo"}  # who took part in that search
+    for pair in of_two:
+        last = equal_cost.stopped(log, fresh, pair["cost"], pair["spent"])["return_"]
+        value = numbers["ppo"]["value"] - statistics.interquartile_mean(last.to_numpy())
+        assert pair["value"] == pytest.approx(value, abs=1e-3)
+        assert pair["low"] < pair["value"] < pair["high"]
+    claim = {"of": ["bandit_all"], "over": ["bandit_ppo"], "cost": "seconds"}
+    measure = transfer_claims.measures({"equal_cost": pairs})["at_equal_cost"]
+    assert [one.estimate for one in measure(claim)] == [of_two[1]]
+
+
 def test_the_table_is_for_the_page_and_figures_are_wide(made: Any) -> None:
     markdown = (made[0] / "table.md").read_text()
     assert "Left out, as they have no expert: Acrobot-v1." in markdown
     tables = [block for block in text.blocks(markdown) if isinstance(block, text.Table)]
-    assert len(tables) == 1 + 1 + 1 + 1 + 2 * 2  # claims, published, profiles, P; two per task
+    # claims, published, profiles, P, at equal cost; two per task
+    assert len(tables) == 1 + 1 + 1 + 1 + 1 + 2 * 2
     for name in FIGURES:
         with Image.open(made[0] / name) as image:
             assert image.width == (900 if name == "overview.png" else 1080)
@@ -290,7 +333,7 @@ def test_a_scale_without_experts_and_one_environment_has_it_too(
 ) -> None:
     one = results_of("one environment")
     tasks = {"cartpole": made[1]["tasks"]["cartpole"]}
-    inputs = {name: one.paths[name] for name in ("curves", "progress")} | {"expert_curves": []}
+    inputs: dict[str, list[Path]] = {**one.paths, "expert_curves": []}
     transfer.run({"scale": "quick", "tasks": tasks}, inputs, tmp_path, tmp_path)
     numbers = read_json(tmp_path / "summary.json")
     assert "tuned" not in numbers["transfer"]["cartpole"]

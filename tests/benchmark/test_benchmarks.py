@@ -58,6 +58,19 @@ def test_table_shows_steps_of_clients() -> None:
     assert [cell.strip() for cell in row.split("|")][2:-1] == ["3", "200,000", "600,000"]
 
 
+def test_table_shows_the_median_cold_start_and_the_least_return() -> None:
+    runs = [
+        {"seconds": x, "returns": {"ppo": y, "dqn": 500.0}}
+        for x, y in [(19.0, 480.5), (17.0, 500.0), (30.0, 490.0)]
+    ]
+    machine = {"cpu": "Abacus", "cores": 2, "device": "cpu", "system": "Linux"}
+    cold = {"distilled": {"runs": runs, "versions": {"jax": "1.0"}}}
+    shown = table.block([{"machine": machine, "cold": cold}])
+    row = next(line for line in shown.splitlines() if line.startswith("| distilled"))
+    cells = [cell.strip() for cell in row.split("|")][2:-1]
+    assert cells == ["3", "19.00 (17.00 to 30.00)", "480.5", "500.0"]
+
+
 def test_steps_of_a_client_are_counted() -> None:
     """A clock that goes on by a second at each look: a round of 100 steps takes one."""
     seconds = iter(range(100))

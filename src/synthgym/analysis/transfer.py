@@ -20,6 +20,7 @@ from synthgym.analysis.core.estimate import Numbers, estimate, rounded
 from synthgym.analysis.core.statistics import NESTED, interquartile_mean
 from synthgym.analysis.core.tables import REAL, read_runs
 from synthgym.analysis.core.verdict import HOLDS, Evidence, judge
+from synthgym.analysis.equal_cost import equal_costs
 from synthgym.analysis.figures import transfer as figures
 from synthgym.analysis.learning import mean_curves
 from synthgym.analysis.steps import TUNED, Line, line, ratio
@@ -44,12 +45,18 @@ def run(
 ) -> list[str]:
     """Write summary.json, table.md and four figures into `out`. There may be no experts."""
     scale, tasks = config["scale"], config["tasks"]
-    curves, progress = (read_runs(name, inputs[name]) for name in ("curves", "progress"))
+    kinds = ("curves", "progress", "evaluations")
+    curves, progress, evaluations = (read_runs(name, inputs[name]) for name in kinds)
     paths = list(inputs.get("expert_curves", ()))
     experts = read_runs("curves", paths) if paths else curves.iloc[:0]
     results = [task_results(*task, curves, experts, progress) for task in sorted(tasks.items())]
     profiles, lines = profiled(results), {one.task: learned(one) for one in results}
     numbers = summarise(scale, results, profiles, lines)
+    numbers["equal_cost"] = [
+        pair
+        for one in results
+        for pair in equal_costs(one, evaluations[evaluations["task"] == one.task])
+    ]
     numbers["claims"] = judge(config.get("claims", ()), measures(numbers))
     numbers = rounded(numbers)
     ways = {name: way for one in results for name, way in one.ways.items()}

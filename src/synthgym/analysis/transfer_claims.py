@@ -31,6 +31,12 @@ def measures(summary: Numbers) -> dict[str, Measure]:
             Evidence(e, SHARE, note=transfer_text.tasks_of(e), enough=not e["one_seed"])
             for e in against(summary["improvement"], *claim["of"], *claim["over"])
         ],
+        "at_equal_cost": lambda claim: [
+            Evidence(pair, name=pair["task"], enough=not pair["one_seed"])
+            for pair in summary["equal_cost"]
+            if pair["environment"] in claim["of"] and pair["over"] in claim["over"]
+            if pair["cost"] == claim["cost"]
+        ],
         "times_more_steps": lambda claim: [  # than in the task, with settings `tuned`, or `real`
             Evidence(sure(e), times, f"{task} `{name}` {agent}", note="" if e else "learns nothing")
             for task, name, agent, e in transfer_text.bandit_ratios(

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from synthgym.analysis import published, runs
+from synthgym.analysis import equal_cost, published, runs
 from synthgym.analysis.core import estimate, report
 from synthgym.analysis.core.estimate import COUNT, SHARE, given, less, number, span, written
 from synthgym.analysis.core.tables import REAL, table
@@ -54,6 +54,7 @@ def markdown(summary: Numbers) -> str:
         "tasks that have both. In the task agents train for as many steps. Better: whether it "
         "holds that the probability is above one half.",
         table([_improvement(e) for e in summary["improvement"]]),
+        equal_cost.shown(summary["equal_cost"]),
         "## Steps for the same return",
         STEPS,
         *_middle_ratios(summary, TUNED, REAL),

@@ -40,6 +40,7 @@ INPUTS: Mapping[str, Mapping[str, str]] = {
     "transfer_report": {
         "curves": "curves.parquet of tasks/ transfer baseline",
         "progress": "progress.parquet of tasks/ metatrain distil grade",
+        "evaluations": "evaluations.parquet of tasks/ metatrain distil grade",
         "expert_curves": "curves.parquet of expert",
     },
     "expert_report": {

@@ -213,6 +213,7 @@ class Claim:
     each: str = setting("whether all of several numbers have to fit, or one", among=["all", "any"])
     which: str = setting("all environments, or those that solved the task", among=["all", "solved"])
     settings: str = setting("of agents in the task", among=["tuned", "real"])
+    cost: str = setting("what both have spent alike", among=["real_steps", "seconds"])
     parts: list[Any] = setting("the claim with other fields; it holds if all parts do")
 
 
