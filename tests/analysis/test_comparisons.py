@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from synthgym.analysis import comparisons, style
+from synthgym.analysis.figures import along
 from synthgym.analysis.figures import comparisons as figures
 
 TASK = {
@@ -233,6 +234,43 @@ def test_the_figure_is_drawn(written: Path) -> None:
     with Image.open(written / "comparison_lengths.png") as image:
         colours = np.unique(np.asarray(image.convert("RGB")).reshape(-1, 3), axis=0)
     assert len(colours) > 20
+
+
+def cell(value: float) -> dict[str, float]:
+    return {"value": value, "low": value - 1, "high": value + 1}
+
+
+def test_returns_of_arms_are_drawn_over_their_numbers() -> None:
+    arms = ["graded_16", "graded_2", "distilled_2", "distilled_4"]
+    section = {"along": {"arms": "contexts"}, "arms": arms, "about": "", "task": TASK}
+    of_dqn = {arm: cell(i) for i, arm in enumerate(["real", *arms])}
+    shown = along.panels(section, {"dqn": of_dqn, "ppo": {"real": cell(9), "graded_2": cell(8)}})
+    lines = {line: {n: e["value"] for n, e in at.items()} for line, at in shown["dqn"].items()}
+    assert lines == {
+        "real": {2: 0, 16: 0},
+        "graded": {2: 2, 16: 1},
+        "distilled": {2: 3, 4: 4},
+    }
+    assert list(shown["dqn"]["graded"]) == [2, 16]
+    assert shown["ppo"]["graded"] == {2: cell(8)}
+    made = {arm: arm.partition("_")[0] for arm in arms}
+    with style.applied():
+        axes, *_ = along.figure(section, {"returns": {"dqn": of_dqn}}, made, "quick").axes
+    assert sorted(len(np.asarray(line.get_xdata())) for line in axes.lines) == [2, 2, 2, 2]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "4", "16"]
+
+
+def test_returns_of_trials_are_drawn_over_their_numbers() -> None:
+    section = {"along": {"trials": "steps"}, "arms": ["distilled", "graded"]}
+    returns = {
+        f"{agent}_{steps}": {"real": cell(0), "distilled": cell(steps), "graded": cell(1)}
+        for agent in ("dqn", "ppo")
+        for steps in (500, 200)
+    }
+    shown = along.panels(section, returns)
+    assert list(shown) == ["dqn", "ppo"]
+    assert list(shown["ppo"]) == ["real", "distilled", "graded"]
+    assert {n: e["value"] for n, e in shown["ppo"]["distilled"].items()} == {200: 200, 500: 500}
 
 
 def test_claims_are_drawn_as_shares_in_the_colour_of_their_verdict() -> None:

@@ -95,6 +95,23 @@ def test_an_arm_may_be_graded_beside_evolved_ones() -> None:
     assert not any("graded" in out for out in evolved)
 
 
+def test_an_arm_may_be_distilled_from_the_teachers_of_the_scale() -> None:
+    arm = {"synth": {"name": "exact_bandit", "initial_states": 4}, "distil": {"noise": 0.25}}
+    planned = plan({"lengths.arms.states": {**arm, "seeds": [0]}}, "lengths")
+    planned.check()
+    out = f"{LENGTHS}/states/seed0/distil"
+    made, of_task = config(planned, out), planned.tasks["cartpole"].config("distilled")
+    assert (made["synth"]["initial_states"], made["distil"]["noise"]) == (4, 0.25)
+    assert made["teacher"] == of_task["teacher"]
+    assert "meta" not in made
+    teacher = "results/smoke/tasks/cartpole/teacher/seed0"
+    assert planned.jobs[out].needs == {
+        "policy": [f"{teacher}/policy.safetensors"],
+        "progress": [f"{teacher}/progress.parquet"],
+    }
+    assert teacher in planned.jobs
+
+
 def test_a_reward_network_is_made_as_planned_and_judged_without_what_makes_it() -> None:
     planned = plan({}, "rewards")
     made = config(planned, f"{REWARDS}/additive/seed2/metatrain")

@@ -26,16 +26,27 @@ from synthgym.plan.schema import (
     check_unique,
     definition,
     groups,
+    listed,
     mapping,
 )
 from synthgym.plan.schema import Experiment as ExperimentSchema
 from synthgym.plan.validate import check_environment, check_identifier, check_pair
-from synthgym.plan.views import of_agents, seen_by_jobs, task_section, with_level
+from synthgym.plan.views import (
+    distil_seen,
+    of_agents,
+    seen_by_jobs,
+    task_section,
+    with_level,
+)
 
 ENVIRONMENT = "environment.safetensors"
 BESIDE = ("agent", "arms", "seeds", "search", "in_place_of", "tune")  # what is no section
 AS_ENVIRONMENT = ("synth", "transfer")  # what those who train in an arm see of it
-MAKERS = ("model", "grade")  # sections of arms that are not evolved, and stages that make these
+MAKERS = (
+    "model",
+    "grade",
+    "distil",
+)  # sections of arms that are not evolved, and stages that make these
 
 
 def sections(values: Mapping[str, Any] | None) -> Values:
@@ -161,6 +172,8 @@ class Experiment(Part):
             absent -= {"meta" if maker == "metatrain" else maker}
         cleaned: Layers = [(place, sections(layer)) for place, layer in layers]
         agents = [agent] if agent else []
+        if "distil" not in absent:  # students are among those that are judged
+            agents = list(dict.fromkeys(one["agent"] for one in self.trials.values()))
         return self.scale.composer.compose(where, self.task, cleaned, agents, overrides, absent)
 
     def config(self, which: Which, seed: int | None, overrides: Sequence[str]) -> Values:
@@ -169,8 +182,12 @@ class Experiment(Part):
         config = seen_by_jobs(composed)
         if which.trial and not which.arm:
             config["baseline"] = self._in_task(composed)
+        if "distil" in config and not which.trial:
+            task = self.scale.tasks[self.task]
+            config["distil"] = distil_seen(config["distil"], config["task"], composed["agents"])
+            config["teacher"] = task.teacher(task.composed(None)["teacher"])
         agent = self.agent(which.trial, which.way)
-        config = of_agents(config, [agent] if agent else _making(config)["agents"])
+        config = of_agents(config, [agent] if agent else _making(config).get("agents", []))
         return self.seeded(config, seed, overrides)
 
     def _in_task(self, config: Values) -> Values:
@@ -216,9 +233,11 @@ class Experiment(Part):
         for arm, values in self.made.items():
             found = values.get("search")
             settings = self.scale.file_of("search", f"{self.task}/{found}", "best.json")
-            needs = {"settings": settings} if found else {}
             stage = self.maker(arm)
             for seed in self.seeds(arm):
+                needs = {"settings": settings} if found else {}
+                if stage == "distil":
+                    needs = self.scale.tasks[self.task].teacher_files(seed)
                 yield self.job(stage, f"{arm}/seed{seed}/{stage}", needs, Which(arm), seed)
 
     def environments_of(self, arm: str) -> list[str]:
@@ -296,8 +315,18 @@ class Experiment(Part):
             raise ConfigError(f"{where}.looks: {self.task} has no states to map rewards on.")
         every = self.values["_every"]
         names = [*every["arms"], *values.get("environments", []), *every["without"], REAL]
+        self._check_along()
         for name, claim in values.get("claims", {}).items():
             check_claim(claim, f"{where}.claims.{name}", names, every["trials"])
+
+    def _check_along(self) -> None:
+        """Refuse names without a number, where returns are drawn over it."""
+        place = f"{self.where}.along"
+        for kind in self.values.get("along", {}):
+            check_known(kind, ("arms", "trials"), "key", place, "an experiment")
+            for name in self.arms if kind == "arms" else self.trials:
+                if not name.rpartition("_")[2].isdigit():
+                    raise ConfigError(f"{place}: {kind} end with a number; {name} does not.")
 
     def _check_environments(self) -> None:
         where = self.where
@@ -319,6 +348,9 @@ class Experiment(Part):
         check_sections(differences, place)
         check(self.seeds(arm), list[int], f"{place}.seeds", SEEDS)
         check_unique(self.seeds(arm), f"{place}.seeds")
+        if self.maker(arm) == "distil":
+            check_known(self.task, self.scale.tasks, "task", f"{place}.distil", "the plan")
+            self._check_teachers(arm, place)
         if (found := self.made[arm].get("search")) is not None:
             known = [name for name, _ in self.scale.searches(self.task)]
             check_known(found, known, "search", f"{place}.search", f"searches of {self.task}")
@@ -328,6 +360,15 @@ class Experiment(Part):
             raise ConfigError(
                 f"{place}: {synth['reward']} needs an info vector, which {self.task} does not "
                 "have; use a kind without _info."
+            )
+
+    def _check_teachers(self, arm: str, place: str) -> None:
+        """Refuse to distil from a teacher that the scale does not train."""
+        there = self.scale.tasks[self.task].teacher_seeds
+        if missing := [seed for seed in self.seeds(arm) if seed not in there]:
+            raise ConfigError(
+                f"{place}.seeds: {listed(missing)} have no teacher; {self.task} has teachers for "
+                f"the seeds of its distilled environments: {listed(there)}."
             )
 
     def _check_reward(self, arm: str, place: str) -> None:

@@ -87,8 +87,8 @@ INPUTS: Mapping[str, Mapping[str, str]] = {
         "comparison": "comparison.parquet of search_comparison",
     },
     "comparison_report": {
-        "progress": "progress.parquet of comparisons/ metatrain grade",
-        "evaluations": "evaluations.parquet of comparisons/ metatrain grade",
+        "progress": "progress.parquet of comparisons/ metatrain distil grade",
+        "evaluations": "evaluations.parquet of comparisons/ metatrain distil grade",
         "curves": "curves.parquet of comparisons/ study",
         "real_curves": "curves.parquet of comparisons/ baseline",
     },
@@ -239,6 +239,7 @@ def _comparison(one: Experiment) -> Values:
         "agents": {arm: one.makers(arm) for arm in one.arms},
         "trials": trials,
         "claims": one.claims,
+        **({"along": one.values["along"]} if "along" in one.values else {}),
     }
 
 

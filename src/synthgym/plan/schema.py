@@ -155,6 +155,10 @@ class Experiment:
         "name -> {agent, sections that differ}: agents judged with each environment (`transfer`), "
         "and in the task; `arms`: with these only"
     )
+    along: dict[str, str] = setting(
+        "arms, or trials -> what the number is that their names end with, such as `graded_16`: "
+        "returns are drawn over it"
+    )
     real: str = setting(
         "agents in the task itself: as `baseline` says; as that, but as many as with all "
         "environments of an arm; as `transfer` says, and so many",

@@ -12,13 +12,12 @@ from synthgym.plan.compose import REAL_LACKS
 from synthgym.plan.experiments import ENVIRONMENT
 from synthgym.plan.layers import Layers, Values, expanded, settings_of
 from synthgym.plan.schema import (
-    REWARDS,
     WAYS,
     ConfigError,
     short,
 )
 from synthgym.plan.validate import check_client
-from synthgym.plan.views import of_agents, seen_by_jobs
+from synthgym.plan.views import distil_seen, of_agents, seen_by_jobs
 
 if TYPE_CHECKING:
     from synthgym.plan.scale import ScalePlan
@@ -105,7 +104,7 @@ class TaskExperiment:
             synth = seen_by_jobs(self.composed(start))["synth"]
             config["grade"] = {**config["grade"], "start_synth": synth}
         if "distil" in config:
-            config["distil"] = _distil(config["distil"], config["task"], composed["agents"])
+            config["distil"] = distil_seen(config["distil"], config["task"], composed["agents"])
         given = any(override.startswith("seed=") for override in overrides)
         seed = config["seed"] if seed is None or given else seed
         return {**config, "scale": self.scale.name, "seed": seed}
@@ -158,14 +157,11 @@ class TaskExperiment:
 
     def jobs(self) -> Iterator[Job]:
         """List every job of the task."""
-        scale, place = self.scale, self.place
-        teachers: dict[int, None] = {}
+        place = self.place
         for environment in self.environments:
             for number, seed in enumerate(self.seeds(environment)):
                 run = f"{place}/{environment}/seed{seed}"
                 needs = self._making_needs(environment, seed)
-                if scale.way(environment) == "distil":
-                    teachers[seed] = None
                 made = self.made(environment)
                 yield self.job(made, f"{run}/{made}", needs, environment, seed=seed)
                 needs = {"environment": [self.file(environment, seed, ENVIRONMENT)]}
@@ -181,18 +177,27 @@ class TaskExperiment:
                     agent = self.agents[0]
                     which = {"agent": agent, "seed": seed}
                     yield self.job("rollout", f"{run}/rollout/{agent}", needs, environment, **which)
-        for seed in teachers:
+        for seed in self.teacher_seeds:
             yield self.job("teacher", f"{place}/teacher/seed{seed}", seed=seed)
         for agent in self.agents:
             yield self.job("baseline", f"{place}/real/{agent}", agent=agent)
         yield from self._looks()
 
+    @property
+    def teacher_seeds(self) -> list[int]:
+        """Return the seeds of the task's teachers: those of all distilled environments."""
+        distilled = (name for name in self.environments if self.scale.way(name) == "distil")
+        return list(dict.fromkeys(seed for name in distilled for seed in self.seeds(name)))
+
+    def teacher_files(self, seed: int) -> dict[str, list[str]]:
+        """Return what distilling needs of a teacher."""
+        files = {"policy": "policy.safetensors", "progress": "progress.parquet"}
+        return {name: [f"{self.place}/teacher/seed{seed}/{f}"] for name, f in files.items()}
+
     def _making_needs(self, environment: str, seed: int) -> dict[str, list[str]]:
         way = self.scale.way(environment)
         if way == "distil":
-            teacher = f"{self.place}/teacher/seed{seed}"
-            files = {"policy": "policy.safetensors", "progress": "progress.parquet"}
-            return {name: [f"{teacher}/{file}"] for name, file in files.items()}
+            return self.teacher_files(seed)
         needs = {}
         if start := self.composed(environment)[way]["start"]:
             needs["start"] = [self.file(start, seed, ENVIRONMENT)]
@@ -229,13 +234,3 @@ class TaskExperiment:
                     needs = {"environment": [self.file(environment, seed, ENVIRONMENT)]}
                     yield self.job("clients", out, needs, environment, client=client, seed=seed)
             yield self.job("client_baseline", f"{place}/real/{client}", client=client)
-
-
-def _distil(distil: Values, task: Values, agents: Values) -> Values:
-    """Return how an environment is distilled: with the reward's name, and the students' agent."""
-    distil = {**distil, "reward": distil["reward"] or REWARDS[task["action"]["kind"]][0]}
-    students = distil.pop("students")
-    if students["rounds"]:  # without them, nothing depends on what they would be
-        name = students["agent"] or next(iter(agents))
-        distil["students"] = {**students, "agents": {name: agents[name]}}
-    return distil

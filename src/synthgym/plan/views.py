@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from synthgym.plan.layers import Values
-from synthgym.plan.schema import OF_PLANS, definition
+from synthgym.plan.schema import OF_PLANS, REWARDS, definition
 from synthgym.plan.validate import kind_of_observation
 
 STUDIES = ("transfer", "baseline")
@@ -69,3 +69,13 @@ def _synth_seen(synth: Values, task: Values) -> Values:
         dropped.add("latent")
     kept = {k: v for k, v in synth.items() if k not in dropped}
     return kept if synth["reward"] else {**kept, "observations": [kind_of_observation(task)]}
+
+
+def distil_seen(distil: Values, task: Values, agents: Values) -> Values:
+    """Return how an environment is distilled: with the reward's name, and the students' agent."""
+    distil = {**distil, "reward": distil["reward"] or REWARDS[task["action"]["kind"]][0]}
+    students = distil.pop("students")
+    if students["rounds"]:  # without them, nothing depends on what they would be
+        name = students["agent"] or next(iter(agents))
+        distil["students"] = {**students, "agents": {name: agents[name]}}
+    return distil

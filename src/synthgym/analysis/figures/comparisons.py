@@ -13,7 +13,7 @@ from synthgym.analysis import runs, style
 from synthgym.analysis.core import verdict
 from synthgym.analysis.core.statistics import interquartile_mean
 from synthgym.analysis.core.tables import REAL
-from synthgym.analysis.figures import common
+from synthgym.analysis.figures import along, common
 from synthgym.analysis.figures.common import INTERVAL, RETURN, Look
 
 Numbers = Mapping[str, Any]
@@ -44,7 +44,11 @@ def comparison(
             table[table["comparison"] == name] if len(table) else table
             for table in (evaluations, progress)
         ]
-        figures[name] = _one(section, numbers["comparisons"][name], course, scale)
+        of_one, made = numbers["comparisons"][name], runs.made(course[1], "arm")
+        if "along" in section:
+            figures[name] = along.figure(section, of_one, made, scale)
+        else:
+            figures[name] = _one(section, of_one, course, made, scale)
     return figures
 
 
@@ -78,13 +82,18 @@ def comparison_claims(comparisons: Mapping[str, Section], numbers: Numbers, scal
     return common.finish(figure, "Claims", scale, entries=entries, note=note, columns=3)
 
 
-def _one(section: Section, numbers: Numbers, course: list[pd.DataFrame], scale: str) -> Figure:
+def _one(
+    section: Section,
+    numbers: Numbers,
+    course: list[pd.DataFrame],
+    made: Mapping[str, str],
+    scale: str,
+) -> Figure:
     """Panels of returns by trial; under them, if environments are made, how good they became, and
     if settings are ranked, how well environments do that.
 
-    course: evaluations and progress of the comparison.
+    course: evaluations and progress of the comparison. made: arm -> way of making.
     """
-    made = runs.made(course[1], "arm")
     trials, look = list(section["trials"]), style.looks({arm: made[arm] for arm in section["arms"]})
     lengths = [arm for arm, n in numbers["making"].items() if "one_step_last" in n]
     rows = -(-len(trials) // min(COLUMNS, len(trials)))
