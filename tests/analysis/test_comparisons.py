@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 
 from synthgym.analysis import comparisons, style
+from synthgym.analysis.core.tables import bandit_tables
 from synthgym.analysis.figures import along
 from synthgym.analysis.figures import comparisons as figures
+from synthgym.core import checkpoint
 
 TASK = {
     "name": "cartpole",
@@ -255,9 +257,39 @@ def test_returns_of_arms_are_drawn_over_their_numbers() -> None:
     assert shown["ppo"]["graded"] == {2: cell(8)}
     made = {arm: arm.partition("_")[0] for arm in arms}
     with style.applied():
-        axes, *_ = along.figure(section, {"returns": {"dqn": of_dqn}}, made, "quick").axes
+        axes, *none = along.figure(section, {"returns": {"dqn": of_dqn}}, made, {}, "quick").axes
+    assert not none
     assert sorted(len(np.asarray(line.get_xdata())) for line in axes.lines) == [2, 2, 2, 2]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "4", "16"]
+
+
+def test_the_smallest_bandit_that_solves_the_task_for_all_is_drawn(tmp_path: Path) -> None:
+    arms = ["graded_4", "graded_2", "distilled_2"]
+    task = {**TASK, "observation_names": ["a", "b", "c"], "action": {"kind": "discrete"}}
+    section = {"along": {"arms": "contexts"}, "arms": arms, "about": "", "task": task}
+    ends = {"graded_2": 475.0, "graded_4": 500.0, "distilled_2": 490.0, "real": 9.0}
+    dqn, ppo = ({arm: cell(value) for arm, value in ends.items()} for _ in range(2))
+    assert along.smallest(section, {"dqn": dqn, "ppo": ppo}) == ["graded_2", "distilled_2"]
+    returns = {"dqn": dqn, "ppo": ppo | {"graded_2": cell(474.0), "distilled_2": cell(0.0)}}
+    assert along.smallest(section, returns) == ["graded_4"]
+    assert along.smallest({**section, "task": {**task, "solved": None}}, returns) == []
+    seen, worth = np.arange(12.0).reshape(4, 3), np.array([[0, 1], [1, 0], [0, 1], [1, 0.5]])
+    paths = []
+    for seed in (1, 0):
+        place = tmp_path / f"results/quick/comparisons/contexts/graded_4/seed{seed}/grade"
+        place.mkdir(parents=True)
+        paths.append(place / "environment.safetensors")
+        theta = {"initial_state": {"table": seen + seed}, "reward": {"table": worth}}
+        checkpoint.save(paths[-1], theta, {})
+    tables = bandit_tables(paths)
+    assert (tables["contexts"]["graded_4"][0] == seen).all()  # of the first seed
+    made = {arm: arm.partition("_")[0] for arm in arms}
+    with style.applied():
+        figure = along.figure(section, {"returns": returns}, made, tables["contexts"], "quick")
+    contexts, rewards = figure.axes[-2:]
+    shown = [text.get_text() for text in contexts.texts]
+    assert shown == [f"{x:.2f}" for x in (3, 4, 5, 9, 10, 11, 0, 1, 2, 6, 7, 8)]
+    assert [text.get_text() for text in rewards.texts][:2] == ["1.00", "0.00"]
 
 
 def test_returns_of_trials_are_drawn_over_their_numbers() -> None:

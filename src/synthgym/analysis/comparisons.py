@@ -17,7 +17,7 @@ import pandas as pd
 from synthgym.analysis.core import report
 from synthgym.analysis.core.estimate import GAIN, SHARE, Numbers, counted, estimate, written
 from synthgym.analysis.core.statistics import LEVEL, NESTED, SEED, interquartile_mean
-from synthgym.analysis.core.tables import REAL, read_all, table
+from synthgym.analysis.core.tables import REAL, bandit_tables, read_all, table
 from synthgym.analysis.core.verdict import Claim, Evidence, judge, span_of
 from synthgym.analysis.figures import comparisons as figures
 from synthgym.analysis.ranking import ABOUT, agreement, columns, finished
@@ -47,6 +47,7 @@ def run(
     evaluations, progress = rows_of("evaluations"), rows_of("progress", "plan_progress")
     numbers = summarise(scale, comparisons, rows_of("curves", "real_curves"), progress)
     given = {"evaluations": evaluations, "progress": progress, "comparisons": comparisons}
+    given["tables"] = bandit_tables(inputs.get("environments", ()))
     text = markdown(numbers, comparisons)
     return report.publish("comparison_report", out, numbers, text, figures, **given, scale=scale)
 

@@ -89,6 +89,7 @@ INPUTS: Mapping[str, Mapping[str, str]] = {
     "comparison_report": {
         "progress": "progress.parquet of comparisons/ metatrain distil grade",
         "evaluations": "evaluations.parquet of comparisons/ metatrain distil grade",
+        "environments": "environment.safetensors of comparisons/ distil grade",
         "curves": "curves.parquet of comparisons/ study",
         "real_curves": "curves.parquet of comparisons/ baseline",
     },

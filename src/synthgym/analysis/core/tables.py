@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
+from synthgym.core import arrays
 from synthgym.core.io import read_table
 from synthgym.stages import labels
 
 PLACE = ("task", "environment", "environment_seed")
 RETURN = "return_"  # column of returns
+CONTEXTS, WORTH = "initial_state/table", "reward/table"  # in the file of a bandit of tables
 DIVERGED: list[str] = []  # said of the tables that were read; the report takes them
 REAL = "real"  # where agents are trained: in the real task itself
 
@@ -71,6 +73,20 @@ def read_all(
 ) -> pd.DataFrame:
     """All rows of several kinds of inputs, as `read` has them."""
     return read(chain.from_iterable(inputs.get(kind, ()) for kind in kinds), *columns, **renamed)
+
+
+def bandit_tables(paths: Iterable[Path]) -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
+    """{experiment: {arm: contexts, and what is paid there}}: bandits of tables, the first of each.
+
+    Other environments are left out.
+    """
+    found: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {}
+    for path in sorted(paths, reverse=True):
+        (values, _), about = arrays.read(path), identity(path)
+        if {CONTEXTS, WORTH} <= values.keys():
+            of_one = found.setdefault(about["experiment"], {})
+            of_one[about["arm"]] = values[CONTEXTS], values[WORTH]
+    return found
 
 
 def read_runs(name: str, paths: Iterable[Path]) -> pd.DataFrame:

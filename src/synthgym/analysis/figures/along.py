@@ -1,8 +1,10 @@
 """A comparison over a number that names of arms, or of trials, end with: contexts, steps."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
@@ -15,14 +17,32 @@ from synthgym.analysis.figures.common import INTERVAL, RETURN
 Numbers = Mapping[str, Any]
 Section = Mapping[str, Any]
 Lines = Mapping[str, Mapping[int, Numbers]]  # name -> number -> estimate
+Table = tuple[np.ndarray, np.ndarray]  # contexts, and what each action is worth there (or the best)
+Tables = Mapping[str, Table]  # by arm
+MOST = 32  # contexts that are drawn
+BELOW = (
+    " Below: the smallest bandits in which the agents of all panels solve the task, a row for each "
+    "context: what is observed, and what is paid. Colours: over the largest of the column (of all "
+    "rewards)."
+)
 
 
-def figure(section: Section, numbers: Numbers, made: Mapping[str, str], scale: str) -> Figure:
-    """A panel for each trial, or for all trials of one kind; made: arm -> way of making."""
+def figure(
+    section: Section, numbers: Numbers, made: Mapping[str, str], tables: Tables, scale: str
+) -> Figure:
+    """A panel for each trial, or for all of one kind; under them the smallest bandits that do.
+
+    made: arm -> way of making. tables: of an environment of each arm that is a bandit of tables.
+    """
     ways = {name: made[next(iter(arms.values()))] for name, arms in _arms(section).items()}
     looks, (label,) = style.looks(ways), section["along"].values()
-    shown = panels(section, numbers["returns"])
-    drawn, axes = common.grid(len(shown), 2, 2.3, label, RETURN, room=1.4)
+    shown, sets = panels(section, numbers["returns"]), smallest(section, numbers["returns"])
+    drawn_sets = {arm: tables[arm] for arm in sets if arm in tables and len(tables[arm][0]) <= MOST}
+    rows = -(-len(shown) // 2)
+    heights = [2.3 * rows, *(0.9 + 0.2 * len(seen) for seen, _ in drawn_sets.values())]
+    drawn = style.blank(1.4 + sum(heights))
+    above, *below = drawn.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+    axes = common.panels(above, len(shown), 2, label, RETURN, sharex=True, sharey=True)
     for one, (title, lines) in zip(axes, shown.items(), strict=True):
         for name, points in lines.items():
             _line(one, points, {**looks[name], "lw": 1.4})
@@ -33,11 +53,51 @@ def figure(section: Section, numbers: Numbers, made: Mapping[str, str], scale: s
         one.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         common.level(one, section["task"])
         one.set_title(f"agent: {title}")
+    for part, (arm, table) in zip(below, drawn_sets.items(), strict=True):
+        _table(part.subplots(1, 2, width_ratios=[s.shape[1] for s in table]), arm, table, section)
     entries = common.keys({common.place_name(name): looks[name] for name in (REAL, *ways)})
     entries |= common.solved_entry(section["task"])
     note = f"Interquartile mean of agents, {INTERVAL}s, which resample environments."
+    note += BELOW * bool(drawn_sets)
     about = f"{section['about']} ({section['task']['id']})"
     return common.finish(drawn, about, scale, entries=entries, note=note, columns=4)
+
+
+def smallest(section: Section, returns: Numbers) -> list[str]:
+    """Of each line of arms, the first that solves the task with the agents of all trials."""
+    level, found = section["task"]["solved"], []
+    if level is None or "arms" not in section["along"]:
+        return []
+    for arms in _arms(section).values():
+        able = (
+            arm
+            for arm in arms.values()
+            if all(arm in cells and cells[arm]["value"] >= level for cells in returns.values())
+        )
+        found += [arm for arm in [next(able, None)] if arm]
+    return found
+
+
+def _table(axes: Sequence[Axes], arm: str, table: Table, section: Section) -> None:
+    """Contexts, a row each, with what the bandit pays; sorted by what is best there."""
+    seen, worth = table
+    order = np.lexsort((seen[:, -1], worth.argmax(1)))
+    names, action = section["task"]["observation_names"], section["task"]["action"]["kind"]
+    what = [
+        f"{'reward of action' if action == 'discrete' else 'best action'} {i}"
+        for i in range(worth.shape[1])
+    ]
+    for one, values, columns in zip(axes, (seen, worth), (names, what), strict=True):
+        spread = np.abs(values).max(0 if one is axes[0] else None)
+        one.imshow(values[order] / spread, cmap="RdBu_r", vmin=-1.6, vmax=1.6, aspect="auto")
+        one.set_xticks(
+            range(len(columns)), [fill(name, 14) for name in columns], fontsize=style.SMALL
+        )
+        one.set_yticks([])
+        one.grid(visible=False)
+        for (row, column), value in np.ndenumerate(values[order]):
+            one.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=style.SMALL)
+    axes[0].set_title(f"{arm}: all that its bandit says (seed of the first)")
 
 
 def panels(section: Section, returns: Numbers) -> dict[str, Lines]:

@@ -32,11 +32,13 @@ def comparison(
     numbers: Numbers,
     evaluations: pd.DataFrame,
     progress: pd.DataFrame,
+    tables: Mapping[str, along.Tables],
     scale: str,
 ) -> dict[str, Figure]:
     """A figure of each comparison.
 
-    evaluations, progress: of all, with columns comparison, arm and seed.
+    evaluations, progress: of all, with columns comparison, arm and seed. tables: of each, those of
+    the bandits that are made for it.
     """
     figures = {}
     for name, section in comparisons.items():
@@ -46,7 +48,7 @@ def comparison(
         ]
         of_one, made = numbers["comparisons"][name], runs.made(course[1], "arm")
         if "along" in section:
-            figures[name] = along.figure(section, of_one, made, scale)
+            figures[name] = along.figure(section, of_one, made, tables.get(name, {}), scale)
         else:
             figures[name] = _one(section, of_one, course, made, scale)
     return figures
