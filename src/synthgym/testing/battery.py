@@ -116,13 +116,13 @@ PROCESSES: Mapping[str, Process] = MappingProxyType(
         "Impatience": Process(
             "with a discount of 0.5, a reward now is better than a slightly larger one later",
             "the discount: gamma is not used, or is another",
-            1.0,
-            1.4,
+            4.0,
+            5.6,
             # As many steps either way: a bonus for entropy (SAC) favours neither.
             {
-                "choice": (Row(1.0, "rest", False), to("later")),
+                "choice": (Row(4.0, "rest", False), to("later")),
                 "rest": (Row(0.0),),
-                "later": (Row(1.4),),
+                "later": (Row(5.6),),
             },
             gamma=0.5,
         ),
