@@ -317,12 +317,21 @@ def test_agents_are_compared_with_those_of_a_search_that_took_as_much(
     assert [one.estimate for one in measure(claim)] == [of_two[1]]
 
 
+def test_the_table_has_what_is_not_evolved_beside_what_is(made: Any) -> None:
+    numbers = read_json(made[0] / "summary.json")
+    assert equal_cost.shown(numbers) == ""  # all are evolved
+    numbers["about"]["tasks"]["cartpole"]["ways"]["bandit_all"] = "graded"
+    rows = equal_cost.shown(numbers).splitlines()[6:]
+    assert {row.split("|")[2].strip() for row in rows} == {"`bandit_all`"}
+    assert len(rows) == 2 * 4  # steps and seconds, over the four others
+
+
 def test_the_table_is_for_the_page_and_figures_are_wide(made: Any) -> None:
     markdown = (made[0] / "table.md").read_text()
     assert "Left out, as they have no expert: Acrobot-v1." in markdown
     tables = [block for block in text.blocks(markdown) if isinstance(block, text.Table)]
-    # claims, published, profiles, P, at equal cost; two per task
-    assert len(tables) == 1 + 1 + 1 + 1 + 1 + 2 * 2
+    # claims, published, profiles, P; two per task
+    assert len(tables) == 1 + 1 + 1 + 1 + 2 * 2
     for name in FIGURES:
         with Image.open(made[0] / name) as image:
             assert image.width == (900 if name == "overview.png" else 1080)

@@ -1,7 +1,8 @@
 """What is an environment worth beside a search that was stopped when it had cost as much?"""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,8 +44,13 @@ def equal_costs(results: TaskResults, evaluations: pd.DataFrame) -> list[Numbers
     return pairs
 
 
-def shown(pairs: Iterable[Numbers]) -> str:
-    """What is compared, and a row for each pair; nothing where there is no search."""
+def shown(summary: Mapping[str, Any]) -> str:
+    """What is compared, and a row for each pair of others with those that are evolved from noise.
+
+    Nothing where there are none.
+    """
+    ways = {task: about["ways"] for task, about in summary["about"]["tasks"].items()}
+    evolved = runs.STAGES[runs.METATRAIN]
     rows = [
         {
             "task": pair["task"],
@@ -53,10 +59,12 @@ def shown(pairs: Iterable[Numbers]) -> str:
             "spent": f"{number(pair['spent'], COUNT)} {pair['cost'].replace('_', ' ')}",
             "difference": written(pair, GAIN) + " *" * pair["one_seed"],
         }
-        for pair in pairs
+        for pair in summary["equal_cost"]
+        for way, over in [[ways[pair["task"]].get(pair[k]) for k in ("environment", "over")]]
+        if way != over == evolved
     ]
     about = (
-        "Agents of a finished environment, and fresh agents of a search (the second) that was "
+        "Agents of a finished environment, and fresh agents of an evolution (the second) that was "
         "stopped when it had taken as many real steps, or seconds, as that environment did in all "
         "(mean of seeds): difference in return of the algorithms that took part in the search. A "
         "search is stopped where it was last evaluated until then, or first, if that came later."

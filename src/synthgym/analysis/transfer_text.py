@@ -54,7 +54,7 @@ def markdown(summary: Numbers) -> str:
         "tasks that have both. In the task agents train for as many steps. Better: whether it "
         "holds that the probability is above one half.",
         table([_improvement(e) for e in summary["improvement"]]),
-        equal_cost.shown(summary["equal_cost"]),
+        equal_cost.shown(summary),
         "## Steps for the same return",
         STEPS,
         *_middle_ratios(summary, TUNED, REAL),
