@@ -10,48 +10,32 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from synthgym.core.settings import REAL, SEEDS
+from synthgym.core.settings import REAL
 from synthgym.jobs.planned import Job
 from synthgym.plan import sweeps
-from synthgym.plan.claims import check_claim, planned_claims
-from synthgym.plan.layers import Layers, Values, expanded
+from synthgym.plan.claims import planned_claims
+from synthgym.plan.experiment_checks import check_planned
+from synthgym.plan.layers import Layers, Values, sections
 from synthgym.plan.part import Part
 from synthgym.plan.schema import (
     WAYS,
-    ConfigError,
-    check,
-    check_experiment,
-    check_known,
-    check_names,
-    check_unique,
-    definition,
-    groups,
-    listed,
     mapping,
 )
 from synthgym.plan.schema import Experiment as ExperimentSchema
-from synthgym.plan.validate import check_environment, check_identifier, check_pair
 from synthgym.plan.views import (
     distil_seen,
     of_agents,
     seen_by_jobs,
-    task_section,
     with_level,
 )
 
 ENVIRONMENT = "environment.safetensors"
-BESIDE = ("agent", "arms", "seeds", "search", "in_place_of", "tune")  # what is no section
 AS_ENVIRONMENT = ("synth", "transfer")  # what those who train in an arm see of it
 MAKERS = (
     "model",
     "grade",
     "distil",
 )  # sections of arms that are not evolved, and stages that make these
-
-
-def sections(values: Mapping[str, Any] | None) -> Values:
-    """Return the sections of the configuration among what a plan says of an arm or a trial."""
-    return expanded({k: v for k, v in (values or {}).items() if k not in BESIDE})
 
 
 class Which(NamedTuple):
@@ -288,148 +272,12 @@ class Experiment(Part):
                 elif self.maker(arm) != "model":
                     yield self.job(look, f"{arm}/{look}", {"environment": files[:1]}, Which(arm))
 
-    # checks
-
     def check(self) -> None:
         """Refuse whatever is wrong with the experiment, by a ConfigError."""
-        values, where = self.values, self.where
-        check_experiment(values, self.schema, where, self.complete)
-        check_known(self.task, groups("task"), "task", f"{where}.task", "conf/task")
-        if self.made:
-            check_unique(values.get("seeds", []), f"{where}.seeds")
-        if "agent" not in values and self.labels["family"] != "comparisons":
-            raise ConfigError(f"{where}: lacks agent, with which its arms are made.")
-        if "agent" in values:
-            check_names([values["agent"]], "agent", f"{where}.agent")
-            check_pair(values["agent"], definition("task", self.task), f"{where}.agent")
-        for part in ("settings", "make"):
-            check_sections(values.get(part), f"{where}.{part}", shared=True)
-        self._check_environments()
-        for arm, differences in values.get("arms", {}).items():
-            self._check_arm(arm, differences)
-        for trial in self.trials:
-            self._check_trial(trial)
-        for way in self.without:
-            self._check_without(way)
-        if "reward_map" in values.get("looks", []) and not task_section(self.task)["num_states"]:
-            raise ConfigError(f"{where}.looks: {self.task} has no states to map rewards on.")
-        every = self.values["_every"]
-        names = [*every["arms"], *values.get("environments", []), *every["without"], REAL]
-        self._check_along()
-        for name, claim in values.get("claims", {}).items():
-            check_claim(claim, f"{where}.claims.{name}", names, every["trials"])
-
-    def _check_along(self) -> None:
-        """Refuse names without a number, where returns are drawn over it."""
-        place = f"{self.where}.along"
-        for kind in self.values.get("along", {}):
-            check_known(kind, ("arms", "trials"), "key", place, "an experiment")
-            for name in self.arms if kind == "arms" else self.trials:
-                if not name.rpartition("_")[2].isdigit():
-                    raise ConfigError(f"{place}: {kind} end with a number; {name} does not.")
-
-    def _check_environments(self) -> None:
-        where = self.where
-        if not self.arms:
-            raise ConfigError(f"{where}: must have arms or environments, or both.")
-        for environment in self.values.get("environments", []):
-            check_known(self.task, self.scale.tasks, "task", f"{where}.task", "the plan")
-            known = self.scale.environments(self.task)
-            check_known(environment, known, "environment", f"{where}.environments", self.task)
-            self._check_reward(environment, f"{where}.environments")
-
-    def _check_arm(self, arm: str, differences: object) -> None:
-        place = f"{self.where}.arms.{arm}"
-        check_identifier(arm, place)
-        if arm == "tuned" and self.without:
-            raise ConfigError(f"{place}: searches for settings are in this directory; rename it.")
-        if arm in self.values.get("environments", []):
-            raise ConfigError(f"{place}: is the name of an environment of the scale, too.")
-        check_sections(differences, place)
-        check(self.seeds(arm), list[int], f"{place}.seeds", SEEDS)
-        check_unique(self.seeds(arm), f"{place}.seeds")
-        if self.maker(arm) == "distil":
-            check_known(self.task, self.scale.tasks, "task", f"{place}.distil", "the plan")
-            self._check_teachers(arm, place)
-        if (found := self.made[arm].get("search")) is not None:
-            known = [name for name, _ in self.scale.searches(self.task)]
-            check_known(found, known, "search", f"{place}.search", f"searches of {self.task}")
-        self._check_reward(arm, place)
-        synth = self.composed(arm)["synth"]
-        if str(synth["reward"]).endswith("_info") and not definition("task", self.task)["info"]:
-            raise ConfigError(
-                f"{place}: {synth['reward']} needs an info vector, which {self.task} does not "
-                "have; use a kind without _info."
-            )
-
-    def _check_teachers(self, arm: str, place: str) -> None:
-        """Refuse to distil from a teacher that the scale does not train."""
-        there = self.scale.tasks[self.task].teacher_seeds
-        if missing := [seed for seed in self.seeds(arm) if seed not in there]:
-            raise ConfigError(
-                f"{place}.seeds: {listed(missing)} have no teacher; {self.task} has teachers for "
-                f"the seeds of its distilled environments: {listed(there)}."
-            )
-
-    def _check_reward(self, arm: str, place: str) -> None:
-        """Refuse reward networks elsewhere than in rewards/, and anything else there."""
-        made = self if arm in self.made else self.scale.tasks[self.task]
-        synth, needed = made.composed(arm)["synth"], self.labels["family"] == "rewards"
-        if needed and not synth["reward"]:
-            raise ConfigError(f"{place}: must be a reward network, as the place is rewards/.")
-        if synth["reward"] and not needed:
-            raise ConfigError(f"{place}: {synth['name']} is for experiments in rewards/.")
-
-    def _check_trial(self, trial: str) -> None:
-        place, values = f"{self.where}.trials.{trial}", self.trials[trial]
-        check_identifier(trial, place)
-        check(values, dict[str, Any], place)
-        if "agent" not in values:
-            raise ConfigError(f"{place}: must say which agent.")
-        check_names([values["agent"]], "agent", f"{place}.agent")
-        check_pair(values["agent"], definition("task", self.task), f"{place}.agent")
-        check_sections(values, place)
-        check(values.get("arms", []), list[str], f"{place}.arms")
-        for arm in values.get("arms", []):
-            check_known(arm, self.arms, "arm", f"{place}.arms", "the plan")
-        for arm in (None, *self.judged(trial)):
-            composed = self.composed(arm, trial)
-            for study in ("transfer", "baseline"):
-                draws, repeats = (composed[study][count] for count in ("draws", "repeats"))
-                if draws % repeats:
-                    raise ConfigError(
-                        f"{place}.{study}: {draws} draws for {repeats} of each setting."
-                    )
-
-    def _check_without(self, way: str) -> None:
-        place, values = f"{self.where}.without.{way}", self.without[way]
-        check_identifier(way, place)
-        check(values, dict[str, Any], place)
-        instead = values.get("in_place_of", {})
-        check(instead, dict[str, str], f"{place}.in_place_of")
-        agents = [trial["agent"] for trial in self.trials.values()]
-        for old, new in instead.items():
-            check_known(old, agents, "agent", f"{place}.in_place_of", "the trials")
-            check_names([new], "agent", f"{place}.in_place_of")
-            check_pair(new, definition("task", self.task), f"{place}.in_place_of")
-        check_sections(values, place)
-        who = {self.agent(trial, way) for trial in self.trials} - {""}
-        if "tune" in values:
-            if self.labels["family"] != "rewards":
-                raise ConfigError(f"{place}.tune: is for experiments in rewards/.")
-            sweeps.check_tuning(values["tune"], who, f"{place}.tune")
-        for trial in self.trials:
-            if self.agent(trial, way):
-                self.composed(None, trial, way)
+        check_planned(self)
 
 
 def _making(config: Values) -> Values:
     """Return the section that has agents in the making of an environment, if one has."""
     making: Values = config["meta"] if "meta" in config else config.get("grade") or {}
     return making
-
-
-def check_sections(values: object, place: str, *, shared: bool = False) -> None:
-    """Refuse differences that are no sections of the configuration, or not as these should be."""
-    own = {k: v for k, v in mapping(values, place).items() if k not in BESIDE}
-    check_environment(own, place, rewards=True, shared=shared)

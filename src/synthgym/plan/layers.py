@@ -9,6 +9,12 @@ from synthgym.plan.schema import SEARCHES
 
 Values = dict[str, Any]
 Layers = list[tuple[str, Values]]  # (place, sections of the configuration), in order of precedence
+BESIDE = ("agent", "arms", "seeds", "search", "in_place_of", "tune")  # of arms, trials: no section
+
+
+def sections(values: Mapping[str, Any] | None) -> Values:
+    """Return the sections of the configuration among what a plan says of an arm or a trial."""
+    return expanded({k: v for k, v in (values or {}).items() if k not in BESIDE})
 
 
 def expanded(layer: Values) -> Values:

@@ -8,8 +8,8 @@ from functools import cached_property
 
 from synthgym.jobs.planned import Job
 from synthgym.plan.claims import check_claim, planned_claims
-from synthgym.plan.experiments import ENVIRONMENT, Experiment, Which, sections
-from synthgym.plan.layers import Layers, Values, expanded
+from synthgym.plan.experiments import ENVIRONMENT, Experiment, Which
+from synthgym.plan.layers import Layers, Values, expanded, sections
 from synthgym.plan.schema import (
     WAYS,
     Config,
