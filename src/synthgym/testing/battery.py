@@ -151,12 +151,12 @@ PROCESSES: Mapping[str, Process] = MappingProxyType(
         "Truncation": Process(
             "what follows counts, although a time limit cuts the episode in training",
             "truncation: a time limit is treated as the end, or another state is bootstrapped from",
-            3.0,
-            1.0,
+            6.0,
+            4.0,  # more than half of it, so that values that are half of what they should be show
             {
                 "before": (to("choice"),) * 2,
-                "choice": (to("rich"), Row(1.0, "poor", False)),
-                "rich": (Row(3.0),),
+                "choice": (to("rich"), Row(4.0, "poor", False)),
+                "rich": (Row(6.0),),
                 "poor": (Row(0.0),),
             },
             start=("before", "rich", "poor"),
