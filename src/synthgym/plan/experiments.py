@@ -22,20 +22,12 @@ from synthgym.plan.schema import (
     mapping,
 )
 from synthgym.plan.schema import Experiment as ExperimentSchema
-from synthgym.plan.views import (
-    distil_seen,
-    of_agents,
-    seen_by_jobs,
-    with_level,
-)
+from synthgym.plan.views import distil_seen, of_agents, seen_by_jobs, with_level
 
 ENVIRONMENT = "environment.safetensors"
 AS_ENVIRONMENT = ("synth", "transfer")  # what those who train in an arm see of it
-MAKERS = (
-    "model",
-    "grade",
-    "distil",
-)  # sections of arms that are not evolved, and stages that make these
+# Sections of arms that are not evolved, and the stages that make these.
+MAKERS = ("model", "grade", "distil")
 
 
 class Which(NamedTuple):
