@@ -9,7 +9,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from synthgym.analysis import equal_cost, task_results, transfer, transfer_claims, transfer_text
+from synthgym.analysis import (
+    beside_published,
+    equal_cost,
+    task_results,
+    transfer,
+    transfer_claims,
+    transfer_text,
+)
 from synthgym.analysis.core import statistics
 from synthgym.analysis.core.statistics import CURVES
 from synthgym.analysis.core.verdict import Evidence, judge
@@ -260,12 +267,40 @@ def test_published_is_beside_the_best_bandit(made: Any) -> None:
     )
 
 
+def test_cells_are_counted_as_they_are_shown() -> None:
+    near = {"value": -84.14, "low": -90.0, "high": -80.0}  # -84.1, as is published
+    below = {"value": -86.9, "low": -89.8, "high": -84.2}
+    beside = [
+        {**e, "bandit": bandit, "published": -84.1}
+        for e, bandit in [(near, True), (below, True), (near, False)]
+    ]
+    (said,) = beside_published.counted({"published": beside})
+    assert said == (
+        "Of 2 returns of agents in bandits that are published, the best bandits here reach 1, "
+        "their intervals 1."
+    )
+
+
+def test_costs_are_beside_those_of_the_published_evolution(made: Any) -> None:
+    numbers = read_json(made[0] / "summary.json")
+    (cell,) = numbers["published"]
+    (header, _, row) = beside_published.shown(numbers).split("\n\n")[-1].splitlines()
+    steps = numbers["making"]["cartpole"][cell["environment"]]["real_steps"]
+    shown = dict(
+        zip(*([x.strip() for x in line.split("|")] for line in (header, row)), strict=True)
+    )
+    assert shown["bandit"] == f"`{cell['environment']}`"
+    assert shown["real steps"] == f"{steps:,.0f}"
+    assert shown["published, at most"] == "960,000,000"
+    assert shown["as many"].startswith(f"{960e6 / steps:.2g}"[:2])
+
+
 def test_a_claim_may_be_of_one_way_of_making(made: Any) -> None:
     numbers = read_json(made[0] / "summary.json")
     for of, count in (["evolved"], 8), (["distilled"], 0):
         measure = transfer_claims.measures(numbers)["times_more_steps"]
         assert len(list(measure({**CLAIMS[2], "of": of}))) == count
-        assert bool(list(transfer_claims.published(numbers, of))) == bool(count)
+        assert bool(list(beside_published.cells(numbers, of))) == bool(count)
 
 
 def test_claims_are_on_all_bandits_and_agents(made: Any) -> None:
@@ -330,8 +365,8 @@ def test_the_table_is_for_the_page_and_figures_are_wide(made: Any) -> None:
     markdown = (made[0] / "table.md").read_text()
     assert "Left out, as they have no expert: Acrobot-v1." in markdown
     tables = [block for block in text.blocks(markdown) if isinstance(block, text.Table)]
-    # claims, published, profiles, P; two per task
-    assert len(tables) == 1 + 1 + 1 + 1 + 2 * 2
+    # claims, published (returns, costs), profiles, P; two per task
+    assert len(tables) == 1 + 2 + 1 + 1 + 2 * 2
     for name in FIGURES:
         with Image.open(made[0] / name) as image:
             assert image.width == (900 if name == "overview.png" else 1080)

@@ -103,8 +103,16 @@ def client_returns(curves: pd.DataFrame, episodes: pd.DataFrame) -> Numbers:
 
 def real_steps(progress: pd.DataFrame) -> dict[str, float]:
     """Steps in the real task that the making of each environment took: mean over its seeds."""
-    sums = progress.groupby(["environment", "environment_seed"])["real_steps"].sum()
-    return {str(name): float(mean) for name, mean in sums.groupby("environment").mean().items()}
+    return {name: cost["real_steps"] for name, cost in making(progress, "real_steps").items()}
+
+
+def making(progress: pd.DataFrame, *costs: str) -> dict[str, dict[str, float]]:
+    """{environment: {cost: what its making took, mean over its seeds}}."""
+    sums = progress.groupby(["environment", "environment_seed"])[list(costs)].sum()
+    means = sums.groupby("environment").mean()
+    return {
+        str(name): {cost: float(mean[cost]) for cost in costs} for name, mean in means.iterrows()
+    }
 
 
 def differences(

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from synthgym.analysis import runs, transfer_text
+from synthgym.analysis.beside_published import cells
 from synthgym.analysis.core import report, statistics
 from synthgym.analysis.core.estimate import Numbers, estimate, rounded
 from synthgym.analysis.core.statistics import NESTED, interquartile_mean
@@ -24,7 +25,7 @@ from synthgym.analysis.equal_cost import equal_costs
 from synthgym.analysis.figures import transfer as figures
 from synthgym.analysis.learning import mean_curves
 from synthgym.analysis.steps import TUNED, Line, line, ratio
-from synthgym.analysis.summary import break_even, real_steps
+from synthgym.analysis.summary import break_even, making, real_steps
 from synthgym.analysis.task_results import (
     Sampled,
     TaskResults,
@@ -33,7 +34,7 @@ from synthgym.analysis.task_results import (
     stream,
     task_results,
 )
-from synthgym.analysis.transfer_claims import measures, published, sure
+from synthgym.analysis.transfer_claims import measures, sure
 
 TAUS = 81  # points of a profile, besides those of which numbers are given
 SHOWN = (0.25, 0.5, 0.75, 0.95)
@@ -80,6 +81,7 @@ def summarise(
         "improvement": improvements(results),
         "efficiency": {},
         "break_even": {},
+        "making": {one.task: making(one.progress, "real_steps", "seconds") for one in results},
     }
     for one in results:
         summary["about"]["tasks"][one.task] = {
@@ -99,7 +101,7 @@ def summarise(
         }
         curves = pd.concat([one.curves[one.curves["environment"] != REAL], one.experts])
         summary["break_even"][one.task] = break_even(curves, real_steps(one.progress), better)
-    return summary | {"published": published(summary), "unseen": unseen(results)}
+    return summary | {"published": cells(summary), "unseen": unseen(results)}
 
 
 def transferred(results: TaskResults) -> Numbers:

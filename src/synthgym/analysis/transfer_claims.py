@@ -1,15 +1,11 @@
 """Numbers of transfer that claims are about: beside what was published, of steps, of pairs."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
-from synthgym.analysis import transfer_text
+from synthgym.analysis import beside_published, transfer_text
 from synthgym.analysis.core.estimate import SHARE, Numbers, exactly, times
-from synthgym.analysis.core.tables import REAL
 from synthgym.analysis.core.verdict import Evidence, Measure
-from synthgym.analysis.steps import TUNED
 
 
 def measures(summary: Numbers) -> dict[str, Measure]:
@@ -23,8 +19,8 @@ def measures(summary: Numbers) -> dict[str, Measure]:
             for e in summary["unseen"]
         ],
         "bandit_less_published": lambda claim: [
-            Evidence(transfer_text.less_published(cell), name=f"{cell['task']} {cell['agent']}")
-            for cell in published(summary, claim.get("of", ()))
+            Evidence(beside_published.less_published(cell), name=f"{cell['task']} {cell['agent']}")
+            for cell in beside_published.cells(summary, claim.get("of", ()))
             if cell["bandit"]
         ],
         "improvement": lambda claim: [
@@ -65,31 +61,3 @@ def sure(e: Mapping[str, Any] | None) -> Numbers:
         return exactly(0.0)
     value = None if e["bound"] == "≥" else e["value"]
     return {"value": value, "low": e["sure_low"], "high": e["high"]}
-
-
-def published(summary: Numbers, ways: Collection[str] = ()) -> list[Numbers]:
-    """Best and median environment for each task and agent of which a value was published.
-
-    The best of the bandits, as that is what was published; where a task has none, of all. Of those
-    that were made in these ways, if any are named.
-    """
-    cells = []
-    for task, about in summary["about"]["tasks"].items():
-        table = summary["transfer"][task]
-        names = about["bandits"] or [name for name in table if name not in (REAL, TUNED)]
-        names = [name for name in names if not ways or about["ways"].get(name) in ways]
-        if not names:
-            continue
-        for agent, values in about["published"].items():
-            value = values["synthetic"]
-            if value is None or agent not in table[names[0]]:
-                continue
-            of_agent = {name: table[name][agent]["value"] for name in names}
-            best = max(names, key=of_agent.__getitem__)
-            cells.append(
-                {"task": task, "agent": agent, "bandit": bool(about["bandits"])}
-                | {"environment": best, "of": len(names), "published": value}
-                | {"median": float(np.median(list(of_agent.values())))}
-                | table[best][agent]
-            )
-    return cells

@@ -5,16 +5,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from synthgym.analysis import equal_cost, published, runs
+from synthgym.analysis import beside_published, equal_cost, published, runs
+from synthgym.analysis.beside_published import marked
 from synthgym.analysis.core import estimate, report
-from synthgym.analysis.core.estimate import COUNT, SHARE, given, less, number, span, written
+from synthgym.analysis.core.estimate import COUNT, SHARE, given, number, span, written
 from synthgym.analysis.core.tables import REAL, table
 from synthgym.analysis.core.verdict import FAILS, HOLDS, UNDECIDED, Evidence
 from synthgym.analysis.steps import TUNED
 from synthgym.analysis.summary_text import pays
 
 Numbers = Mapping[str, Any]
-REACHED = {"expect": "no_worse", "margin": 0}
 LIKELIER = {"expect": "more_than", "value": 0.5}
 IN_SHORT = "In short"
 UNSEEN = (
@@ -45,7 +45,7 @@ def markdown(summary: Numbers) -> str:
         report.claims(summary["claims"]),
         UNSEEN if summary["claims"] else "",
         "## Beside what is published",
-        _published(summary),
+        beside_published.shown(summary),
         "## Performance profiles",
         *_profiles(summary),
         "## Probability of improvement",
@@ -87,6 +87,7 @@ def in_short(summary: Numbers) -> Iterable[str]:
             f"random actions to the best agent known, by the median of {n_tasks(by_way[REAL])}; "
             f"after as many steps in synthetic environments, and none in the task, {where}."
         )
+    yield from beside_published.counted(summary)
     yield from _middle_ratios(summary, TUNED)
     if summary["claims"]:
         count = Counter(claim["verdict"] for claim in summary["claims"])
@@ -100,36 +101,6 @@ def in_short(summary: Numbers) -> Iterable[str]:
 def _made(way: str) -> str:
     """How environments were made, in a sentence."""
     return "fitted as models of the task" if way == runs.MODEL else way.replace("+", ", then ")
-
-
-def _published(summary: Numbers) -> str:
-    if not summary["published"]:
-        return "Nothing was published of agents that this scale trains in such environments."
-    rows = [
-        {
-            "task": summary["about"]["tasks"][cell["task"]]["id"],
-            "agent": cell["agent"],
-            "bandits": str(cell["of"]),
-            "median of these": number(cell["median"]),
-            "best of these": _cell(cell),
-            "that is": _place(cell["environment"]),
-            "published": given(cell["published"]),
-            "reached": Evidence(less_published(cell)).judge(REACHED),
-        }
-        for cell in summary["published"]
-    ]
-    return (
-        "Published: interquartile mean of 20 agents with sampled settings in an evolved bandit "
-        "(Liesen et al. 2024; of CartPole-v0 mean in synthetic MDPs, Ferreira et al. 2022). Beside "
-        "it stand the median and the best of so many bandits here, of all environments where a "
-        "task has no bandit; the best is chosen by the value that is shown, which flatters it. "
-        f"Reached: whether it holds that the best is at least what is published.\n\n{table(rows)}"
-    )
-
-
-def less_published(cell: Numbers) -> dict[str, float]:
-    """A return less that which was published, as precisely as both are shown."""
-    return {name: round(x, 1) for name, x in less(cell, cell["published"]).items()}
 
 
 def _profiles(summary: Numbers) -> Iterable[str]:
@@ -173,17 +144,17 @@ def returns_table(summary: Numbers, task: str) -> str:
     """Returns beside those in the task and those published: a row per environment and agent."""
     cells = summary["transfer"][task]
     published_values = summary["about"]["tasks"][task]["published"]
-    tuned = {a: f"{_cell(e)} ({e['steps']:,} steps)" for a, e in cells.get(TUNED, {}).items()}
+    tuned = {a: f"{marked(e)} ({e['steps']:,} steps)" for a, e in cells.get(TUNED, {}).items()}
     return table(
         [
             {
                 "environment": _place(name),
                 "agent": agent,
-                "return": _cell(cell),
+                "return": marked(cell),
                 "seeds": cell["seeds"],
                 "agents": cell["agents"],
                 "published": given(published_values.get(agent, {}).get("synthetic")),
-                "in the task, equal steps": _cell(cells[REAL][agent]),
+                "in the task, equal steps": marked(cells[REAL][agent]),
                 "in the task, tuned": tuned.get(agent, ""),
                 "published of the task": given(published_values.get(agent, {}).get("real")),
             }
@@ -274,10 +245,6 @@ def tasks_of(e: Numbers) -> str:
 def n_tasks(every: Sequence[object]) -> str:
     """Number of tasks, in words."""
     return f"{len(every)} task{'s' * (len(every) > 1)}"
-
-
-def _cell(e: Numbers) -> str:
-    return written(e) + " *" * (e["seeds"] == 1) + " †" * e.get("unseen", False)
 
 
 def _place(name: str) -> str:
