@@ -263,16 +263,21 @@ def test_returns_of_arms_are_drawn_over_their_numbers() -> None:
     assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "4", "16"]
 
 
-def test_the_smallest_bandit_that_solves_the_task_for_all_is_drawn(tmp_path: Path) -> None:
+def test_the_smallest_bandits_that_are_enough_for_any_and_for_all_are_drawn(
+    tmp_path: Path,
+) -> None:
     arms = ["graded_4", "graded_2", "distilled_2"]
     task = {**TASK, "observation_names": ["a", "b", "c"], "action": {"kind": "discrete"}}
     section = {"along": {"arms": "contexts"}, "arms": arms, "about": "", "task": task}
     ends = {"graded_2": 475.0, "graded_4": 500.0, "distilled_2": 490.0, "real": 9.0}
     dqn, ppo = ({arm: cell(value) for arm, value in ends.items()} for _ in range(2))
-    assert along.smallest(section, {"dqn": dqn, "ppo": ppo}) == ["graded_2", "distilled_2"]
+    both = ["dqn", "ppo"]
+    found = along.smallest(section, {"dqn": dqn, "ppo": ppo})
+    assert found == {"graded_2": both, "distilled_2": both}
     returns = {"dqn": dqn, "ppo": ppo | {"graded_2": cell(474.0), "distilled_2": cell(0.0)}}
-    assert along.smallest(section, returns) == ["graded_4"]
-    assert along.smallest({**section, "task": {**task, "solved": None}}, returns) == []
+    found = along.smallest(section, returns)
+    assert found == {"graded_2": ["dqn"], "graded_4": both, "distilled_2": ["dqn"]}
+    assert along.smallest({**section, "task": {**task, "solved": None}}, returns) == {}
     seen, worth = np.arange(12.0).reshape(4, 3), np.array([[0, 1], [1, 0], [0, 1], [1, 0.5]])
     paths = []
     for seed in (1, 0):
@@ -286,7 +291,8 @@ def test_the_smallest_bandit_that_solves_the_task_for_all_is_drawn(tmp_path: Pat
     made = {arm: arm.partition("_")[0] for arm in arms}
     with style.applied():
         figure = along.figure(section, {"returns": returns}, made, tables["contexts"], "quick")
-    contexts, rewards = figure.axes[-2:]
+    contexts, rewards = figure.axes[-2:]  # of the others there is no table
+    assert contexts.get_title(loc="left").endswith("Enough for dqn, ppo")
     shown = [text.get_text() for text in contexts.texts]
     assert shown == [f"{x:.2f}" for x in (3, 4, 5, 9, 10, 11, 0, 1, 2, 6, 7, 8)]
     assert [text.get_text() for text in rewards.texts][:2] == ["1.00", "0.00"]

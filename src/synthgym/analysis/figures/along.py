@@ -13,6 +13,7 @@ from synthgym.analysis import style
 from synthgym.analysis.core.tables import REAL
 from synthgym.analysis.figures import common
 from synthgym.analysis.figures.common import INTERVAL, RETURN
+from synthgym.core.checking import listed
 
 Numbers = Mapping[str, Any]
 Section = Mapping[str, Any]
@@ -21,25 +22,25 @@ Table = tuple[np.ndarray, np.ndarray]  # contexts, and what each action is worth
 Tables = Mapping[str, Table]  # by arm
 MOST = 32  # contexts that are drawn
 BELOW = (
-    " Below: the smallest bandits in which the agents of all panels solve the task, a row for each "
-    "context: what is observed, and what is paid. Colours: over the largest of the column (of all "
-    "rewards)."
+    " Below: the smallest bandits in which agents of any panel, and of all, solve the task, where "
+    "they are small; a row for each context: what is observed, and what is paid. Colours: over the "
+    "largest of the column (of all rewards)."
 )
 
 
 def figure(
     section: Section, numbers: Numbers, made: Mapping[str, str], tables: Tables, scale: str
 ) -> Figure:
-    """A panel for each trial, or for all of one kind; under them the smallest bandits that do.
+    """A panel for each trial, or for all of one kind; under them the smallest bandits.
 
     made: arm -> way of making. tables: of an environment of each arm that is a bandit of tables.
     """
     ways = {name: made[next(iter(arms.values()))] for name, arms in _arms(section).items()}
     looks, (label,) = style.looks(ways), section["along"].values()
     shown, sets = panels(section, numbers["returns"]), smallest(section, numbers["returns"])
-    drawn_sets = {arm: tables[arm] for arm in sets if arm in tables and len(tables[arm][0]) <= MOST}
+    drawn_sets = [arm for arm in sets if arm in tables and len(tables[arm][0]) <= MOST]
     rows = -(-len(shown) // 2)
-    heights = [2.3 * rows, *(0.9 + 0.2 * len(seen) for seen, _ in drawn_sets.values())]
+    heights = [2.3 * rows, *(0.9 + 0.2 * len(tables[arm][0]) for arm in drawn_sets)]
     drawn = style.blank(1.4 + sum(heights))
     above, *below = drawn.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     axes = common.panels(above, len(shown), 2, label, RETURN, sharex=True, sharey=True)
@@ -53,8 +54,10 @@ def figure(
         one.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         common.level(one, section["task"])
         one.set_title(f"agent: {title}")
-    for part, (arm, table) in zip(below, drawn_sets.items(), strict=True):
-        _table(part.subplots(1, 2, width_ratios=[s.shape[1] for s in table]), arm, table, section)
+    for part, arm in zip(below, drawn_sets, strict=True):
+        pair = part.subplots(1, 2, width_ratios=[side.shape[1] for side in tables[arm]])
+        _table(pair, tables[arm], section)
+        pair[0].set_title(f"{arm}: all that its bandit says. Enough for {listed(sets[arm])}")
     entries = common.keys({common.place_name(name): looks[name] for name in (REAL, *ways)})
     entries |= common.solved_entry(section["task"])
     note = f"Interquartile mean of agents, {INTERVAL}s, which resample environments."
@@ -63,22 +66,25 @@ def figure(
     return common.finish(drawn, about, scale, entries=entries, note=note, columns=4)
 
 
-def smallest(section: Section, returns: Numbers) -> list[str]:
-    """Of each line of arms, the first that solves the task with the agents of all trials."""
-    level, found = section["task"]["solved"], []
+def smallest(section: Section, returns: Numbers) -> dict[str, list[str]]:
+    """{arm: trials whose agents solve the task}, of each line the first with any, and with all."""
+    level, found = section["task"]["solved"], dict[str, list[str]]()
     if level is None or "arms" not in section["along"]:
-        return []
+        return {}
     for arms in _arms(section).values():
-        able = (
-            arm
-            for arm in arms.values()
-            if all(arm in cells and cells[arm]["value"] >= level for cells in returns.values())
-        )
-        found += [arm for arm in [next(able, None)] if arm]
+        able = {}
+        for arm in arms.values():
+            able[arm] = [name for name in returns if _solved(returns[name].get(arm), level)]
+        for enough in (1, len(returns)):
+            found |= dict([(arm, names) for arm, names in able.items() if len(names) >= enough][:1])
     return found
 
 
-def _table(axes: Sequence[Axes], arm: str, table: Table, section: Section) -> None:
+def _solved(cell: Numbers | None, level: float) -> bool:
+    return cell is not None and bool(cell["value"] >= level)
+
+
+def _table(axes: Sequence[Axes], table: Table, section: Section) -> None:
     """Contexts, a row each, with what the bandit pays; sorted by what is best there."""
     seen, worth = table
     order = np.lexsort((seen[:, -1], worth.argmax(1)))
@@ -97,7 +103,6 @@ def _table(axes: Sequence[Axes], arm: str, table: Table, section: Section) -> No
         one.grid(visible=False)
         for (row, column), value in np.ndenumerate(values[order]):
             one.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=style.SMALL)
-    axes[0].set_title(f"{arm}: all that its bandit says (seed of the first)")
 
 
 def panels(section: Section, returns: Numbers) -> dict[str, Lines]:
