@@ -292,7 +292,7 @@ def test_costs_are_beside_those_of_the_published_evolution(made: Any) -> None:
     assert shown["bandit"] == f"`{cell['environment']}`"
     assert shown["real steps"] == f"{steps:,.0f}"
     assert shown["published, at most"] == "960,000,000"
-    assert shown["as many"].startswith(f"{960e6 / steps:.2g}"[:2])
+    assert shown["times as many"].startswith(f"{960e6 / steps:.2g}"[:2])
 
 
 def test_a_claim_may_be_of_one_way_of_making(made: Any) -> None:

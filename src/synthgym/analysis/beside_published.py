@@ -105,7 +105,7 @@ def _costs(summary: Mapping[str, Any]) -> Iterable[str]:
                 "seconds": number(cost["seconds"], COUNT),
                 "real steps": number(cost["real_steps"], COUNT),
                 "published, at most": number(at_most[task], COUNT),
-                "as many": times(at_most[task] / cost["real_steps"]),
+                "times as many": times(at_most[task] / cost["real_steps"]),
             }
     if rows:
         yield from (COSTS, table(list(rows.values())))
