@@ -22,6 +22,10 @@ COSTS = (
     "What making one of these bandits took, teachers included, mean over seeds. Published: by the "
     "settings of its evolution at most so much, as episodes may end early."
 )
+TRIED = (
+    "Ways of making bandits that were tried with other seeds before those of the plan were taken, "
+    "at least: {}."
+)
 
 
 def cells(summary: Mapping[str, Any], ways: Collection[str] = ()) -> list[Numbers]:
@@ -94,13 +98,13 @@ def shown(summary: Mapping[str, Any]) -> str:
 
 def _costs(summary: Mapping[str, Any]) -> Iterable[str]:
     at_most = published.values("bandits")["evolved_with"]
-    rows = {}
+    tasks, rows = summary["about"]["tasks"], {}
     for cell in summary["published"]:
         task, name = cell["task"], cell["environment"]
         if cell["bandit"] and task in at_most:
             cost = summary["making"][task][name]
             rows[task, name] = {
-                "task": summary["about"]["tasks"][task]["id"],
+                "task": tasks[task]["id"],
                 "bandit": f"`{name}`",
                 "seconds": number(cost["seconds"], COUNT),
                 "real steps": number(cost["real_steps"], COUNT),
@@ -109,3 +113,6 @@ def _costs(summary: Mapping[str, Any]) -> Iterable[str]:
             }
     if rows:
         yield from (COSTS, table(list(rows.values())))
+    tried = published.values("tried")
+    if counts := [f"{about['id']} {tried[task]}" for task, about in tasks.items() if task in tried]:
+        yield TRIED.format(", ".join(counts))

@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 
 @cache
 def values(kind: str) -> Mapping[str, Any]:
-    """Everything in a file: `rewards`, `mdps`, `transforms`, `searches` or `bandits`."""
+    """Everything in a file: `rewards`, `mdps`, `transforms`, `searches`, `bandits` or `tried`."""
     found: Mapping[str, Any] = yaml.safe_load((HERE / f"{kind}.yaml").read_text(encoding="utf-8"))
     return found
 
