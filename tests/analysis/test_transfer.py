@@ -12,6 +12,7 @@ from PIL import Image
 from synthgym.analysis import (
     beside_published,
     equal_cost,
+    published,
     task_results,
     transfer,
     transfer_claims,
@@ -271,21 +272,29 @@ def test_cells_are_counted_as_they_are_shown() -> None:
     near = {"value": -84.14, "low": -90.0, "high": -80.0}  # -84.1, as is published
     below = {"value": -86.9, "low": -89.8, "high": -84.2}
     beside = [
-        {**e, "bandit": bandit, "published": -84.1}
-        for e, bandit in [(near, True), (below, True), (near, False)]
+        {**e, "bandit": bandit, "published": -84.1, "seeds": seeds}
+        for e, bandit, seeds in [
+            (near, True, 3),
+            (near, True, 2),
+            (below, True, 5),
+            (near, False, 3),
+        ]
     ]
     (said,) = beside_published.counted({"published": beside})
     assert said == (
-        "Of 2 returns of agents in bandits that are published, the best bandits here reach 1, "
-        "their intervals 1."
+        "Of 3 returns of agents in bandits that are published, the best bandits here reach 2, "
+        "their intervals 2; with at least 3 environments made alike, 1 and 1."
     )
 
 
 def test_costs_are_beside_those_of_the_published_evolution(made: Any) -> None:
     numbers = read_json(made[0] / "summary.json")
     (cell,) = numbers["published"]
+    numbers["about"]["tasks"]["cliff"] = {"id": "Cliff"}  # no bandit was made of it
     *_, costs, tried = beside_published.shown(numbers).split("\n\n")
-    assert tried.endswith(" at least: Acrobot-v1 15, CartPole-v1 2.")  # of tasks of the scale
+    counts = published.values("tried")  # of the scale's tasks only
+    said = f"Acrobot-v1 {counts['acrobot']}, CartPole-v1 {counts['cartpole']}."
+    assert tried.endswith(f" at least: {said}")
     (header, _, row) = costs.splitlines()
     steps = numbers["making"]["cartpole"][cell["environment"]]["real_steps"]
     shown = dict(

@@ -11,6 +11,7 @@ from synthgym.analysis.core.verdict import Evidence
 from synthgym.analysis.steps import TUNED
 
 REACHED = {"expect": "no_worse", "margin": 0}
+ENOUGH = 3  # environments, for an interval that says what others would give
 RETURNS = (
     "Published: interquartile mean of 20 agents with sampled settings in an evolved bandit "
     "(Liesen et al. 2024; of CartPole-v0 mean in synthetic MDPs, Ferreira et al. 2022). Beside "
@@ -68,11 +69,17 @@ def marked(cell: Mapping[str, Any]) -> str:
 
 def counted(summary: Mapping[str, Any]) -> Iterable[str]:
     """How many of the cells of bandits come up to what is published, in a sentence."""
-    if beside := [less_published(cell) for cell in summary["published"] if cell["bandit"]]:
-        at, near = (sum(cell[bound] >= 0 for cell in beside) for bound in ("value", "high"))
+    bandits = [cell for cell in summary["published"] if cell["bandit"]]
+    at, near = (
+        [cell["seeds"] for cell in bandits if less_published(cell)[bound] >= 0]
+        for bound in ("value", "high")
+    )
+    if bandits:
         yield (
-            f"Of {len(beside)} returns of agents in bandits that are published, the best bandits "
-            f"here reach {at}, their intervals {near}."
+            f"Of {len(bandits)} returns of agents in bandits that are published, the best bandits "
+            f"here reach {len(at)}, their intervals {len(near)}; with at least {ENOUGH} "
+            f"environments made alike, {sum(n >= ENOUGH for n in at)} and "
+            f"{sum(n >= ENOUGH for n in near)}."
         )
 
 

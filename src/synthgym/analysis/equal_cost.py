@@ -11,6 +11,7 @@ from synthgym.analysis import runs
 from synthgym.analysis.core.estimate import COUNT, GAIN, Numbers, estimate, number, written
 from synthgym.analysis.core.statistics import interquartile_mean
 from synthgym.analysis.core.tables import table
+from synthgym.analysis.summary import making
 from synthgym.analysis.task_results import TaskResults, cube, resampled, stream
 
 COSTS = ("real_steps", "seconds")
@@ -23,8 +24,7 @@ def equal_costs(results: TaskResults, evaluations: pd.DataFrame) -> list[Numbers
     means over the algorithms that took part in the search, whose agents are of its last evaluation
     before it had cost as much as the environment did in all (mean over seeds).
     """
-    seed, pairs = ["environment", "environment_seed"], []
-    totals = results.progress.groupby(seed)[list(COSTS)].sum().groupby("environment").mean()
+    totals, pairs = making(results.progress, *COSTS), []
     searched = {name: rows for (name,), rows in runs.by(evaluations, "environment")}
     for name, other in itertools.product(results.environments, searched):
         if name == other:
@@ -32,7 +32,7 @@ def equal_costs(results: TaskResults, evaluations: pd.DataFrame) -> list[Numbers
         log = results.progress[results.progress["environment"] == other]
         agents = [i for i, a in enumerate(results.agents) if a in set(searched[other]["agent"])]
         for cost in COSTS if agents else ():
-            spent = float(totals.loc[name, cost])
+            spent = totals[name][cost]
             fresh = stopped(log, searched[other], cost, spent)
             ours = results.returns[name][:, agents]
             theirs = cube(fresh[fresh["agent"].isin(results.agents)])
