@@ -208,7 +208,7 @@ def test_a_task_may_be_made_while_jax_is_tracing() -> None:
     """What is kept of it must not belong to the trace."""
     from synthgym.tasks import classic
 
-    classic._gymnax.cache_clear()
+    classic.of_gymnax.cache_clear()
     first: Callable[[Any], Any] = jax.jit(
         lambda key: base.load(section("task", "acrobot")).reset(key)[1]
     )

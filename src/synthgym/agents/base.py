@@ -1,5 +1,6 @@
 """Training runs: what all agents have in common."""
 
+import dataclasses
 import importlib
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -70,7 +71,9 @@ def load(agent: settings.Agent, spec: EnvSpec) -> Agent:
 
 def build(kind: Callable[..., T], agent: settings.Agent, spec: EnvSpec, **defaults: object) -> T:
     """The algorithm of these settings; `defaults` are of static ones that it may leave out."""
-    static: dict[str, Any] = {**defaults, **agent.static}
+    static: dict[str, Any] = {"convolution": True, **defaults, **agent.static}
+    if not static.pop("convolution"):
+        spec = dataclasses.replace(spec, image=())
     return kind(spec=spec, name=agent.name, **static)
 
 

@@ -58,7 +58,8 @@ class DiscreteTD3(TD3):
         return self.spec.num_actions
 
     def _network(self, outputs: int, output_scale: float) -> MLP:
-        return MLP(self.hidden, outputs, self.activation, output_scale, self.layer_norm)
+        image = self.spec.image
+        return MLP(self.hidden, outputs, self.activation, output_scale, self.layer_norm, image)
 
     def _policy(
         self, actor: PyTree, seed: UInt32[Array, ""], hyperparameters: Hyperparameters

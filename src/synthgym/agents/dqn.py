@@ -116,13 +116,14 @@ class DQN(OffPolicy):
     @property
     def _network(self) -> MLP | DuelingMLP:
         if not self.dueling:
-            return MLP(self.hidden, self.spec.num_actions, self.activation)
+            return MLP(self.hidden, self.spec.num_actions, self.activation, image=self.spec.image)
         return DuelingMLP(
             self.hidden,
             self.spec.num_actions,
             self.activation,
             self.head_hidden,
             centred_over_batch=self.centred_over == "batch",
+            image=self.spec.image,
         )
 
     def _optimiser(self, hyperparameters: Hyperparameters) -> optax.GradientTransformation:

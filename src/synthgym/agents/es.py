@@ -144,7 +144,7 @@ class ES:
     @property
     def _network(self) -> MLP:
         outputs = self.spec.num_actions or self.spec.action_size
-        return MLP(self.hidden, outputs, self.activation, output_scale=0.01)
+        return MLP(self.hidden, outputs, self.activation, output_scale=0.01, image=self.spec.image)
 
 
 def first_return(reward_t: Float[Array, " T"], ended_t: Bool[Array, " T"]) -> Float[Array, ""]:

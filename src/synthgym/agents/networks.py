@@ -1,5 +1,6 @@
 """The networks inside an agent."""
 
+import math
 from collections.abc import Callable, Collection, Sequence
 
 import jax
@@ -43,12 +44,43 @@ def orthogonal(scale: float) -> Callable[..., Float[Array, "i k"]]:
     return init
 
 
+class Seen(nn.Module):
+    """Features of an image, [row, column, channel] in one axis: filters over windows, ReLU.
+
+    Filters and windows as in the networks of Young & Tian 2019 (MinAtar). A matrix product over
+    copied windows: `flax.linen.Conv` is no faster on a CPU, and slower over a population of
+    weights. What the inputs have beyond the image, as an action, is left as it is, behind it.
+    Without an image, so are all inputs.
+    """
+
+    image: tuple[int, ...]  # rows, columns, channels; or empty
+    filters: int = 16
+    window: int = 3  # rows and columns
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "... i"]) -> Float[Array, "... k"]:
+        if not self.image:
+            return x
+        pixels, rest = jnp.split(x, [math.prod(self.image)], axis=-1)
+        pixels = pixels.reshape(*x.shape[:-1], *self.image)
+        rows, columns = (length - self.window + 1 for length in self.image[:2])
+        shifted = [
+            pixels[..., i : i + rows, j : j + columns, :]
+            for i in range(self.window)
+            for j in range(self.window)
+        ]
+        filters = nn.Dense(self.filters, kernel_init=orthogonal(2**0.5))
+        features = nn.relu(filters(jnp.concatenate(shifted, axis=-1)))
+        return jnp.concatenate([features.reshape(*x.shape[:-1], -1), rest], axis=-1)
+
+
 class MLP(nn.Module):
     """Hidden layers with one activation, then a linear layer; orthogonal weights, zero biases.
 
     `output_scale` is the gain of the last layer: small for a policy, so that it begins near uniform
     (as in OpenAI's baselines). `layer_norm`: layer normalisation (Ba et al. 2016) between hidden
-    layers, so not after the first (as in the code of Ferreira et al. 2022).
+    layers, so not after the first (as in the code of Ferreira et al. 2022). `image`: the shape of
+    that which inputs begin with, see `Seen`.
     """
 
     hidden: Sequence[int]
@@ -56,9 +88,11 @@ class MLP(nn.Module):
     activation: str
     output_scale: float = 1.0
     layer_norm: bool = False
+    image: tuple[int, ...] = ()
 
     @nn.compact
     def __call__(self, x: Float[Array, "... i"]) -> Float[Array, "... k"]:
+        x = Seen(self.image)(x)
         for i, width in enumerate(self.hidden):
             x = nn.Dense(width, kernel_init=orthogonal(2**0.5))(x)
             if self.layer_norm and i > 0:
@@ -73,7 +107,7 @@ class DuelingMLP(nn.Module):
 
     `head_hidden`: hidden layers of both heads, behind the common ones. `centred_over_batch`: by the
     mean over all states and actions instead, so that the values of a state depend on what it is
-    batched with (as in the code of Ferreira et al. 2022).
+    batched with (as in the code of Ferreira et al. 2022). `image`: as of MLP.
     """
 
     hidden: Sequence[int]
@@ -81,9 +115,11 @@ class DuelingMLP(nn.Module):
     activation: str
     head_hidden: Sequence[int] = ()
     centred_over_batch: bool = False
+    image: tuple[int, ...] = ()
 
     @nn.compact
     def __call__(self, x: Float[Array, "... i"]) -> Float[Array, "... k"]:
+        x = Seen(self.image)(x)
         for width in self.hidden:
             x = nn.Dense(width, kernel_init=orthogonal(2**0.5))(x)
             x = ACTIVATIONS[self.activation](x)

@@ -239,11 +239,11 @@ class PPO:
     @property
     def _actor(self) -> MLP:
         outputs = self.spec.num_actions or self.spec.action_size
-        return MLP(self.hidden, outputs, self.activation, output_scale=0.01)
+        return MLP(self.hidden, outputs, self.activation, output_scale=0.01, image=self.spec.image)
 
     @property
     def _critic(self) -> MLP:
-        return MLP(self.hidden, 1, self.activation)
+        return MLP(self.hidden, 1, self.activation, image=self.spec.image)
 
     def _optimiser(self, hyperparameters: Hyperparameters) -> optax.GradientTransformation:
         rate, norm = hyperparameters["learning_rate"], hyperparameters["max_grad_norm"]

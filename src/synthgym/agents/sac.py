@@ -184,12 +184,14 @@ class DiscreteSAC(SAC):
 
     @property
     def _actor(self) -> MLP:
-        return MLP(self.hidden, self.spec.num_actions, self.activation, output_scale=0.01)
+        outputs, image = self.spec.num_actions, self.spec.image
+        return MLP(self.hidden, outputs, self.activation, output_scale=0.01, image=image)
 
     @property
     def _critic(self) -> MLP | DuelingMLP:
         network = DuelingMLP if self.dueling else MLP
-        return network(self.hidden, self.spec.num_actions, self.activation)
+        outputs, image = self.spec.num_actions, self.spec.image
+        return network(self.hidden, outputs, self.activation, image=image)
 
     def _sample(self, policy: PyTree, key: PRNGKey, observation: Observation) -> Action:
         return jax.random.categorical(key, self._actor.apply(policy, observation))
@@ -228,11 +230,12 @@ class ContinuousSAC(SAC):
 
     @property
     def _actor(self) -> MLP:
-        return MLP(self.hidden, 2 * self.spec.action_size, self.activation, output_scale=0.01)
+        outputs, image = 2 * self.spec.action_size, self.spec.image
+        return MLP(self.hidden, outputs, self.activation, output_scale=0.01, image=image)
 
     @property
     def _critic(self) -> MLP:
-        return MLP(self.hidden, 1, self.activation)
+        return MLP(self.hidden, 1, self.activation, image=self.spec.image)
 
     def _gaussian(
         self, policy: PyTree, observation: Float[Array, "*b o"]

@@ -228,7 +228,7 @@ class TD3(OffPolicy):
         return self.spec.action_size
 
     def _network(self, outputs: int, output_scale: float) -> MLP:
-        return MLP(self.hidden, outputs, self.activation, output_scale)
+        return MLP(self.hidden, outputs, self.activation, output_scale, image=self.spec.image)
 
     def _policy(
         self, actor: PyTree, seed: UInt32[Array, ""], hyperparameters: Hyperparameters

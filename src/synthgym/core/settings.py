@@ -259,6 +259,9 @@ class Options(Section):
     repeat: int = setting(
         "of tasks.repeat: how often an action is taken", "steps", low=1, high=MOST
     )
+    image: tuple[int, ...] = setting(
+        "of tasks.minatar: rows, columns and channels of an observation", low=1, high=WIDEST
+    )
 
 
 class Task(Section):
@@ -268,7 +271,9 @@ class Task(Section):
     id: str = setting("as the library that provides it calls it")
     module: str = setting("the module that provides it", provided_by="tasks")
     observation_size: int = setting("numbers in an observation", low=1, high=WIDEST)
-    observation_names: tuple[str, ...] = setting("what each of them is, with its unit")
+    observation_names: tuple[str, ...] = setting(
+        "what each of them is, with its unit; of an image, what each channel shows"
+    )
     num_states: int = setting(
         "observations are one-hot: one of so many states; 0: numbers", low=0, high=WIDEST
     )
@@ -574,6 +579,7 @@ class Static(Section):
     hidden: tuple[int, ...] = setting("widths of the hidden layers", "units", low=1, high=WIDEST)
     activation: str = setting("between layers", among=ACTIVATIONS)
     layer_norm: bool = setting("layer normalisation between hidden layers")
+    convolution: bool = setting("filters before the hidden layers, where an image is observed")
     optimiser: str = setting("sgd has momentum 0.9", among=["adam", "rmsprop", "sgd"])
     population: int = setting("of a generation", "policies", low=2, high=MOST)
     rollouts: int = setting("of each of them, side by side", "episodes", low=1, high=MOST)

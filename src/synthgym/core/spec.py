@@ -1,6 +1,8 @@
 """What of an environment is fixed, and known without JAX."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from synthgym.core import settings
 
@@ -16,6 +18,7 @@ class EnvSpec:
     action_high: float
     horizon: int  # steps per episode before truncation
     num_states: int = 0  # observations are one-hot vectors of so many states; 0: they are numbers
+    image: tuple[int, ...] = ()  # rows, columns, channels of an observation; (): it is none
 
     @property
     def discrete(self) -> bool:
@@ -25,6 +28,16 @@ class EnvSpec:
     def bandit(self) -> bool:
         """Whether every episode has one step, so that nothing in an environment is sequential."""
         return self.horizon == 1
+
+
+def image_of(options: Mapping[str, Any]) -> tuple[int, ...]:
+    """Rows, columns and channels of what a task with these options shows; (): no image."""
+    return tuple(options.get("image", ()))
+
+
+def num_names(task: Mapping[str, Any]) -> int:
+    """How many `observation_names` a task has: for each number, or each channel of an image."""
+    return int([task["observation_size"], *image_of(task["options"])][-1])
 
 
 def spec_of(task: settings.Task, horizon: int | None = None) -> EnvSpec:
@@ -38,4 +51,5 @@ def spec_of(task: settings.Task, horizon: int | None = None) -> EnvSpec:
         action_high=float(task.action.high),
         horizon=int(task.horizon if horizon is None else horizon),
         num_states=int(task.num_states),
+        image=image_of(task.options),
     )

@@ -8,6 +8,7 @@ environment answers to the states and actions of these tests.
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +25,7 @@ from synthgym.core.job import Inputs
 from synthgym.core.rng import root, stream
 from synthgym.core.settings import Config
 from synthgym.core.types import Transition
+from synthgym.evaluation.rollout import observed
 from synthgym.synth import stored
 from synthgym.synth.env import SyntheticEnv
 from synthgym.tasks import base as tasks
@@ -100,7 +102,7 @@ def histogram_values(transitions: Transition, names: Sequence[str], bandit: bool
     In a bandit the context is observed, else the next state.
     """
     observations = transitions.observation if bandit else transitions.next_observation
-    columns = {name: observations[:, i] for i, name in enumerate(names)}
+    columns: dict[str, Any] = dict(observed(observations, names))
     columns["reward"] = transitions.reward
     return pd.DataFrame(columns).melt(var_name="quantity", value_name="value")
 

@@ -7,10 +7,12 @@ measured by `transfer`.
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
 import pandas as pd
+from jax.typing import ArrayLike
 
 from synthgym.agents import base as agents
 from synthgym.agents import spaces
@@ -53,10 +55,22 @@ def record(config: Config, env: Env, algorithm: settings.Agent) -> Transition:
     return jax.tree.map(lambda x: np.asarray(x[0])[kept], transitions)
 
 
+def observed(observations: ArrayLike, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """What the names stand for: each number of an observation, or the mean of an image's channel.
+
+    Observations are [sample, o]. Channels come last in an image, so that of `c` names each has
+    every `c`th number.
+    """
+    rows = np.asarray(observations)
+    channels = rows.reshape(len(rows), -1, len(names)).mean(1)
+    return dict(zip(names, channels.T, strict=True))
+
+
 def in_rows(episode: Transition, names: Sequence[str]) -> pd.DataFrame:
     """Columns step, kind, quantity, value: what was observed, done and earned at each step."""
     actions = episode.action.reshape(len(episode.reward), -1)
-    columns = {("observation", name): episode.observation[:, i] for i, name in enumerate(names)}
+    seen = observed(episode.observation, names)
+    columns: dict[tuple[str, str], Any] = {("observation", name): x for name, x in seen.items()}
     several = actions.shape[1] > 1
     for i, action in enumerate(actions.T):
         columns["action", f"action {i}" if several else "action"] = action

@@ -9,6 +9,7 @@ from synthgym.plan.schema import SEARCHES
 
 Values = dict[str, Any]
 Layers = list[tuple[str, Values]]  # (place, sections of the configuration), in order of precedence
+USUAL = {"optimiser": "adam", "convolution": True}  # of agents: left out of what jobs see
 BESIDE = ("agent", "arms", "seeds", "search", "in_place_of", "tune")  # of arms, trials: no section
 
 
@@ -68,8 +69,9 @@ def tidy_agents(agents: Values) -> None:
         agent["search"] = {key: how for key, how in kept.items() if how}
         if not agent["shapes"]:  # nothing depends on that there could be some
             del agent["shapes"]
-        if agent["static"].get("optimiser") == "adam":  # nor that there are others
-            del agent["static"]["optimiser"]
+        for name, usual in USUAL.items():  # nor that these could be otherwise
+            if agent["static"].get(name) == usual:
+                del agent["static"][name]
 
 
 def where_set(layers: Layers, *path: str) -> str:

@@ -120,6 +120,8 @@ def _check_looks(of: "TaskExperiment") -> None:
         place = f"{scale}.insight.{of.name}"
         check(environments, list[str], place)
         check_unique(environments, place)
+        if "image" in definition("task", of.name)["options"]:
+            raise ConfigError(f"{place}: {of.name} shows images, which nothing here looks into.")
         for environment in environments:
             check_known(environment, of.environments, "environment", place, of.name)
             if of.composed(environment)["synth"]["horizon"] > 1:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from synthgym.core.settings import LARGEST, REAL
+from synthgym.core.spec import num_names
 from synthgym.jobs.codehash import module_file
 from synthgym.plan.layers import Layers, Values, where_set
 from synthgym.plan.schema import (
@@ -115,8 +116,8 @@ def _check_task(task: Values, layers: Layers) -> None:
     check(task, Task, file)
     _check_fixed("task", task, OF_A_TASK, layers, "task")
     names = task["observation_names"]
-    if len(names) != task["observation_size"]:
-        raise ConfigError(f"{file}: must have {task['observation_size']} observation_names.")
+    if len(names) != (count := num_names(task)):
+        raise ConfigError(f"{file}: must have {count} observation_names.")
     if len(task["surface"]) not in (0, 2) or set(task["surface"]) - set(names):
         place = where_set(layers, "task", "surface")
         raise ConfigError(f"{place}: must be two of observation_names, or empty.")

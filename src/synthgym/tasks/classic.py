@@ -54,23 +54,26 @@ OURS: Mapping[str, type] = MappingProxyType(
 
 
 class GymnaxTask(struct.PyTreeNode):
-    """A gymnax environment as an `Env`. Has no leaves: everything about a real task is fixed."""
+    """A gymnax environment as an `Env`. Has no leaves: everything about a real task is fixed.
+
+    An image is observed in one axis: row by row, and cell by cell.
+    """
 
     spec: EnvSpec = struct.field(pytree_node=False)
     id: str = struct.field(pytree_node=False)
 
     def reset(self, key: PRNGKey) -> tuple[PyTree, Observation]:
-        env, params = _gymnax(self.id, self.spec.horizon)
+        env, params = of_gymnax(self.id, self.spec.horizon)
         observation, state = env.reset_env(key, params)
-        return state, observation.astype(jnp.float32)
+        return state, _flat(observation)
 
     def step(self, key: PRNGKey, state: PyTree, action: Action) -> tuple[PyTree, Step]:
-        env, params = _gymnax(self.id, self.spec.horizon)
+        env, params = of_gymnax(self.id, self.spec.horizon)
         observation, state, reward, terminated, _ = env.step_env(key, state, action, params)
         terminated = jnp.asarray(terminated, bool)
         truncated = env.is_truncated(state, params) & ~terminated
         reward = jnp.asarray(reward, jnp.float32).reshape(())
-        return state, Step(observation.astype(jnp.float32), reward, terminated, truncated)
+        return state, Step(_flat(observation), reward, terminated, truncated)
 
 
 def make(task: settings.Task) -> GymnaxTask:
@@ -78,7 +81,7 @@ def make(task: settings.Task) -> GymnaxTask:
 
     Raises ValueError where the section contradicts the environment.
     """
-    env, params = _gymnax(task.id, int(task.horizon))
+    env, params = of_gymnax(task.id, int(task.horizon))
     space = env.action_space(params)
     discrete = isinstance(space, Discrete)
     true = {
@@ -93,8 +96,13 @@ def make(task: settings.Task) -> GymnaxTask:
     return GymnaxTask(spec=spec_of(task), id=task.id)
 
 
+def _flat(observation: Array) -> Observation:
+    return observation.astype(jnp.float32).reshape(-1)
+
+
 @cache
-def _gymnax(name: str, horizon: int) -> tuple[Any, Any]:
+def of_gymnax(name: str, horizon: int) -> tuple[Any, Any]:
+    """The environment and its parameters, by its ID."""
     with jax.ensure_compile_time_eval():  # what is kept must not belong to a trace
         if name in OURS:
             env = OURS[name]()

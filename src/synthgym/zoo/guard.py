@@ -18,6 +18,7 @@ from synthgym.core.arrays import read as arrays_and_about
 from synthgym.core.checking import check, short
 from synthgym.core.io import sha256, write_json
 from synthgym.core.settings import Synth, Task
+from synthgym.core.spec import num_names
 from synthgym.synth.heads import heads
 from synthgym.synth.in_numpy import NumpyEnv, make
 from synthgym.zoo.bounded import LARGEST, LARGEST_TEXT, content, parsed
@@ -113,7 +114,7 @@ def _check_agreement(card: Mapping[str, Any], where: str) -> None:
     for name in ("name", "id", "action", "horizon"):
         if task[name] != known[name]:
             raise ValueError(f"{where}: its card has two of task.{name}, which differ.")
-    if len(known["observation_names"]) != task["observation_size"]:
+    if len(known["observation_names"]) != num_names({"options": {}, **task}):
         raise ValueError(f"{where}: its card has other observation_names than observation_size.")
 
 
