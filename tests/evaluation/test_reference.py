@@ -17,6 +17,7 @@ CLASSIC = [
     *("cartpole", "cartpole_v0", "acrobot", "mountain_car", "mountain_car_continuous"),
     *("pendulum", "cliff", "empty_room"),
 ]
+MINATAR = [f"{game}_minatar" for game in ("asterix", "breakout", "freeway", "space_invaders")]
 BRAX = ["hopper", "halfcheetah", "walker2d", "swimmer", "humanoidstandup", "ant", "reacher"]
 
 
@@ -32,6 +33,11 @@ def compare(name: str, committed: int, episodes: int) -> None:
 @pytest.mark.parametrize("name", CLASSIC)
 def test_random_actions_earn_what_the_file_says(name: str) -> None:
     compare(name, 1000, episodes=4000)  # MountainCarContinuous is solved in 1 of 500
+
+
+@pytest.mark.parametrize("name", MINATAR)
+def test_random_players_earn_what_the_file_says(name: str) -> None:
+    compare(name, 1000, episodes=300)
 
 
 @pytest.mark.slow

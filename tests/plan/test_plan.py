@@ -9,6 +9,7 @@ import pytest
 
 from plans import KINDS, PARTS, ROOT, plan
 from synthgym.jobs.planned import Job
+from synthgym.plan.layers import USUAL
 from synthgym.plan.scale import ScalePlan, budgeted
 from synthgym.plan.schema import Config, ConfigError, definition, described, groups
 from synthgym.plan.validate import check_pair
@@ -99,7 +100,7 @@ def test_jobs_know_nothing_of_what_they_have_none_of() -> None:
     assert {"reward", "terminal_potential", "latent"}.isdisjoint(config["synth"])
     ppo = config["agents"]["ppo"]
     assert "shapes" not in ppo
-    assert {"drift", "optimiser"}.isdisjoint(ppo["static"])
+    assert {"drift", *USUAL}.isdisjoint(ppo["static"])
     assert {"objective", "search"}.isdisjoint(config)
     assert "repeats" not in config["transfer"]
 

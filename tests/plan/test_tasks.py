@@ -6,6 +6,7 @@ import pytest
 
 from plans import plan
 from synthgym.jobs.planned import Job
+from synthgym.plan.layers import USUAL
 from synthgym.plan.scale import ScalePlan
 from synthgym.plan.schema import definition, groups
 from synthgym.plan.validate import check_client
@@ -81,7 +82,7 @@ def test_a_teacher_is_as_tuned_for_its_task_and_who_is_judged_is_not() -> None:
     (agent,) = config["teacher"]["agents"].values()
     for part in ("hyperparameters", "static"):
         assert agent[part].items() >= tuned[part].items()
-    static = {**config["agents"]["ppo"]["static"], "optimiser": "adam"}
+    static = {**config["agents"]["ppo"]["static"], **USUAL}
     assert static == definition("agent", "ppo")["static"]
     assert "meta" not in config
     assert config["distil"]["reward"] == "advantage"  # the first for discrete actions
@@ -128,7 +129,7 @@ def experts(**sections: Any) -> ScalePlan:
 
 def test_experts_have_the_settings_tuned_for_the_task() -> None:
     tuned, default = definition("task", "cartpole")["tuned"]["ppo"], definition("agent", "ppo")
-    static = {k: v for k, v in default["static"].items() if k != "optimiser"}  # Adam: as always
+    static = {k: v for k, v in default["static"].items() if k not in USUAL}
     (job,) = of_stage(experts(), "expert")
     config = job.config([])
     assert job.out == "results/smoke/experts/cartpole/ppo"
