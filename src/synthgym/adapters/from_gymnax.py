@@ -1,5 +1,6 @@
 """Any environment of gymnax 1.x as an `Env`, for the agents of this package."""
 
+import math
 from typing import Any
 
 import jax.numpy as jnp
@@ -21,7 +22,7 @@ class FromGymnax(struct.PyTreeNode):
 
     def reset(self, key: PRNGKey) -> tuple[PyTree, Observation]:
         observation, state = self.env.reset_env(key, self.params)
-        return state, jnp.asarray(observation, jnp.float32)
+        return state, jnp.asarray(observation, jnp.float32).reshape(-1)
 
     def step(self, key: PRNGKey, state: PyTree, action: Action) -> tuple[PyTree, Step]:
         observation, state, reward, terminated, _ = self.env.step_env(
@@ -30,22 +31,27 @@ class FromGymnax(struct.PyTreeNode):
         terminated = jnp.asarray(terminated, bool)
         truncated = jnp.asarray(self.env.is_truncated(state, self.params), bool) & ~terminated
         reward = jnp.asarray(reward, jnp.float32).reshape(())
-        return state, Step(jnp.asarray(observation, jnp.float32), reward, terminated, truncated)
+        observation = jnp.asarray(observation, jnp.float32).reshape(-1)
+        return state, Step(observation, reward, terminated, truncated)
 
 
 def as_env(env: Environment, params: PyTree) -> FromGymnax:
     """Wrap the environment that `gymnax.make` gives as an `Env`.
 
-    Raises ValueError where observations are no vectors, or actions are neither one of several nor
-    a vector with the same bounds for all numbers.
+    Images, [row, column, channel], are observed in one axis. Raises ValueError where observations
+    are neither these nor vectors, or actions are neither one of several nor a vector with the same
+    bounds for all numbers.
     """
     observations, actions = env.observation_space(params), env.action_space(params)
-    if not isinstance(observations, Box) or len(observations.shape) != 1:
-        raise ValueError(f"{env.name}: agents here need vectors to observe, not {observations}.")
+    shape = observations.shape if isinstance(observations, Box) else ()
+    if len(shape) not in (1, 3):
+        kinds = "vectors or images"
+        raise ValueError(f"{env.name}: agents here need {kinds} to observe, not {observations}.")
     spec = EnvSpec(
-        observation_size=int(observations.shape[0]),
+        observation_size=math.prod(shape),
         **_actions(env.name, actions),
         horizon=int(params.max_steps_in_episode),
+        image=shape if len(shape) == 3 else (),
     )
     return FromGymnax(params, env, spec)
 
