@@ -55,3 +55,11 @@ def test_actions_of_several_dimensions_are_told_apart() -> None:
     )
     assert table[table.quantity == "action 1"]["value"].tolist() == [1.0, 3.0, 5.0]
     assert set(table.quantity) == {"x", "action 0", "action 1", "reward"}
+
+
+def test_of_an_image_the_share_of_cells_of_each_channel_is_told() -> None:
+    image = np.zeros((1, 2, 2, 3), "f4")
+    image[0, 0, :, 1] = 1.0  # half of the cells
+    image[0, 1, 1, 2] = 1.0
+    shares = rollout.observed(image.reshape(1, -1), ["a", "b", "c"])
+    assert {name: x.tolist() for name, x in shares.items()} == {"a": [0.0], "b": [0.5], "c": [0.25]}
