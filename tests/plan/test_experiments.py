@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from plans import plan
+from synthgym.jobs.planned import rule_of
 from synthgym.plan.experiments import Experiment
 from synthgym.plan.objectives import Objectives
 from synthgym.plan.scale import ScalePlan
@@ -110,6 +111,34 @@ def test_an_arm_may_be_distilled_from_the_teachers_of_the_scale() -> None:
         "progress": [f"{teacher}/progress.parquet"],
     }
     assert teacher in planned.jobs
+
+
+def test_an_arm_may_have_teachers_of_its_own_in_another_task_than_agents_are_judged_in() -> None:
+    def length(*values: float) -> dict[str, Any]:
+        return {"options": {"physics": {"length": list(values)}}}
+
+    own = {"synth": "table_bandit", "distil": {}, "teacher": {"agent": "dqn"}}
+    edits = {
+        "lengths.arms.family": {**own, "seeds": [7], "task": length(0.25, 1)},
+        "lengths.trials.long": {"agent": "dqn", "task": length(2), "arms": ["family"]},
+    }
+    planned = plan(edits, "lengths")
+    planned.check()
+    teacher, made = (f"{LENGTHS}/family/seed7/{stage}" for stage in ("teacher", "distil"))
+    for out in (teacher, made):
+        given = config(planned, out)
+        assert given["task"]["options"] == length(0.25, 1.0)["options"]
+        assert (given["seed"], given["teacher"]["agent"]) == (7, "dqn")
+        assert given["teacher"]["agents"]["dqn"]["static"]["warmup"] == 5000  # as tuned
+    assert planned.jobs[teacher].needs == {}
+    assert rule_of(planned.jobs[teacher]) == "teacher_2"
+    assert planned.jobs[made].needs == {
+        "policy": [f"{teacher}/policy.safetensors"],
+        "progress": [f"{teacher}/progress.parquet"],
+    }
+    for out in ("family/transfer/long", "real/long"):
+        assert config(planned, f"{LENGTHS}/{out}")["task"]["options"] == length(2.0)["options"]
+    assert config(planned, f"{LENGTHS}/family/transfer/dqn")["task"]["options"] == {}
 
 
 def test_a_reward_network_is_made_as_planned_and_judged_without_what_makes_it() -> None:

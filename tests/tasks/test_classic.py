@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gymnasium
@@ -64,22 +65,33 @@ def gymnasiums_task(name: str) -> Any:
         return gymnasium.make(section("task", name).id).unwrapped
 
 
-def ours(name: str) -> tuple[Any, Step]:
+def ours(name: str, **physics: float) -> tuple[Any, Step]:
     """One step of our task from each state."""
     attributes, states, actions = CASES[name]
-    task = base.load(section("task", name))
+    options = {"physics": {parameter: [value] for parameter, value in physics.items()}}
+    task = base.load(section("task", name, options=options if physics else {}))
     key_reset, key_step = jax.random.split(jax.random.key(0))
     state, _ = jax.vmap(task.reset)(jax.random.split(key_reset, COUNT))
-    state = state.replace(**dict(zip(attributes, jnp.asarray(states.T), strict=True)))
+    those = dict(zip(attributes, jnp.asarray(states.T), strict=True))
+    if physics:
+        state = state._replace(state=state.state.replace(**those))
+    else:
+        state = state.replace(**those)
     return jax.jit(jax.vmap(task.step))(
         jax.random.split(key_step, COUNT), state, jnp.asarray(actions)
     )
 
 
-def gymnasiums(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def gymnasiums(name: str, **physics: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Observation, reward, terminated of one step of Gymnasium's from each state."""
     _, states, actions = CASES[name]
     env = gymnasiums_task(name)
+    for parameter, value in physics.items():
+        assert getattr(env, parameter) != value
+        setattr(env, parameter, value)
+    if name == "cartpole":
+        env.polemass_length = env.masspole * env.length
+        env.total_mass = env.masspole + env.masscart
     rows = []
     for state, action in zip(states, actions, strict=True):
         env.reset(seed=0)
@@ -99,6 +111,50 @@ def test_a_step_is_gymnasiums(name: str) -> None:
     assert not step.truncated.any()
     if name not in ENDLESS:
         assert 0 < terminated.sum() < COUNT
+
+
+@pytest.mark.parametrize(
+    ("name", "physics"),
+    [
+        ("cartpole", {"length": 1.5}),
+        ("cartpole", {"masspole": 0.4, "gravity": 5.0}),
+        ("pendulum", {"m": 0.5, "g": 3.0}),
+    ],
+)
+def test_with_other_physics_a_step_is_gymnasiums_with_these(
+    name: str, physics: dict[str, float]
+) -> None:
+    _, step = ours(name, **physics)
+    observation, reward, terminated = gymnasiums(name, **physics)
+    np.testing.assert_allclose(step.observation, observation, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(step.reward, reward, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(step.terminated, terminated)
+    usual, _, _ = gymnasiums(name)
+    assert not np.allclose(observation, usual, atol=1e-3)
+
+
+def test_each_episode_draws_its_physics_and_keeps_them() -> None:
+    physics = {"length": [0.25, 2.0], "gravity": [5.0, 7.0, 9.0]}
+    task = base.load(section("task", "cartpole", options={"physics": physics}))
+    first, second, third = (
+        jax.random.split(key, COUNT) for key in jax.random.split(jax.random.key(0), 3)
+    )
+    state, observation = jax.vmap(task.reset)(first)
+    pairs, counts = np.unique(np.stack(list(state.physics.values())), axis=1, return_counts=True)
+    assert dict(zip(state.physics, map(set, pairs.tolist()), strict=True)) == {
+        name: set(values) for name, values in physics.items()
+    }
+    assert len(counts) == 6
+    assert abs(counts / COUNT - 1 / 6).max() < 0.05
+    assert np.abs(np.corrcoef(observation.T, state.physics["length"])[-1, :-1]).max() < 0.1
+    later, _ = jax.vmap(task.step)(second, state, jnp.zeros(COUNT, int))
+    jax.tree.map(np.testing.assert_array_equal, later.physics, state.physics)
+    at_end = state._replace(state=state.state.replace(x=jnp.full(COUNT, 9.0)))
+    following, _, _ = jax.vmap(partial(base.step_and_reset, task))(
+        third, at_end, jnp.zeros(COUNT, int)
+    )
+    changed = np.mean(following.physics["length"] != state.physics["length"])
+    assert 0.4 < changed < 0.6  # the next episode draws again
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -191,7 +247,7 @@ def test_a_car_that_swings_by_the_wall_arrives_when_gymnasiums_does() -> None:
         ({"action": {"size": 3}}, "action.size is 3, but that of CartPole-v1 is 2"),
         ({"action": {"kind": "continuous"}}, "is continuous, but that of CartPole-v1 is discrete"),
         ({"num_states": 3}, "num_states is 3, but that of CartPole-v1 is 0"),
-        ({"options": {"backend": "spring"}}, "CartPole-v1 has no option backend; there is none"),
+        ({"options": {"backend": "spring"}}, "CartPole-v1 has no option backend; there is physics"),
     ],
 )
 def test_a_section_that_contradicts_the_task_is_refused(change: Any, complaint: str) -> None:
@@ -216,3 +272,11 @@ def test_a_task_may_be_made_while_jax_is_tracing() -> None:
     task = base.load(section("task", "acrobot"))
     state, _ = task.reset(jax.random.key(0))
     assert task.step(jax.random.key(1), state, jnp.int32(0))[1].reward == -1
+
+
+@pytest.mark.parametrize("name", ["lenght", "polemass_length", "max_steps_in_episode"])
+def test_physics_that_a_task_does_not_have_or_that_follow_from_others_are_refused(
+    name: str,
+) -> None:
+    with pytest.raises(ValueError, match=f"CartPole-v1 has no {name}, only gravity, .*len"):
+        base.load(section("task", "cartpole", options={"physics": {name: [1.0]}}))

@@ -262,6 +262,10 @@ class Options(Section):
     image: tuple[int, ...] = setting(
         "of tasks.minatar: rows, columns and channels of an observation", low=1, high=WIDEST
     )
+    physics: Table[str, tuple[float, ...]] = setting(
+        "of tasks.classic: parameter of gymnax -> values, of which each episode draws one",
+        each_once=True,
+    )
 
 
 class Task(Section):

@@ -88,7 +88,8 @@ def _check_arm(of: "Experiment", arm: str, differences: object) -> None:
     check_unique(of.seeds(arm), f"{place}.seeds")
     if of.maker(arm) == "distil":
         check_known(of.task, of.scale.tasks, "task", f"{place}.distil", "the plan")
-        _check_teachers(of, arm, place)
+        if not of.has_teacher(arm):
+            _check_teachers(of, arm, place)
     if (found := of.made[arm].get("search")) is not None:
         known = [name for name, _ in of.scale.searches(of.task)]
         check_known(found, known, "search", f"{place}.search", f"searches of {of.task}")

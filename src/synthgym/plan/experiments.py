@@ -96,6 +96,10 @@ class Experiment(Part):
         """Return the stage that makes an arm: evolution, unless the arm says otherwise."""
         return next((stage for stage in MAKERS if stage in self.made.get(arm, {})), "metatrain")
 
+    def has_teacher(self, arm: str | None) -> bool:
+        """Whether a distilled arm has teachers of its own, not those of the scale's task."""
+        return "teacher" in self.made.get(str(arm), {})
+
     def agent(self, trial: str | None, way: str | None = None) -> str:
         """Return who trains; nobody where a way of training without has no place in the trial."""
         agent: str = self.trials[trial]["agent"] if trial else self.values.get("agent", "")
@@ -161,7 +165,8 @@ class Experiment(Part):
         if "distil" in config and not which.trial:
             task = self.scale.tasks[self.task]
             config["distil"] = distil_seen(config["distil"], config["task"], composed["agents"])
-            config["teacher"] = task.teacher(task.composed(None)["teacher"])
+            own = self.has_teacher(which.arm)
+            config["teacher"] = task.teacher((composed if own else task.composed(None))["teacher"])
         agent = self.agent(which.trial, which.way)
         config = of_agents(config, [agent] if agent else _making(config).get("agents", []))
         return self.seeded(config, seed, overrides)
@@ -213,7 +218,12 @@ class Experiment(Part):
             for seed in self.seeds(arm):
                 needs = {"settings": settings} if found else {}
                 if stage == "distil":
-                    needs = self.scale.tasks[self.task].teacher_files(seed)
+                    place = self.scale.tasks[self.task].teacher_place(seed)
+                    if self.has_teacher(arm):
+                        job = self.job("teacher", f"{arm}/seed{seed}/teacher", {}, Which(arm), seed)
+                        place = job.out
+                        yield job
+                    needs = teacher_files(place)
                 yield self.job(stage, f"{arm}/seed{seed}/{stage}", needs, Which(arm), seed)
 
     def environments_of(self, arm: str) -> list[str]:
@@ -273,3 +283,9 @@ def _making(config: Values) -> Values:
     """Return the section that has agents in the making of an environment, if one has."""
     making: Values = config["meta"] if "meta" in config else config.get("grade") or {}
     return making
+
+
+def teacher_files(place: str) -> dict[str, list[str]]:
+    """Return what distilling needs of a teacher, whose results lie at a place."""
+    files = {"policy": "policy.safetensors", "progress": "progress.parquet"}
+    return {name: [f"{place}/{file}"] for name, file in files.items()}

@@ -137,7 +137,7 @@ def _check_clients(of: "TaskExperiment", clients: object, place: str) -> None:
     for kind in ("agents", "environments"):
         check_unique(clients[kind], f"{place}.{kind}")
     for agent in clients["agents"]:
-        check_client(agent, definition("task", of.name), f"{place}.agents")
+        check_client(agent, of.composed(None)["task"], f"{place}.agents")
     for environment in clients["environments"]:
         where = f"{place}.environments"
         check_known(environment, of.environments, "environment", where, of.name)

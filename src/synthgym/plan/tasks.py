@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from synthgym.jobs.planned import Job
 from synthgym.plan.compose import REAL_LACKS
-from synthgym.plan.experiments import ENVIRONMENT
+from synthgym.plan.experiments import ENVIRONMENT, teacher_files
 from synthgym.plan.layers import Layers, Values, expanded, settings_of
 from synthgym.plan.schema import (
     WAYS,
@@ -178,7 +178,7 @@ class TaskExperiment:
                     which = {"agent": agent, "seed": seed}
                     yield self.job("rollout", f"{run}/rollout/{agent}", needs, environment, **which)
         for seed in self.teacher_seeds:
-            yield self.job("teacher", f"{place}/teacher/seed{seed}", seed=seed)
+            yield self.job("teacher", self.teacher_place(seed), seed=seed)
         for agent in self.agents:
             yield self.job("baseline", f"{place}/real/{agent}", agent=agent)
         yield from self._looks()
@@ -189,15 +189,13 @@ class TaskExperiment:
         distilled = (name for name in self.environments if self.scale.way(name) == "distil")
         return list(dict.fromkeys(seed for name in distilled for seed in self.seeds(name)))
 
-    def teacher_files(self, seed: int) -> dict[str, list[str]]:
-        """Return what distilling needs of a teacher."""
-        files = {"policy": "policy.safetensors", "progress": "progress.parquet"}
-        return {name: [f"{self.place}/teacher/seed{seed}/{f}"] for name, f in files.items()}
+    def teacher_place(self, seed: int) -> str:
+        return f"{self.place}/teacher/seed{seed}"
 
     def _making_needs(self, environment: str, seed: int) -> dict[str, list[str]]:
         way = self.scale.way(environment)
         if way == "distil":
-            return self.teacher_files(seed)
+            return teacher_files(self.teacher_place(seed))
         needs = {}
         if start := self.composed(environment)[way]["start"]:
             needs["start"] = [self.file(start, seed, ENVIRONMENT)]
@@ -221,7 +219,7 @@ class TaskExperiment:
                     out = (
                         f"results/{scale.name}/choices/{self.name}/{environment}/{agent}/seed{seed}"
                     )
-                    needs = {"policy": [f"{self.place}/teacher/seed{seed}/policy.safetensors"]}
+                    needs = {"policy": [f"{self.teacher_place(seed)}/policy.safetensors"]}
                     yield self.job("choices", out, needs, environment, agent=agent, seed=seed)
         clients = (scale.values.get("clients") or {}).get(self.name)
         if clients is None:

@@ -278,7 +278,7 @@ def check_client(client: str, task: Values, place: str) -> None:
     if kind not in CLIENTS[client]:
         fit = listed([name for name, kinds in CLIENTS.items() if kind in kinds])
         raise ConfigError(f"{place}: {client} has no {kind} actions, as {task['name']}; use {fit}.")
-    if task["module"] != CLASSIC:
+    if task["module"] != CLASSIC or task["options"]:
         raise ConfigError(
             f"{place}: {client} is judged in a task of Gymnasium's own; {task['name']} is none."
         )

@@ -20,6 +20,7 @@ Section = Mapping[str, Any]
 Lines = Mapping[str, Mapping[int, Numbers]]  # name -> number -> estimate
 Table = tuple[np.ndarray, np.ndarray]  # contexts, and what each action is worth there (or the best)
 Tables = Mapping[str, Table]  # by arm
+EVERY = 0  # number of an arm that all trials have
 MOST = 32  # contexts that are drawn
 BELOW = (
     " Below: the smallest bandits in which agents of any panel, and of all, solve the task, where "
@@ -114,10 +115,12 @@ def panels(section: Section, returns: Numbers) -> dict[str, Lines]:
     if "trials" in section["along"]:
         return {
             kind: {
-                arm: {
-                    n: returns[trial][arm] for n, trial in trials.items() if arm in returns[trial]
+                name: {
+                    n: returns[trial][arm]
+                    for n, trial in trials.items()
+                    if (arm := arms.get(n, arms.get(EVERY))) in returns[trial]
                 }
-                for arm in (REAL, *groups)
+                for name, arms in {REAL: {EVERY: REAL}, **groups}.items()
             }
             for kind, trials in numbered(returns).items()
         }
@@ -142,10 +145,10 @@ def numbered(names: Iterable[str]) -> dict[str, dict[int, str]]:
 
 
 def _arms(section: Section) -> dict[str, dict[int, str]]:
-    """Line -> its arms, by their numbers where they have some."""
-    if "trials" in section["along"]:
-        return {arm: {0: arm} for arm in section["arms"]}
-    return numbered(section["arms"])
+    """Line -> its arms, by their numbers where they have some: of contexts, or of their trial."""
+    ends = [name for name in section["arms"] if name.rpartition("_")[2].isdigit()]
+    others = [name for name in section["arms"] if name not in ends]
+    return {name: {EVERY: name} for name in others} | numbered(ends)
 
 
 def _line(axes: Axes, points: Mapping[int, Numbers], look: common.Look) -> None:
