@@ -1,10 +1,11 @@
 """Verdicts are on intervals: where all of one lies, beside what a claim says."""
 
+import math
 from typing import Any
 
 import pytest
 
-from synthgym.analysis.core import verdict
+from synthgym.analysis.core import report, verdict
 from synthgym.analysis.core.verdict import Evidence, judge
 
 UNDECIDED = "undecided"
@@ -88,6 +89,44 @@ def test_a_claim_is_about_each_of_several_numbers_or_about_one(
     assert (row["task"], row["claim"], row["verdict"]) == ("cliff", "It is", of_all)
     assert row["here"].startswith(f"{sum(name == 'yes' for name in of)} of 2: {of[0]}: ")
     assert judge([{**claim, "each": "any"}], MEASURES)[0]["verdict"] == of_any
+
+
+@pytest.mark.parametrize(
+    ("interval", "expected"),
+    [
+        ((1.0, -1.0, 4.0), 16),  # the lower end has to come half as near: four times as many
+        ((-1.0, -4.0, 1.0), 16),  # or the upper one, to fail
+        ((1.0, -0.01, 4.0), 5),  # one more at least
+        ((1.0, 0.5, 4.0), 0),  # is decided
+        ((0.0, -1.0, 4.0), math.inf),
+    ],
+)
+def test_it_is_said_how_many_environments_would_decide(
+    interval: tuple[float, float, float], expected: float
+) -> None:
+    e = dict(zip(("value", "low", "high"), interval, strict=True))
+    assert Evidence(e, environments=4).needed({"expect": "better"}) == expected
+    assert Evidence(e, environments=1).needed({"expect": "better"}) == 0  # an interval of agents
+
+
+def test_of_two_ends_that_an_interval_crosses_the_nearer_one_says_how_many() -> None:
+    of = Evidence({"value": 1.0, "low": -1.0, "high": 4.0}, environments=4)
+    assert of.needed({"expect": "equal"}) == pytest.approx(4 * (2 / 0.9) ** 2)  # within 0.1
+
+
+def test_a_report_says_how_many_environments_would_decide_a_claim() -> None:
+    def judged(name: str, low: float, environments: int) -> Any:
+        e = {"value": 1.0, "low": low, "high": 4.0}
+        claim = {"says": name, "expect": "better"}
+        (row,) = judge([claim], {"return": lambda _: [Evidence(e, environments=environments)]})
+        return row
+
+    rows = [judged("a", -2, 4), judged("b", 0.5, 4), judged("c", -2, 0), judged("d", -99, 4)]
+    assert [row["needed"] for row in rows] == [36, 0, 0, 40_000]
+    lines = report.claims(rows).splitlines()[-4:]
+    assert [line.split("|")[-2].strip() for line in lines] == ["about 36", "", "", "over 1,000"]
+    assert "to decide" not in report.claims(rows[1:3])
+    assert "over 1,000" in report.claims([{**rows[0], "needed": None}])  # as JSON has infinity
 
 
 def test_a_claim_of_parts_holds_if_all_do() -> None:

@@ -195,7 +195,8 @@ def _difference(cells: Cells, section: Section, claim: Claim) -> Iterator[Eviden
     )
     fewest = min(len(cells[cell]) for cell in samples if cell[0] != REAL)
     note = f"from {fewest} environment{'s' * (fewest > 1)}"
-    yield Evidence(difference, GAIN, unit=span_of(section["task"]), note=note)
+    span = span_of(section["task"])
+    yield Evidence(difference, GAIN, unit=span, note=note, environments=fewest)
 
 
 def _one_step(made: Mapping[str, Numbers], claim: Claim) -> Iterator[Evidence]:
@@ -206,7 +207,8 @@ def _one_step(made: Mapping[str, Numbers], claim: Claim) -> Iterator[Evidence]:
             shares = np.array(numbers["one_step_last"])
             chosen = generator.integers(len(shares), size=(NESTED, len(shares)))
             share = estimate(float(shares.mean()), shares[chosen].mean(1))
-            yield Evidence(share, SHARE, note=f"from {len(shares)} environments")
+            note = f"from {len(shares)} environments"
+            yield Evidence(share, SHARE, note=note, environments=len(shares))
 
 
 def _rank_correlation(

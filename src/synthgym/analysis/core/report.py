@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from synthgym.analysis import style
-from synthgym.analysis.core.estimate import Numbers, rounded
+from synthgym.analysis.core.estimate import NEVER, Numbers, rounded
 from synthgym.analysis.core.statistics import LEVEL
 from synthgym.analysis.core.tables import DIVERGED, table
 from synthgym.analysis.core.verdict import MARGIN
@@ -74,8 +74,24 @@ CLAIMS = (
     "shares after a difference in return are of."
 )
 
+NEEDED = (
+    " Environments to decide: so many, if the estimate stays what it is and its interval narrows "
+    "by the root of their number."
+)
+NUMBERS = ("estimates", "needed")  # of a claim, which are not shown as they are
+DECIDE, MANY = "environments to decide", 1000
+
 
 def claims(judged: Sequence[Mapping[str, Any]]) -> str:
     """The section on claims; empty where the plan has none of what this scale computes."""
-    rows = [{name: row[name] for name in row if name != "estimates"} for row in judged]
-    return document("## Claims", CLAIMS, table(rows)).strip() if rows else ""
+    rows = [{name: row[name] for name in row if name not in NUMBERS} for row in judged]
+    text = CLAIMS
+    if any(row["needed"] != 0 for row in judged):
+        rows = [row | {DECIDE: _needed(one)} for row, one in zip(rows, judged, strict=True)]
+        text += NEEDED
+    return document("## Claims", text, table(rows)).strip() if rows else ""
+
+
+def _needed(claim: Mapping[str, Any]) -> str:
+    needed = NEVER if claim["needed"] is None else claim["needed"]
+    return "" if needed == 0 else f"about {needed:,.0f}" if needed <= MANY else f"over {MANY:,}"

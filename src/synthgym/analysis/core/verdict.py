@@ -36,6 +36,18 @@ class Range:
             return FAILS
         return UNDECIDED if self._below(low) or self._above(high) else HOLDS
 
+    def factor(self, e: Mapping[str, Any]) -> float:
+        """How many times as many runs bring both ends of an interval to the same side of each end
+        of the range, if its middle stays and it narrows by the root of their number.
+        """
+        factors = [1.0]
+        for bound in (self.least, self.most):
+            if e["low"] <= bound <= e["high"]:
+                reach = e["value"] - e["low"] if bound <= e["value"] else e["high"] - e["value"]
+                apart = abs(e["value"] - bound)
+                factors.append((reach / apart) ** 2 if apart else math.inf)
+        return max(factors)
+
     def _below(self, value: float) -> bool:
         return value < self.least or (self.open and value == self.least)
 
@@ -74,13 +86,25 @@ class Evidence:
     unit: float | None = 1.0
     note: str = ""
     enough: bool = True  # whether it is from enough runs for an interval to decide by
+    environments: int = 0  # of so many, which the interval resamples; 0: it does not
 
     def judge(self, claim: Claim) -> str:
         expect = claim["expect"]
         if not self.enough or (self.unit is None and expect in ("equal", "no_worse")):
             return UNDECIDED
+        return self._range(claim).judge(self.estimate)
+
+    def needed(self, claim: Claim) -> float:
+        """About how many environments would decide; 0 where it is decided, or is not of several."""
+        if self.environments < 2 or self.judge(claim) != UNDECIDED:
+            return 0
+        return max(
+            self.environments + 1, self.environments * self._range(claim).factor(self.estimate)
+        )
+
+    def _range(self, claim: Claim) -> Range:
         margin = claim.get("margin", MARGIN) * (self.unit or 1.0)
-        return RANGES[expect](margin, claim.get("value")).judge(self.estimate)
+        return RANGES[claim["expect"]](margin, claim.get("value"))
 
     def __str__(self) -> str:
         text = f"{self.name}: " if self.name else ""
@@ -94,10 +118,11 @@ Measure = Callable[[Claim], Iterable[Evidence]]
 
 
 def judge(claims: Iterable[Claim], measures: Mapping[str, Measure], **about: Any) -> list[Numbers]:
-    """The claims of a plan with their verdicts: {**about, claim, verdict, here, estimates}.
+    """The claims of a plan with their verdicts: {**about, claim, verdict, here, estimates, needed}.
 
     measures: name -> the numbers that a claim is about, none where this scale does not have them:
-    such a claim is left out. A claim with `parts` holds if all of them do.
+    such a claim is left out. A claim with `parts` holds if all of them do. needed: about how many
+    environments would decide all of its numbers; 0 where that is not known.
     """
     rows = []
     for claim in claims:
@@ -110,6 +135,8 @@ def judge(claims: Iterable[Claim], measures: Mapping[str, Measure], **about: Any
                 "here": "; ".join(_text(part, evidence) for part, evidence in found),
                 "estimates": [dict(one.estimate) for _, evidence in found for one in evidence],
             }
+            needed = max(one.needed(part) for part, evidence in found for one in evidence)
+            judged["needed"] = needed if judged["verdict"] == UNDECIDED else 0
             rows.append({**about, **judged})
     return rows
 
