@@ -311,6 +311,21 @@ def test_returns_of_trials_are_drawn_over_their_numbers() -> None:
     assert {n: e["value"] for n, e in shown["ppo"]["distilled"].items()} == {200: 200, 500: 500}
 
 
+def test_arms_that_are_made_for_one_trial_each_are_one_line() -> None:
+    section = {"along": {"trials": "length"}, "arms": ["family", "own_35", "own_140"]}
+    returns = {
+        "dqn_140": {"real": cell(1), "family": cell(2), "own_140": cell(3)},
+        "dqn_35": {"real": cell(4), "family": cell(5), "own_35": cell(6)},
+        "dqn_50": {"real": cell(7), "family": cell(8)},
+    }
+    lines = along.panels(section, returns)["dqn"]
+    assert {name: {n: e["value"] for n, e in at.items()} for name, at in lines.items()} == {
+        "real": {35: 4, 50: 7, 140: 1},
+        "family": {35: 5, 50: 8, 140: 2},
+        "own": {35: 6, 140: 3},
+    }
+
+
 def test_claims_are_drawn_as_shares_in_the_colour_of_their_verdict() -> None:
     task = {"reference": {"random": 0.0, "expert": 200.0}}
     planned = [{"says": "Better"}, {"says": "Short", "measure": "one_step_episodes"}]

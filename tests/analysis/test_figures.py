@@ -37,7 +37,7 @@ def drawn(results: Any, solved: Any = "as it is") -> dict[str, Figure]:
     task = results.world.task if solved == "as it is" else {**results.world.task, "solved": solved}
     trained_with = runs.meta_agents(results.tables["progress"])
     ways = runs.ways(results.tables["progress"], results.tables["curves"])
-    given = {**results.tables, "trained_with": trained_with, "ways": ways}
+    given = {"learners": {}, **results.tables, "trained_with": trained_with, "ways": ways}
     given |= {"task": task, "scale": "quick"}
     return common.draw("figures", vars(tasks), **given)
 
@@ -275,6 +275,22 @@ def test_diamonds_of_the_frontier_are_costs_and_returns_of_the_summary(
     alone = [line for line in axes.lines if line.get_color() == style.WAYS[REAL]]
     one, hundred = (np.asarray(line.get_xdata()) for line in alone[:2])
     assert (hundred == 100 * one).all()
+
+
+def test_who_learns_in_the_task_from_few_steps_is_on_the_frontier_alone_and_a_hundred_times(
+    results_of: Callable[[str], Any],
+) -> None:
+    results = results_of("one environment")
+    rows = [("real", -1, "dqn", draw, step, step / 10 + draw) for draw in (0, 2) for step in (7, 9)]
+    curves = pd.DataFrame(rows, columns=[*runs.RUN, "step", "return_"])
+    tables = {**results.tables, "learners": {"dqn of SB3": curves}}
+    figure = draw(replace(results, tables=tables), "frontier")
+    colour = style.PALETTE[0]
+    one, hundred = (line for line in figure.axes[0].lines if line.get_color() == colour)
+    assert one.get_xydata().tolist() == [pytest.approx(x) for x in ([7, 1.7], [9, 1.9])]
+    assert hundred.get_xdata().tolist() == [700, 900]
+    assert (one.get_linestyle(), hundred.get_linestyle()) == ("-", ":")
+    assert {"dqn of SB3", "a hundred agents together"} <= set(texts(figure))
 
 
 def test_lines_of_the_frontier_are_of_all_seeds_to_the_end(

@@ -261,6 +261,7 @@ def test_run_writes_the_same_bytes_twice(results_of: Callable[[str], Any], tmp_p
         "episodes_to_solve",
         "meta_training",
         "break_even",
+        "sample_efficiency",
     }
     assert loaded == summarise(results)
 
@@ -291,6 +292,7 @@ def test_markdown_of_a_small_summary() -> None:
             }
         },
         "clients": {"cartpole": {}},
+        "sample_efficiency": {"cartpole": {}},
         "differences": {
             "cartpole": [
                 {"agent": "ppo", "environment": "distilled", "other": "bandit_ppo"}

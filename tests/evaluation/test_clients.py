@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from probes import section
 from synthgym.adapters.gymnasium_env import GymnasiumEnv
+from synthgym.core.settings import plain
 from synthgym.evaluation import clients
 
 HERE = importlib.util.find_spec("stable_baselines3") is not None
@@ -47,18 +49,19 @@ class Always0:
 
     places: ClassVar[list[Any]] = []  # where agents were trained
 
-    def __init__(self, policy: str, env: Any, seed: int, device: str):
+    def __init__(self, policy: str, env: Any, seed: int, device: str, batch: int = 8):
         assert (policy, device) == ("MlpPolicy", "cpu")
-        self.env, self.seed, self.num_timesteps = env, seed, 0
+        self.env, self.seed, self.batch, self.num_timesteps = env, seed, batch, 0
         self.places.append(env)
 
-    def learn(self, total_timesteps: int) -> "Always0":
+    def learn(self, total_timesteps: int, callback: Any = None) -> "Always0":
         self.env.reset(seed=self.seed)
         while self.num_timesteps < total_timesteps:
-            for _ in range(8):
+            for _ in range(self.batch):
                 if any(self.env.step(0)[2:4]):
                     self.env.reset()
-            self.num_timesteps += 8
+                self.num_timesteps += 1
+                assert callback is None or callback({"self": self}, {})
         return self
 
 
@@ -144,6 +147,22 @@ def test_without_an_environment_they_learn_in_gymnasiums_task(trained: Any, tmp_
     assert seeds[:2] == seeds[2:]  # pairs of agents that differ only in where they learn
 
 
+@pytest.mark.usefixtures("library")
+def test_they_are_tested_as_they_learn_with_the_settings_of_the_plan(
+    trained: Any, tmp_path: Path
+) -> None:
+    config, _ = job(trained, steps=20, evaluations=4, settings={"batch": 6})
+    curves, episodes = run(config, {}, tmp_path)
+    assert Always0.places[0].unwrapped.spec.id == "CartPole-v1"
+    assert curves.draw.tolist() == [0] * 4 + [1] * 4
+    assert curves.step.tolist() == [5, 10, 15, 24] * 2  # the last at the end, of four batches of 6
+    assert curves.groupby("draw").episode.is_monotonic_increasing.all()
+    assert len(episodes) == 2 * SETTINGS["episodes"]  # of the finished agents
+    # All tests are of the same first states, and this agent always does the same.
+    assert (curves.groupby("draw").return_.nunique() == 1).all()
+    assert curves.return_.nunique() == 2
+
+
 def test_tests_are_drawn_by_their_seed() -> None:
     seeds = clients.seeds_of(0, "sb3_ppo", 3)
     assert len({number for pair in seeds for number in pair}) == 6
@@ -171,3 +190,15 @@ def test_the_library_itself_learns_here(trained: Any, tmp_path: Path, agent: str
     assert first[0].step.min() >= 50
     assert len(first[1]) == 6
     pd.testing.assert_frame_equal(first[1], again[1])
+
+
+@pytest.mark.skipif(not HERE, reason="Stable-Baselines3 is not here")
+@pytest.mark.parametrize("task", ["cartpole", "pendulum"])
+def test_rivals_learn_with_the_settings_of_their_task(
+    trained: Any, tmp_path: Path, task: str
+) -> None:
+    config = trained[0].replace(task=section("task", task))
+    for name, rival in section("task", task).rivals.items():
+        few = {**plain(rival), "steps": 40, "evaluations": 2, "episodes": 1, "draws": 1}
+        curves, _ = run(config.replace(clients=few), {}, tmp_path)
+        assert (curves.step.min(), curves.step.max() >= 40) == (20, True), name

@@ -154,6 +154,7 @@ def test_what_a_scale_says_changes_no_other_scale(plan: Plan) -> None:
 NOWHERE = {  # what a scale lacks for an experiment
     ("unseen_continuous", "quick"): "no task is named",
     ("ranking_pendulum", "quick"): "no task is named",
+    ("family_pendulum", "quick"): "no task is named",
 }
 
 

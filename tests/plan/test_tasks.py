@@ -191,6 +191,22 @@ def test_agents_of_another_library_are_trained_for_all_seeds_unless_said(
     assert not {"agents", "transfer"} & set(STAGES["clients"].uses)  # no settings of ours
 
 
+def test_rivals_are_trained_in_the_task_only_as_its_file_says() -> None:
+    planned = plan({"smoke.clients": {"cartpole": {"rivals": ["dqn"]}}})
+    planned.check()
+    (job,) = of_stage(planned, "rival")
+    assert job.out == "results/smoke/clients/cartpole/rivals/dqn"
+    assert job.needs == {}
+    given, rival = job.config([]), definition("task", "cartpole")["rivals"]["dqn"]
+    assert given["clients"] == {"draws": 5, **rival}
+    assert given["clients"]["evaluations"] > 1
+    assert "rivals" not in given["task"]
+    assert of_stage(planned, "clients", "client_baseline") == []
+    for report in ("figures/cartpole", ""):  # they are shown
+        needs = planned.jobs[f"results/smoke/{report}".rstrip("/")].needs
+        assert list(needs["rival_curves"]) == [f"{job.out}/curves.parquet"]
+
+
 def test_a_client_on_the_command_line_must_go_with_the_task() -> None:
     check_client("sb3_ppo", definition("task", "cartpole"), "client")
     with pytest.raises(ValueError, match="sb3_sac has no discrete actions, as cartpole; use sb3"):

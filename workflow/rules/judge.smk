@@ -9,3 +9,4 @@ stage("expert")  # agents of settings tuned for the real task
 stage("judge")  # agents that learn by an objective (of objectives/)
 stage("clients")  # agents of Stable-Baselines3, an extra
 stage("client_baseline")
+stage("rival")

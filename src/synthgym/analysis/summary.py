@@ -1,7 +1,7 @@
 """Headline numbers of a scale, each with its n and interval."""
 
 import itertools
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from synthgym.analysis import runs, summary_text
+from synthgym.analysis import runs, sample_efficiency, summary_text
 from synthgym.analysis.core import report, statistics
 from synthgym.analysis.core.estimate import Numbers, rounded
 from synthgym.analysis.core.statistics import LEVEL, RESAMPLES, interquartile_mean
-from synthgym.analysis.core.tables import REAL, read_runs
+from synthgym.analysis.core.tables import REAL, identity, read_runs
 
 INPUTS = ("curves", "episodes", "progress", "evaluations")
 CLIENTS = ("client_curves", "client_episodes")
+LEARNERS = ("expert_curves", "rival_curves")
 COSTS = ["seconds", "synthetic_steps", "real_steps", "updates"]
 
 
@@ -26,14 +27,21 @@ def run(
     """Write summary.json and summary.md into `out`. Agents of another library need not be there."""
     names = [*INPUTS, *(name for name in CLIENTS if inputs.get(name))]
     tables = {name: read_runs(name, inputs[name]) for name in names}
-    numbers = summarise(config["scale"], config["tasks"], tables)
+    learners = [list(inputs.get(name, ())) for name in LEARNERS]
+    numbers = summarise(config["scale"], config["tasks"], tables, *learners)
     return report.write(out, numbers, summary_text.markdown(numbers), {}, "summary.md")
 
 
 def summarise(
-    scale: str, tasks: Mapping[str, Mapping[str, Any]], tables: Mapping[str, pd.DataFrame]
+    scale: str,
+    tasks: Mapping[str, Mapping[str, Any]],
+    tables: Mapping[str, pd.DataFrame],
+    *learners: Sequence[Path],
 ) -> Numbers:
-    """{part: {task: its numbers}}, and `about` what they are made of."""
+    """{part: {task: its numbers}}, and `about` what they are made of.
+
+    learners: curves of those who learn in the tasks themselves, of each kind.
+    """
     about: Numbers = {"scale": scale, "level": LEVEL, "resamples": RESAMPLES, "tasks": {}}
     summary: Numbers = {"about": about}
     for task, section in sorted(tasks.items()):
@@ -41,13 +49,18 @@ def summarise(
             **{key: section[key] for key in ("id", "solved", "horizon")},
             "published": {a: values["synthetic"] for a, values in section["published"].items()},
         }
-        for part, numbers in summarise_task(task, section, tables).items():
+        of_task = [[path for path in of if identity(path)["task"] == task] for of in learners]
+        others = sample_efficiency.learners(*of_task) if of_task else {}
+        for part, numbers in summarise_task(task, section, tables, others).items():
             summary.setdefault(part, {})[task] = numbers
     return rounded(summary)
 
 
 def summarise_task(
-    task: str, section: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
+    task: str,
+    section: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+    learners: Mapping[str, pd.DataFrame],
 ) -> Numbers:
     """{part: numbers of the task}. Raises ValueError where a task has no results."""
     rows = {name: table[table["task"] == task] for name, table in tables.items()}
@@ -67,6 +80,7 @@ def summarise_task(
         "episodes_to_solve": to_solve(curves, solved, "episode"),
         "meta_training": meta_training(progress, rows["evaluations"], solved),
         "break_even": break_even(curves, steps, better_than_real(transfer, equal)),
+        "sample_efficiency": sample_efficiency.compared(curves, steps, learners),
     }
 
 

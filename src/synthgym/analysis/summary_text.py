@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from itertools import starmap
 from typing import Any
 
+from synthgym.analysis import sample_efficiency
 from synthgym.analysis.core.estimate import COUNT, bold, number, span, times, written
 from synthgym.analysis.core.report import document
 from synthgym.analysis.core.tables import REAL, table
@@ -36,6 +37,7 @@ def markdown(summary: Numbers) -> str:
             ("What the making of an environment changes", differences_table),
             ("Training until the task is solved", effort_table),
             ("Cost of meta-training", cost_table),
+            ("Beside agents that need few steps", sample_efficiency.shown),
         ):
             if text := part(summary, task):
                 parts += [f"### {heading}", text]

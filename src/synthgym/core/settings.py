@@ -39,6 +39,7 @@ CLIENTS = {  # agents of Stable-Baselines3 -> kinds of action that they can deal
     "sb3_sac": ("continuous",),
     "sb3_td3": ("continuous",),
     "sb3_ddpg": ("continuous",),
+    "sb3_crossq": ("continuous",),
 }
 REWARD_KINDS = (  # of reward networks; synth/reward.py says what each of them is
     *("exclusive_potential", "additive_potential"),
@@ -297,6 +298,10 @@ class Task(Section):
     )
     mirror: Mirror = section(Mirror)
     tuned: Table[str, Any] = setting("agent -> settings tuned for the real task; no job sees them")
+    rivals: Table[str, Any] = setting(
+        "name -> {agent, what differs in `clients`}: agents of Stable-Baselines3 for few steps "
+        "in the real task, tested as they learn; no job sees them"
+    )
 
 
 class Synth(Section):
@@ -778,7 +783,7 @@ class Noise(Section):
 
 
 class Clients(Section):
-    """Agents of Stable-Baselines3, with its default settings, judged in Gymnasium's own task."""
+    """Agents of Stable-Baselines3, judged in Gymnasium's own task."""
 
     draws: int = setting("each with its own random seed", "agents", low=1, high=LARGEST)
     steps: int = setting(
@@ -786,7 +791,13 @@ class Clients(Section):
         "environment steps",
         low=1,
     )
-    episodes: int = setting("test of each at the end of its training", "episodes", low=1)
+    episodes: int = setting("test of each", "episodes", low=1)
+    evaluations: int = setting(
+        "tests of each, evenly spaced, the last at the end of its training", low=1
+    )
+    settings: Table[str, Any] = setting(
+        "arguments of the library's class; where none is said, its defaults"
+    )
     agent: str = planned("that of CLIENTS which the job is about")
 
 

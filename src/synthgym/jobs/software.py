@@ -12,7 +12,12 @@ from synthgym.core.settings import ConfigError
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "evosax", "gymnax", "numpy")
 EXACT = ("jax", "jaxlib", "numpy")  # another version of them may give other last digits
 # where they were imported
-CLIENTS = {"stable_baselines3": "stable-baselines3", "torch": "torch", "optuna": "optuna"}
+CLIENTS = {
+    "stable_baselines3": "stable-baselines3",
+    "sb3_contrib": "sb3-contrib",
+    "torch": "torch",
+    "optuna": "optuna",
+}
 DEVICES, WIDTH = "xla_force_host_platform_device_count", "xla_cpu_prefer_vector_width"
 CHUNK = "SYNTHGYM_CHUNK"  # agents side by side
 # The machine's, as its devices are: they are noted, and no reason to compute anew elsewhere.

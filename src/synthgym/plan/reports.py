@@ -25,6 +25,8 @@ INPUTS: Mapping[str, Mapping[str, str]] = {
         "evaluations": "evaluations.parquet of tasks/ metatrain distil grade",
         "curves": "curves.parquet of tasks/ transfer baseline",
         "episodes": "episodes.parquet of tasks/ transfer baseline",
+        "expert_curves": "curves.parquet of expert",
+        "rival_curves": "curves.parquet of rival",
         "values": "values.parquet of tasks/ behaviour",
         "surface": "surface.parquet of tasks/ behaviour",
         "rollouts": "rollout.parquet of tasks/ rollout",
@@ -36,6 +38,8 @@ INPUTS: Mapping[str, Mapping[str, str]] = {
         "evaluations": "evaluations.parquet of tasks/ metatrain distil grade",
         "client_curves": "curves.parquet of clients client_baseline",
         "client_episodes": "episodes.parquet of clients client_baseline",
+        "expert_curves": "curves.parquet of expert",
+        "rival_curves": "curves.parquet of rival",
     },
     "transfer_report": {
         "curves": "curves.parquet of tasks/ transfer baseline",

@@ -28,6 +28,7 @@ from synthgym.core.settings import (
     SPACES,
     TRANSFORMS,
     Budget,
+    Clients,
     Compared,
     Config,
     ConfigError,
@@ -52,6 +53,7 @@ __all__ = [
     "TRANSFORMS",
     "WAYS",
     "Budget",
+    "Clients",
     "Compared",
     "Config",
     "ConfigError",
@@ -76,6 +78,7 @@ WAYS = frozenset({"meta", "distil", "grade"})  # sections, each a way to make an
 
 OF_PLANS = (
     "tuned",
+    "rivals",
     "info",
     "mirror",
 )  # what jobs do not see of a task, unless it is their business
@@ -116,6 +119,9 @@ class ClientsOf:
         low=0,
         high=HIGHEST_SEED,
         each_once=True,
+    )
+    rivals: list[str] = setting(
+        "of `rivals` of the task, these: trained in the real task only", each_once=True
     )
 
 

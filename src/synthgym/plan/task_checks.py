@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from synthgym.plan.layers import Values
 from synthgym.plan.schema import (
+    CLIENTS,
     REWARDS,
+    Clients,
     ClientsOf,
     Config,
     ConfigError,
@@ -19,7 +21,13 @@ from synthgym.plan.schema import (
     listed,
     mapping,
 )
-from synthgym.plan.validate import EXACT, check_client, check_environment, check_identifier
+from synthgym.plan.validate import (
+    EXACT,
+    check_client,
+    check_environment,
+    check_identifier,
+    check_name,
+)
 
 if TYPE_CHECKING:
     from synthgym.plan.scale import ScalePlan
@@ -133,16 +141,32 @@ def _check_looks(of: "TaskExperiment") -> None:
 
 def _check_clients(of: "TaskExperiment", clients: object, place: str) -> None:
     clients = mapping(clients, place)
-    check(clients, ClientsOf, place, complete=("agents", "environments"))
-    for kind in ("agents", "environments"):
-        check_unique(clients[kind], f"{place}.{kind}")
-    for agent in clients["agents"]:
-        check_client(agent, of.composed(None)["task"], f"{place}.agents")
-    for environment in clients["environments"]:
+    task, complete = of.composed(None)["task"], ("agents", "environments")
+    check(clients, ClientsOf, place, complete=() if "rivals" in clients else complete)
+    for kind in ("agents", "environments") if {"agents", "environments"} & clients.keys() else ():
+        check_unique(clients.get(kind, []), f"{place}.{kind}")
+    for agent in clients.get("agents", []):
+        check_client(agent, task, f"{place}.agents")
+    for rival in clients.get("rivals", []):
+        file = f"conf/task/{of.name}.yaml"
+        check_known(rival, definition("task", of.name)["rivals"], "rival", f"{place}.rivals", file)
+        _check_rival(rival, definition("task", of.name)["rivals"][rival], task, file)
+    for environment in clients.get("environments", []):
         where = f"{place}.environments"
         check_known(environment, of.environments, "environment", where, of.name)
         if unknown := set(clients.get("seeds", [])) - set(of.seeds(environment)):
             raise ConfigError(f"{place}.seeds: {environment} has no seed {listed(unknown)}.")
+
+
+def _check_rival(rival: str, values: object, task: Values, file: str) -> None:
+    place = f"{file}: rivals.{rival}"
+    check_name(rival, place)
+    own = dict(mapping(values, place))
+    if (agent := own.pop("agent", None)) is None:
+        raise ConfigError(f"{place}: must say which agent.")
+    check_known(agent, CLIENTS, "agent", f"{place}.agent", "core/settings.py")
+    check_client(agent, task, f"{place}.agent")
+    check(own, Clients, place)
 
 
 def check_choices(scale: "ScalePlan") -> None:

@@ -14,10 +14,11 @@ from synthgym.plan.layers import Layers, Values, expanded, settings_of
 from synthgym.plan.schema import (
     WAYS,
     ConfigError,
+    definition,
     short,
 )
 from synthgym.plan.validate import check_client
-from synthgym.plan.views import distil_seen, of_agents, seen_by_jobs
+from synthgym.plan.views import clients_seen, distil_seen, of_agents, seen_by_jobs
 
 if TYPE_CHECKING:
     from synthgym.plan.scale import ScalePlan
@@ -96,8 +97,10 @@ class TaskExperiment:
         names = way["agents"] if way else self.agents
         config = of_agents(config, [agent] if agent else names if environment else [])
         if client:
-            check_client(client, config["task"], "client")
-            config["clients"] = {**config["clients"], "agent": client}
+            rival = self.rivals.get(client, {})
+            clients = {**composed["clients"], "agent": client, **rival}
+            check_client(clients["agent"], config["task"], "client")
+            config["clients"] = clients_seen(clients)
         config["mirror"] = mirror if mirror["observation"] else None
         config["teacher"] = self.teacher(config["teacher"])
         if "grade" in config and (start := config["grade"]["start"]):
@@ -182,6 +185,19 @@ class TaskExperiment:
         for agent in self.agents:
             yield self.job("baseline", f"{place}/real/{agent}", agent=agent)
         yield from self._looks()
+        yield from self._clients()
+
+    @property
+    def clients(self) -> Values:
+        """Return what is planned of agents of another library."""
+        clients: Values = (self.scale.values.get("clients") or {}).get(self.name) or {}
+        return clients
+
+    @property
+    def rivals(self) -> Values:
+        """Return those of them that are trained in the real task only, by name."""
+        known = definition("task", self.name)["rivals"]
+        return {name: known[name] for name in self.clients.get("rivals", [])}
 
     @property
     def teacher_seeds(self) -> list[int]:
@@ -221,14 +237,17 @@ class TaskExperiment:
                     )
                     needs = {"policy": [f"{self.teacher_place(seed)}/policy.safetensors"]}
                     yield self.job("choices", out, needs, environment, agent=agent, seed=seed)
-        clients = (scale.values.get("clients") or {}).get(self.name)
-        if clients is None:
-            return
-        place = f"results/{scale.name}/clients/{self.name}"
-        for client in clients["agents"]:
+
+    def _clients(self) -> Iterator[Job]:
+        """List the agents of other libraries."""
+        scale, clients = self.scale.name, self.clients
+        place = f"results/{scale}/clients/{self.name}"
+        for client in clients.get("agents", []):
             for environment in clients["environments"]:
                 for seed in clients.get("seeds", self.seeds(environment)):
                     out = f"{place}/{environment}/{client}/seed{seed}"
                     needs = {"environment": [self.file(environment, seed, ENVIRONMENT)]}
                     yield self.job("clients", out, needs, environment, client=client, seed=seed)
             yield self.job("client_baseline", f"{place}/real/{client}", client=client)
+        for rival in self.rivals:
+            yield self.job("rival", f"{place}/rivals/{rival}", client=rival)

@@ -20,6 +20,7 @@ def seen_by_jobs(config: Values) -> Values:
         config["grade"] = {**grade, "train": {name: grade["train"][name] for name in names}}
     if "synth" in config:
         config["synth"] = _synth_seen(config["synth"], task)
+    config["clients"] = clients_seen(config["clients"])
     return config | {study: with_level(config[study], task) for study in STUDIES}
 
 
@@ -31,6 +32,12 @@ def task_seen(task: Values) -> Values:
 def task_section(name: str) -> Values:
     """Return what conf/task/ says of a task, as reports see it."""
     return task_seen(definition("task", name))
+
+
+def clients_seen(clients: Values) -> Values:
+    """Return the settings of agents of another library, without those that are as usual."""
+    usual = {"evaluations": 1, "settings": {}}  # nothing depends on that these could be otherwise
+    return {k: v for k, v in clients.items() if k not in usual or v != usual[k]}
 
 
 def with_level(study: Values, task: Values) -> Values:

@@ -25,7 +25,7 @@ def identity(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = labels(str(path.parent))
     if not found:
         raise ValueError(f"{path} is in no directory of results: it belongs to no job.")
-    if found["stage"] in ("baseline", "client_baseline"):
+    if found["stage"] in ("baseline", "client_baseline", "rival"):
         found = {"arm": REAL, "environment": REAL, **found}
     if "seed" in found:
         found["seed"] = int(found["seed"])

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from synthgym.analysis import runs, style
+from synthgym.analysis import runs, sample_efficiency, style
 from synthgym.analysis.core import tables
 from synthgym.analysis.figures import common
 from synthgym.analysis.figures.behaviour import behaviour, reward_surface, rollout
@@ -19,6 +19,8 @@ def run(
 ) -> list[str]:
     """Write the figures of one task into `out`. ValueError if one of its tables says nothing."""
     given = {name: tables.read_runs(name, inputs[name]) for name in INPUTS}
+    experts, rivals = (inputs.get(name, ()) for name in ("expert_curves", "rival_curves"))
+    given["learners"] = sample_efficiency.learners(experts, rivals)
     figures = common.draw(
         "figures",
         {function.__name__: function for function in DRAWN},

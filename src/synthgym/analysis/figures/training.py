@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-from synthgym.analysis import published, runs, style
+from synthgym.analysis import published, runs, sample_efficiency, style
 from synthgym.analysis.core.estimate import span
 from synthgym.analysis.core.statistics import estimate, over_environments
 from synthgym.analysis.core.tables import REAL
@@ -78,11 +78,15 @@ def frontier(
     curves: pd.DataFrame,
     progress: pd.DataFrame,
     evaluations: pd.DataFrame,
+    learners: Mapping[str, pd.DataFrame],
     ways: Mapping[str, str],
     task: Task,
     scale: str,
 ) -> Figure:
-    """What an environment costs and what it is worth: return over the real steps of its making."""
+    """What an environment costs and what it is worth: return over the real steps of its making.
+
+    learners: who learns in the task itself from few steps -> curves.
+    """
     figure = style.blank(4.6)
     axes, ends = figure.subplots(), runs.finished(curves)
     looks = style.looks(ways)
@@ -108,17 +112,16 @@ def frontier(
         total = spent.groupby("environment_seed")["spent"].max().mean()
         end = {"color": look["color"], "marker": "D", "ms": 6, "mfc": "white", "zorder": 3}
         axes.errorbar(total, e.iqm, yerr=reach(e.interval), **end)
-    real = curves[curves["environment"] == REAL].sort_values("step")
-    numbered = real.groupby(real.groupby(runs.RUN).cumcount())
-    learned = {rows["step"].mean(): estimate(rows["return_"]) for _, rows in numbered}
-    colour = style.WAYS[REAL]
-    lines: dict[str, common.Look] = {
-        "in the task, real steps of one agent": {"color": colour, "lw": 1.3},
-        "of a hundred agents together": {"color": colour, "lw": 1.3, "ls": ":"},
-    }
-    for together, line in zip((1, 100), lines.values(), strict=True):
-        steps = {together * step: e for step, e in learned.items()}
-        common.estimates(axes, steps, line)
+    real = {"in the task, one agent": curves[curves["environment"] == REAL]}
+    colours = (style.WAYS[REAL], *style.PALETTE)
+    lines: dict[str, common.Look] = {}
+    for (name, rows), colour in zip((real | dict(learners)).items(), colours, strict=False):
+        lines[name] = {"color": colour, "lw": 1.3}
+        learned = sample_efficiency.course(rows)
+        for together, dash in ((1, "-"), (sample_efficiency.HUNDRED, ":")):
+            steps = {together * step: e for step, e in learned.items()}
+            common.estimates(axes, steps, {**lines[name], "ls": dash})
+    lines["a hundred agents together"] = {"color": "black", "lw": 1.3, "ls": ":"}
     others = published.about("bandits", "made", task["name"])
     for (label, steps), dash in zip(others.items(), style.DASHES, strict=False):
         lines[f"{label}, published"] = {"color": "#555555", "lw": 1.0, "ls": dash}
@@ -135,6 +138,8 @@ def frontier(
         f"count as they ended. Interquartile means with {INTERVAL}s, of other environments where "
         "there are several. An environment is made once, for any number of agents."
     )
+    if learners:
+        note += " Tuned: the one of our agents with the highest return over its whole training."
     entries |= common.keys(lines) | common.solved_entry(task)
     return finish(figure, task["id"], scale, "real steps and return", entries, note, columns=3)
 
