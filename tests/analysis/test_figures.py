@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from synthgym.analysis import runs, style, summary
+from synthgym.analysis import runs, sample_efficiency, style, summary
 from synthgym.analysis.core.statistics import estimate, over_environments
 from synthgym.analysis.core.tables import REAL, read_runs
 from synthgym.analysis.figures import behaviour, common, tasks, training
@@ -283,7 +283,7 @@ def test_who_learns_in_the_task_from_few_steps_is_on_the_frontier_alone_and_a_hu
     results = results_of("one environment")
     rows = [("real", -1, "dqn", draw, step, step / 10 + draw) for draw in (0, 2) for step in (7, 9)]
     curves = pd.DataFrame(rows, columns=[*runs.RUN, "step", "return_"])
-    tables = {**results.tables, "learners": {"dqn of SB3": curves}}
+    tables = {**results.tables, "learners": {"dqn of SB3": sample_efficiency.course(curves)}}
     figure = draw(replace(results, tables=tables), "frontier")
     colour = style.PALETTE[0]
     one, hundred = (line for line in figure.axes[0].lines if line.get_color() == colour)

@@ -37,9 +37,11 @@ ENVIRONMENTS = table(
 def test_steps_are_counted_until_agents_are_as_good_as_those_of_the_environment() -> None:
     fast = learner("sac", at_500=(0, 20), at_1000=(70, 80), at_2000=(80, 90), at_3000=(0, 0))
     slow = learner("dqn", at_500=(0, 0), at_4000=(70, 72))
-    found = sample_efficiency.compared(
-        ENVIRONMENTS, {"good": 50_000, "poor": 700}, {"tuned sac": fast, "dqn of SB3": slow}
-    )
+    courses = {
+        name: sample_efficiency.course(rows)
+        for name, rows in {"tuned sac": fast, "dqn of SB3": slow}.items()
+    }
+    found = sample_efficiency.compared(ENVIRONMENTS, {"good": 50_000, "poor": 700}, courses)
     assert found["good"]["tuned sac"] == {
         "return": 80,
         "making": 50_000,
@@ -75,7 +77,7 @@ def files(tmp_path: Path) -> dict[str, list[Path]]:
         return path
 
     soon = learner("ppo", at_100=(50, 50), at_200=(60, 60))
-    later = learner("sac", at_100=(0, 0), at_200=(90, 90))
+    later = learner("sac", at_100=(50, 50), at_200=(90, 90), at_900=(80, 80))
     of_sb3 = learner("sb3_dqn", at_100=(1, 2))
     return {
         "experts": [file("experts/cartpole/ppo", soon), file("experts/cartpole/sac", later)],
@@ -83,11 +85,12 @@ def files(tmp_path: Path) -> dict[str, list[Path]]:
     }
 
 
-def test_the_best_of_the_tuned_agents_is_that_with_the_highest_return_over_its_training(
+def test_of_the_tuned_agents_that_counts_which_is_the_best_after_so_many_steps(
     files: dict[str, list[Path]],
 ) -> None:
     found = sample_efficiency.learners(files["experts"], files["rivals"])
-    assert list(found) == ["tuned ppo", "dqn of SB3", "replay of SB3"]
-    assert set(found["tuned ppo"]["agent"]) == {"ppo"}
-    assert len(found["dqn of SB3"]) == len(found["replay of SB3"]) == 2
+    assert list(found) == [sample_efficiency.TUNED, "dqn of SB3", "replay of SB3"]
+    best = {step: e.iqm for step, e in found[sample_efficiency.TUNED].items()}
+    assert best == {100: 50, 200: 90}  # that of PPO, then that of SAC; later none is better
+    assert {step: e.iqm for step, e in found["replay of SB3"].items()} == {100: 1.5}
     assert sample_efficiency.learners([], []) == {}

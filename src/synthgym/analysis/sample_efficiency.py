@@ -15,21 +15,28 @@ from synthgym.analysis.core.statistics import Estimate, estimate, interquartile_
 from synthgym.analysis.core.tables import REAL, read, table
 
 HUNDRED = 100  # agents that share an environment
+TUNED = "best of the tuned"
+Course = Mapping[float, Estimate]  # step -> return
 
 
-def learners(experts: Iterable[Path], rivals: Iterable[Path]) -> dict[str, pd.DataFrame]:
-    """Who learns in the task -> curves: the best of the tuned agents, and each of the rivals.
-
-    The best: with the highest interquartile mean of the return over its whole training.
-    """
+def learners(experts: Iterable[Path], rivals: Iterable[Path]) -> dict[str, Course]:
+    """Who learns in the task -> course: the best of the tuned agents, and each of the rivals."""
     tuned, others = read(experts), read(rivals, rival="client")
-    found = {}
+    found: dict[str, Course] = {}
     if len(tuned):
-        over_training = tuned.groupby("agent")["return_"].agg(interquartile_mean)
-        best = str(over_training.idxmax())
-        found[f"tuned {best}"] = tuned[tuned["agent"] == best]
+        found[TUNED] = records([course(rows) for _, rows in runs.by(tuned, "agent")])
     if len(others):
-        found |= {f"{name} of SB3": rows for (name,), rows in runs.by(others, "rival")}
+        found |= {f"{name} of SB3": course(rows) for (name,), rows in runs.by(others, "rival")}
+    return found
+
+
+def records(courses: Iterable[Course]) -> Course:
+    """The tests that are better than all tests after fewer steps, whichever agent's they are."""
+    tests = [test for one in courses for test in one.items()]
+    found: dict[float, Estimate] = {}
+    for step, e in sorted(tests, key=lambda test: (test[0], -test[1].iqm)):
+        if all(e.iqm > other.iqm for other in found.values()):
+            found[step] = e
     return found
 
 
@@ -41,7 +48,7 @@ def course(curves: pd.DataFrame) -> dict[float, Estimate]:
 
 
 def compared(
-    curves: pd.DataFrame, steps: Mapping[str, float], others: Mapping[str, pd.DataFrame]
+    curves: pd.DataFrame, steps: Mapping[str, float], others: Mapping[str, Course]
 ) -> Numbers:
     """Compare each environment with each learner: {environment: {learner: numbers}}.
 
@@ -51,10 +58,9 @@ def compared(
     """
     ends = runs.finished(curves)
     found: Numbers = {}
-    learned = {name: course(rows) for name, rows in others.items()}
     for (name,), rows in runs.by(ends[ends["environment"] != REAL], "environment"):
         aim = float(interquartile_mean(rows["return_"].to_numpy()))
-        for learner, tests in learned.items():
+        for learner, tests in others.items():
             enough = [step for step, e in tests.items() if e.iqm >= aim]
             first = min(enough, default=None)
             found.setdefault(name, {})[learner] = {
@@ -87,8 +93,9 @@ def shown(summary: Mapping[str, Any], task: str) -> str:
     ]
     sentence = (
         f"Scale `{summary['about']['scale']}`: agents that need few steps, in the task itself: the "
-        "best of ours that are tuned for it, by return over the whole training, and those of "
-        "Stable-Baselines3 (SB3) with the settings of conf/task/. Steps until their interquartile "
+        "best of ours that are tuned for it, after each number of steps whichever it is then, and "
+        "those of Stable-Baselines3 (SB3) with the settings of conf/task/. Steps until their "
+        "interquartile "
         "mean is as high as that of all agents trained in the environment (points, without "
         "intervals). For one agent the making of an environment takes so many times their steps; "
         "for a hundred agents, which all train in one environment, so many times fewer."

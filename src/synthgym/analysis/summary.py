@@ -60,7 +60,7 @@ def summarise_task(
     task: str,
     section: Mapping[str, Any],
     tables: Mapping[str, pd.DataFrame],
-    learners: Mapping[str, pd.DataFrame],
+    learners: Mapping[str, sample_efficiency.Course],
 ) -> Numbers:
     """{part: numbers of the task}. Raises ValueError where a task has no results."""
     rows = {name: table[table["task"] == task] for name, table in tables.items()}

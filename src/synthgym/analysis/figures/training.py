@@ -78,14 +78,14 @@ def frontier(
     curves: pd.DataFrame,
     progress: pd.DataFrame,
     evaluations: pd.DataFrame,
-    learners: Mapping[str, pd.DataFrame],
+    learners: Mapping[str, sample_efficiency.Course],
     ways: Mapping[str, str],
     task: Task,
     scale: str,
 ) -> Figure:
     """What an environment costs and what it is worth: return over the real steps of its making.
 
-    learners: who learns in the task itself from few steps -> curves.
+    learners: who learns in the task itself from few steps -> returns over steps.
     """
     figure = style.blank(4.6)
     axes, ends = figure.subplots(), runs.finished(curves)
@@ -112,12 +112,13 @@ def frontier(
         total = spent.groupby("environment_seed")["spent"].max().mean()
         end = {"color": look["color"], "marker": "D", "ms": 6, "mfc": "white", "zorder": 3}
         axes.errorbar(total, e.iqm, yerr=reach(e.interval), **end)
-    real = {"in the task, one agent": curves[curves["environment"] == REAL]}
-    colours = (style.WAYS[REAL], *style.PALETTE)
+    real = sample_efficiency.course(curves[curves["environment"] == REAL])
+    # far from those of the ways
+    colours = cycle([style.WAYS[REAL], *(style.PALETTE[number] for number in (0, 4, 2, 3))])
     lines: dict[str, common.Look] = {}
-    for (name, rows), colour in zip((real | dict(learners)).items(), colours, strict=False):
+    courses = {"in the task, one agent": real, **learners}
+    for (name, learned), colour in zip(courses.items(), colours, strict=False):
         lines[name] = {"color": colour, "lw": 1.3}
-        learned = sample_efficiency.course(rows)
         for together, dash in ((1, "-"), (sample_efficiency.HUNDRED, ":")):
             steps = {together * step: e for step, e in learned.items()}
             common.estimates(axes, steps, {**lines[name], "ls": dash})
@@ -139,7 +140,7 @@ def frontier(
         "there are several. An environment is made once, for any number of agents."
     )
     if learners:
-        note += " Tuned: the one of our agents with the highest return over its whole training."
+        note += " Tuned: ours; after each number of steps, that which is best then."
     entries |= common.keys(lines) | common.solved_entry(task)
     return finish(figure, task["id"], scale, "real steps and return", entries, note, columns=3)
 
