@@ -287,8 +287,8 @@ def test_who_learns_in_the_task_from_few_steps_is_on_the_frontier_alone_and_a_hu
     figure = draw(replace(results, tables=tables), "frontier")
     colour = style.PALETTE[0]
     one, hundred = (line for line in figure.axes[0].lines if line.get_color() == colour)
-    assert one.get_xydata().tolist() == [pytest.approx(x) for x in ([7, 1.7], [9, 1.9])]
-    assert hundred.get_xdata().tolist() == [700, 900]
+    assert np.asarray(one.get_xydata()).tolist() == [pytest.approx(x) for x in ([7, 1.7], [9, 1.9])]
+    assert np.asarray(hundred.get_xdata()).tolist() == [700, 900]
     assert (one.get_linestyle(), hundred.get_linestyle()) == ("-", ":")
     assert {"dqn of SB3", "a hundred agents together"} <= set(texts(figure))
 
