@@ -1,5 +1,6 @@
 """Tasks of a scale: teachers, students, experts, choices, clients, and what each job reads."""
 
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from synthgym.jobs.planned import Job
 from synthgym.plan.layers import USUAL
 from synthgym.plan.scale import ScalePlan
 from synthgym.plan.schema import definition, groups
+from synthgym.plan.task_checks import _check_rival
 from synthgym.plan.validate import check_client
 from synthgym.stages import STAGES
 
@@ -205,6 +207,27 @@ def test_rivals_are_trained_in_the_task_only_as_its_file_says() -> None:
     for report in ("figures/cartpole", ""):  # they are shown
         needs = planned.jobs[f"results/smoke/{report}".rstrip("/")].needs
         assert list(needs["rival_curves"]) == [f"{job.out}/curves.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("name", "rival", "complaint"),
+    [
+        (
+            "sb3_dqn",
+            {"agent": "sb3_dqn"},
+            "rivals.sb3_dqn: is the name of an agent; call it otherwise.",
+        ),
+        ("dqn", {"steps": 9}, "dqn: must say which agent."),
+        ("dqn", {"agent": "sb3_dqm"}, "no agent is named sb3_dqm in core/settings.py; do you mean"),
+        ("sac", {"agent": "sb3_sac"}, "sb3_sac has no discrete actions, as cartpole; use sb3_dqn"),
+        ("dqn", {"agent": "sb3_dqn", "stepz": 9}, "dqn.stepz: unknown setting; do you mean steps?"),
+    ],
+)
+def test_a_rival_that_cannot_learn_in_its_task_is_refused(
+    name: str, rival: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(complaint)):
+        _check_rival(name, rival, definition("task", "cartpole"), "conf/task/x.yaml")
 
 
 def test_a_client_on_the_command_line_must_go_with_the_task() -> None:

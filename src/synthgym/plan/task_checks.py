@@ -161,6 +161,8 @@ def _check_clients(of: "TaskExperiment", clients: object, place: str) -> None:
 def _check_rival(rival: str, values: object, task: Values, file: str) -> None:
     place = f"{file}: rivals.{rival}"
     check_name(rival, place)
+    if rival in CLIENTS:  # whose job would have this one's settings
+        raise ConfigError(f"{place}: is the name of an agent; call it otherwise.")
     own = dict(mapping(values, place))
     if (agent := own.pop("agent", None)) is None:
         raise ConfigError(f"{place}: must say which agent.")

@@ -26,15 +26,10 @@ from synthgym.plan.schema import (
 from synthgym.stages import FAMILIES, NAME, STAGES
 
 STUDIES = ("transfer", "baseline", "expert", "judge")
-OF_A_TASK = (
-    "id",
-    "observation_size",
-    "num_states",
-    "action",
-    "published",
-    "tuned",
-    "rivals",
-)  # its file's
+OF_A_TASK = (  # its file's
+    *("id", "observation_size", "num_states", "action"),
+    *("published", "tuned", "rivals"),
+)
 OF_AN_AGENT = ("module", "actions", "observations", "static.learner")
 MULTIPLES = (  # static settings of agents: a product of some is a multiple of another one
     (("buffer_size",), "num_envs", "is no multiple of num_envs,"),
