@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from evosax.algorithms.distribution_based.snes import SNES
 from flax import struct
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from synthgym.agents.base import begin, bounded, build, collect, iterations
@@ -71,7 +72,7 @@ class ES:
     ) -> TrainState:
         key_network, key_search = jax.random.split(key)
         strategy = _strategy(self)
-        network = self._network.init(key_network, jnp.zeros(self.spec.observation_size))
+        network = self.network.init(key_network, jnp.zeros(self.spec.observation_size))
         search = strategy.init(key_search, network, self._settings(hyperparameters))
         normaliser = untouched(self.spec.observation_size) if self.normalise_observations else None
         return TrainState(search, (network, normaliser), jnp.int32(0), jnp.int32(0))
@@ -114,13 +115,21 @@ class ES:
     def act(self, params: PyTree, key: PRNGKey, observation: Observation) -> Action:
         """As the mean of the search does."""
         network, normaliser = params
-        output = self._network.apply(network, normalise(normaliser, observation))
+        output = self.network.apply(network, normalise(normaliser, observation))
         return output.argmax(-1) if self.spec.discrete else bounded(output, self.spec)
 
     def preferences(self, params: PyTree, observation: Observation) -> Float[Array, " k"]:
         """Outputs of the network, of which the largest counts; or what it does."""
         network, normaliser = params
-        return bounded(self._network.apply(network, normalise(normaliser, observation)), self.spec)
+        return bounded(self.network.apply(network, normalise(normaliser, observation)), self.spec)
+
+    def begun_at(
+        self, state: TrainState, network: PyTree, normaliser: Normaliser | None
+    ) -> TrainState:
+        """The state whose search is around these parameters of the network."""
+        mean, _ = ravel_pytree(network)
+        search = state.search.replace(mean=mean)
+        return state.replace(search=search, params=(network, normaliser))
 
     def _act_out(
         self, key: PRNGKey, env: Env, network: PyTree, normaliser: Normaliser | None
@@ -142,7 +151,8 @@ class ES:
         )
 
     @property
-    def _network(self) -> MLP:
+    def network(self) -> MLP:
+        """What maps a normalised observation to an action, before it is bounded."""
         outputs = self.spec.num_actions or self.spec.action_size
         return MLP(self.hidden, outputs, self.activation, output_scale=0.01, image=self.spec.image)
 
@@ -171,6 +181,6 @@ def _strategy(es: ES) -> SNES:
     """SNES for networks of this shape; kept, because evosax has it static under its own `jit`."""
     with jax.ensure_compile_time_eval():  # what is kept must not belong to a trace
         blank = jnp.zeros(es.spec.observation_size)
-        shapes = jax.eval_shape(es._network.init, jax.random.key(0), blank)
+        shapes = jax.eval_shape(es.network.init, jax.random.key(0), blank)
         zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
         return SNES(population_size=es.population, solution=zeros)

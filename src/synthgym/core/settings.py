@@ -418,6 +418,19 @@ class Meta(Section):
     solved: float = planned("return at which the task is solved, for `stop: solved`")
 
 
+class Imitate(Section):
+    """An agent trained before the teacher, which goes on from what that one does (DAgger)."""
+
+    agent: str | None = setting("its algorithm; null: the teacher begins at random")
+    steps: PlannedSteps = setting("length of its training; null: as tuned", "real steps", low=1)
+    rounds: int = setting(
+        "in which the teacher is fitted to all states met so far, at first by the other", low=1
+    )
+    episodes: int = setting("in each round, whose states are added", low=1)
+    sigma: float = setting("deviation per parameter of the search that goes on from there", above=0)
+    agents: "Table[str, Agent]" = planned("the one agent, as it is tuned for the task")
+
+
 class Teacher(Section):
     """An agent trained in the real task, with the settings tuned for it, to distil from."""
 
@@ -425,6 +438,11 @@ class Teacher(Section):
     steps: PlannedSteps = setting("length of its training; null: as tuned", "real steps", low=1)
     candidates: int = setting("trained, of which the best in a test is kept", low=1, high=MOST)
     episodes: int = setting("each real test", "episodes", low=1)
+    noise: float = setting(
+        "Gaussian, on its continuous actions while it trains: deviation in halves of their range",
+        low=0,
+    )
+    imitate: Imitate = section(Imitate)
     agents: "Table[str, Agent]" = planned("the one agent, as it is tuned for the task")
 
 

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from synthgym.agents import base as agents
 from synthgym.agents import spaces
+from synthgym.agents.es import ES
 from synthgym.core import checkpoint as files
 from synthgym.core import resume, settings
 from synthgym.core.display import Work, say
@@ -21,9 +22,11 @@ from synthgym.core.io import write_table
 from synthgym.core.job import Inputs
 from synthgym.core.rng import root, stream
 from synthgym.core.settings import Config, ConfigError, plain
-from synthgym.core.types import Agent, PRNGKey
+from synthgym.core.types import Agent, Env, PRNGKey
+from synthgym.meta import imitation
 from synthgym.meta.progress import PROGRESS, row, table
 from synthgym.tasks import base as tasks
+from synthgym.tasks.disturbed import Disturbed
 from synthgym.tasks.rollout import episode_returns
 
 PARTS = 20  # of a training run, after each of which there is news
@@ -80,17 +83,30 @@ def load(path: Path, task: settings.Task, algorithm: settings.Agent) -> Teacher:
 
 
 class School:
-    """Trains and tests candidates, which differ in nothing but their random numbers."""
+    """Trains and tests candidates, which differ in nothing but their random numbers.
 
-    def __init__(self, config: Config, checkpoint: Path):
+    `imitated`: not teachers, but what each of them begins by imitating.
+    """
+
+    def __init__(self, config: Config, checkpoint: Path, imitated: bool = False):
         self.config, self.checkpoint = config, checkpoint
-        (algorithm,) = config.teacher.agents.values()
+        teacher = config.teacher
+        course = teacher.imitate if imitated else teacher
+        (algorithm,) = course.agents.values()
         self.task = tasks.load(config.task)
+        self.place: Env = self.task  # in which it trains
         self.agent = agents.load(algorithm, self.task.spec)
         self.settings = spaces.default(algorithm)
-        self.key = stream(root(config.seed), "teacher")
-        iterations = agents.iterations(self.agent, config.teacher.steps)
+        self.word = "imitated" if imitated else "teacher"
+        self.key = stream(root(config.seed), self.word)
+        iterations = agents.iterations(self.agent, course.steps)
         self.total = iterations * self.agent.steps_per_iteration
+        self.others: School | None = None
+        if not imitated and "noise" in teacher:
+            self.place = Disturbed(self.task, teacher.noise)
+        if not imitated and "imitate" in teacher:
+            self.settings |= {"sigma": jnp.float32(teacher.imitate.sigma)}
+            self.others = School(config, checkpoint / "imitated", imitated=True)
         self._init = jax.jit(self._begin)
         self._part = jax.jit(self._go_on)
         self._test = jax.jit(self._episodes)
@@ -101,7 +117,7 @@ class School:
         The episodes by which it is chosen are part of the cost, where there is a choice. What it
         earns is for others to find out: the largest of several means is no fair estimate.
         """
-        tried = [self._candidate(i) for i in range(self.config.teacher.candidates)]
+        tried = [self.candidate(i) for i in range(self.config.teacher.candidates)]
         rows = [row for _, row in tried]
         chosen = int(np.argmax([row["fitness_mean"] for row in rows]))
         if rows[chosen]["fitness_mean"] == WORST:
@@ -116,24 +132,48 @@ class School:
         returns, lengths = self._test(key, params)
         return np.asarray(returns), np.asarray(lengths)
 
-    def _candidate(self, number: int) -> tuple[PyTree, dict[str, Any]]:
+    def candidate(self, number: int) -> tuple[PyTree, dict[str, Any]]:
+        """Parameters of a candidate, and its cost and test returns as a row of progress."""
         key = jax.random.fold_in(self.key, number)
         path = self.checkpoint / f"candidate{number}.safetensors"
         if kept := resume.found(path, jax.eval_shape(self._init, key).params):
             return kept
-        params, seconds = self._train(number, key)
+        state, spent = self._at_first(number, key)
+        params, seconds = self._train(number, key, state)
         returns, lengths = self.test(stream(key, "choice"), params)
         tested = int(lengths.sum()) if self.config.teacher.candidates > 1 else 0
-        updates = self.agent.updates(self.total)
-        cost = row("teacher", seconds, self.total + tested, updates, **_fitness(returns))
+        seconds, updates = seconds + spent["seconds"], self.agent.updates(self.total)
+        real_steps, updates = self.total + tested + spent["real_steps"], updates + spent["updates"]
+        cost = row("teacher", seconds, real_steps, updates, **_fitness(returns))
         resume.keep(path, params, cost)
         return params, cost
 
-    def _train(self, number: int, key: PRNGKey) -> tuple[PyTree, float]:
+    def _at_first(self, number: int, key: PRNGKey) -> tuple[PyTree, dict[str, Any]]:
+        """What a training begins at: random, or as another does; and what that took."""
+        state = self._init(key)
+        if self.others is None:
+            return state, {"seconds": 0.0, "real_steps": 0, "updates": 0}
+        path = self.checkpoint / f"imitation{number}.safetensors"
+        if kept := resume.found(path, state):
+            return kept
+        params, cost = self.others.candidate(number)
+        begun, key, how = time.monotonic(), stream(key, "imitation"), self.config.teacher.imitate
+        other = self.others.agent
+        does, prefers = partial(other.act, params), partial(other.preferences, params)
+        assert isinstance(self.agent, ES)  # as the plan has checked
+        begin = imitation.imitated(key, self.agent, state, self.task, does, prefers, how)
+        cost = {name: cost[name] for name in ("seconds", "real_steps", "updates")}
+        cost["seconds"] += time.monotonic() - begun
+        cost["real_steps"] += begin.real_steps
+        cost["updates"] += begin.updates
+        resume.keep(path, begin.state, cost)
+        return begin.state, cost
+
+    def _train(self, number: int, key: PRNGKey, state: PyTree) -> tuple[PyTree, float]:
         """Parameters, as `agents.base.train` gives them, and the seconds that took; with news."""
         path = self.checkpoint / "training.safetensors"
         begun = saved = time.monotonic()
-        state, begin = self._init(key), 0
+        begin = 0
         if kept := resume.found(path, state):
             trained, about = kept
             if about["candidate"] == number:
@@ -152,14 +192,14 @@ class School:
         return state.params, time.monotonic() - begun
 
     def _begin(self, key: PRNGKey) -> PyTree:
-        return self.agent.init(stream(key, "init"), self.task, self.settings, self.total)
+        return self.agent.init(stream(key, "init"), self.place, self.settings, self.total)
 
     def _go_on(self, key: PRNGKey, state: PyTree, indices: Int[Array, " n"]) -> PyTree:
         key_loop = stream(key, "loop")
 
         def iterate(state: PyTree, i: Int[Array, ""]) -> tuple[PyTree, None]:
             key = jax.random.fold_in(key_loop, i)
-            return self.agent.iterate(key, state, self.task, self.settings, self.total)[0], None
+            return self.agent.iterate(key, state, self.place, self.settings, self.total)[0], None
 
         return jax.lax.scan(iterate, state, indices)[0]
 
@@ -172,7 +212,7 @@ class School:
     def _title(self, number: int) -> str:
         c = self.config
         number_of = f" {number + 1}/{c.teacher.candidates}" if c.teacher.candidates > 1 else ""
-        return f"teacher {self.agent.name}{number_of}, {c.task.name} seed {c.seed}"
+        return f"{self.word} {self.agent.name}{number_of}, {c.task.name} seed {c.seed}"
 
 
 def _fitness(returns: np.ndarray) -> dict[str, float]:

@@ -18,7 +18,7 @@ from synthgym.plan.schema import (
     listed,
     mapping,
 )
-from synthgym.plan.validate import check_environment, check_identifier, check_pair
+from synthgym.plan.validate import check_environment, check_identifier, check_pair, check_teacher
 from synthgym.plan.views import task_section
 
 if TYPE_CHECKING:
@@ -88,7 +88,9 @@ def _check_arm(of: "Experiment", arm: str, differences: object) -> None:
     check_unique(of.seeds(arm), f"{place}.seeds")
     if of.maker(arm) == "distil":
         check_known(of.task, of.scale.tasks, "task", f"{place}.distil", "the plan")
-        if not of.has_teacher(arm):
+        if of.has_teacher(arm):
+            check_teacher(of.composed(arm)["teacher"], of.task, f"{place}.teacher")
+        else:
             _check_teachers(of, arm, place)
     if (found := of.made[arm].get("search")) is not None:
         known = [name for name, _ in of.scale.searches(of.task)]

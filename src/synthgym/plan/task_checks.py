@@ -27,6 +27,7 @@ from synthgym.plan.validate import (
     check_environment,
     check_identifier,
     check_name,
+    check_teacher,
 )
 
 if TYPE_CHECKING:
@@ -38,10 +39,7 @@ def check_task(of: "TaskExperiment") -> None:
     """Refuse whatever is wrong with what is planned for the task, by a ConfigError."""
     _check_values(of)
     for environment in (None, *of.environments):
-        teacher = of.composed(environment)["teacher"]["agent"]
-        if teacher is not None:
-            place = f"{of.where}.teacher.agent"
-            check_known(teacher, groups("agent"), "agent", place, "conf/agent")
+        check_teacher(of.composed(environment)["teacher"], of.name, f"{of.where}.teacher")
     for environment in of.environments:
         _check_making(of, environment)
     _check_looks(of)

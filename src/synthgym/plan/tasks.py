@@ -113,19 +113,29 @@ class TaskExperiment:
         return {**config, "scale": self.scale.name, "seed": seed}
 
     def teacher(self, teacher: Values) -> Values:
-        """Return the settings of a teacher, with its algorithm as it is tuned for the task."""
-        agent = teacher["agent"]
-        if agent is None:
-            return teacher
+        """Return the settings of a teacher, with its algorithm as it is tuned for the task.
+
+        Without what it imitates, and what disturbs it, where that is nothing.
+        """
+        kept = {k: v for k, v in teacher.items() if k != "imitate" and (k != "noise" or v)}
+        if kept["agent"] is None:
+            return kept
         place = f"{self.where}.teacher"
+        if teacher["imitate"]["agent"]:
+            kept["imitate"] = self._tuned(teacher["imitate"], f"{place}.imitate")
+        return self._tuned(kept, place)
+
+    def _tuned(self, section: Values, place: str) -> Values:
+        """Return a section that names an agent, with that agent and its length of training."""
+        agent = section["agent"]
         key = (place, agent)
         if key not in self.scale.composed:
             self.scale.composed[key] = self.scale.composer.tuned(
                 place, self.name, [agent], f"{place}.agent", layers=[]
             )
         config = self.scale.composed[key]
-        steps = teacher["steps"] or config["task"]["tuned"][agent]["steps"]
-        return {**teacher, "steps": steps, "agents": config["agents"]}
+        steps = section["steps"] or config["task"]["tuned"][agent]["steps"]
+        return {**section, "steps": steps, "agents": config["agents"]}
 
     # jobs
 

@@ -37,6 +37,7 @@ MULTIPLES = (  # static settings of agents: a product of some is a multiple of a
 )
 LONGEST = 64  # characters of a name; a path of results has several
 EXACT = "synthgym.synth.exact"  # whose bandits can be graded
+EVOLVED = "synthgym.agents.es"  # which can go on from another agent
 CLASSIC = "synthgym.tasks.classic"  # whose tasks are Gymnasium's, by the same IDs
 RESERVED = {
     REAL: "it means the task itself",
@@ -326,3 +327,24 @@ def _modules(config: object) -> Iterator[str]:
                 yield value
             else:
                 yield from _modules(value)
+
+
+def check_teacher(teacher: Values, task: str, place: str) -> None:
+    """Refuse what no teacher of the task can be: who imitates another, or is disturbed."""
+    agent, other = teacher["agent"], teacher["imitate"]["agent"]
+    for name, at in [(agent, place), (other, f"{place}.imitate")]:
+        if name is not None:
+            check_known(name, groups("agent"), "agent", f"{at}.agent", "conf/agent")
+    section = definition("task", task)
+    if other is not None and (agent is None or definition("agent", agent)["module"] != EVOLVED):
+        raise ConfigError(
+            f"{place}.imitate.agent: only es goes on from another; its agent is {agent}."
+        )
+    if other is not None and "image" in section["options"]:
+        raise ConfigError(
+            f"{place}.imitate.agent: {task} shows images, which es does not imitate by."
+        )
+    if teacher["noise"] and section["action"]["kind"] == "discrete":
+        raise ConfigError(
+            f"{place}.noise: is for continuous actions; those of {task} are discrete."
+        )

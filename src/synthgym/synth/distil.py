@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from flax import linen as nn
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
@@ -242,7 +243,7 @@ def _with_head(
 
 
 def fit_network(
-    key: PRNGKey, mlp: MLP, params: PyTree, batch: Batch, fit: Fit, logit: bool = False
+    key: PRNGKey, mlp: nn.Module, params: PyTree, batch: Batch, fit: Fit, logit: bool = False
 ) -> tuple[PyTree, float]:
     """Parameters that predict targets from inputs; and their error on inputs of other batches.
 
