@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
+from jaxtyping import Array, Float
 
 from probes import section
 from synthgym.core.types import Action, EnvSpec, Observation, PRNGKey, Step
@@ -25,18 +26,37 @@ class Echo(struct.PyTreeNode):
 
 
 def done(chosen: float, noise: float) -> np.ndarray:
+    """What is done in the first step of many episodes."""
     spec = tasks.load(section("task", "pendulum")).spec  # torques from -2 to 2
     env = Disturbed(Echo(spec), noise)
-    state, _ = env.reset(jax.random.key(0))
-    keys = jax.random.split(jax.random.key(1), 4000)
-    step = jax.vmap(lambda key: env.step(key, state, jnp.asarray([chosen]))[1].reward)
-    return np.asarray(step(keys))
+
+    def first(key: PRNGKey) -> Float[Array, ""]:
+        state, _ = env.reset(key)
+        return env.step(jax.random.fold_in(key, 1), state, jnp.asarray([chosen]))[1].reward
+
+    return np.asarray(jax.vmap(first)(jax.random.split(jax.random.key(1), 4000)))
 
 
 def test_noise_is_in_halves_of_the_range() -> None:
-    assert abs(done(0.5, 0.1).mean() - 0.5) < 0.02
-    assert abs(done(0.5, 0.1).std() - 0.2) < 0.02
+    found = done(0.5, 0.1)
+    assert abs(found.mean() - 0.5) < 0.02
+    assert abs(found.std() - 0.2 / 3**0.5) < 0.01  # the root of the mean square of levels
     assert (done(0.5, 0.0) == 0.5).all()
+
+
+def test_levels_differ_between_episodes_only() -> None:
+    """Deviations of an episode are alike, those of another are others."""
+    env = Disturbed(Echo(tasks.load(section("task", "pendulum")).spec), 0.2)
+
+    def deviation(key: PRNGKey) -> Float[Array, ""]:
+        state, _ = env.reset(key)
+        step = jax.vmap(lambda key: env.step(key, state, jnp.zeros(1))[1].reward)
+        return step(jax.random.split(jax.random.fold_in(key, 1), 2000)).std()
+
+    levels = np.asarray(jax.vmap(deviation)(jax.random.split(jax.random.key(2), 200)))
+    assert levels.min() < 0.05
+    assert 0.35 < levels.max() < 0.45
+    assert abs(np.median(levels) - 0.2) < 0.05
 
 
 def test_nothing_is_done_out_of_bounds() -> None:
