@@ -99,6 +99,7 @@ def job() -> Config:
     other = section("agent", "es", static={**SMALL, "hidden": []})
     imitate = {"agent": "linear", "steps": 80, "rounds": 2, "episodes": 2, "sigma": 0.01}
     course = {"steps": 400, "candidates": 2, "episodes": 3, "agents": {"es": es}, "noise": 0.2}
+    course["keep"] = "best"
     course |= {"imitate": {**imitate, "agents": {"linear": other}}}
     return Config.read({"seed": 3, "task": task, "teacher": course})
 
@@ -115,8 +116,8 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_it_imitates_is_paid_for(taught: Path) -> None:
     progress = pd.read_parquet(taught / "progress.parquet")
     assert progress.stage.tolist() == ["teacher"] * 2
-    # Itself and its tests, the other and its tests, and the episodes of three policies.
-    assert set(progress.real_steps) == {400 + 30 + 80 + 30 + 3 * 2 * 10}
+    # Itself, ten tests for the best, its own; the other and its test; episodes of three policies.
+    assert set(progress.real_steps) == {400 + 300 + 30 + 80 + 30 + 3 * 2 * 10}
     assert set(progress.updates) == {10 + 2 + 2 * 100}
 
 

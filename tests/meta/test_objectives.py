@@ -164,3 +164,24 @@ def test_a_file_that_is_no_objective_is_refused(tmp_path: Path) -> None:
     checkpoint.save(path, environment().theta, {})
     with pytest.raises(ValueError, match="other arrays than expected"):
         objectives.load(path)
+
+
+def test_candidates_are_tried_in_other_tasks_too(tmp_path: Path) -> None:
+    """One of them in each generation; in the other one actions are continuous, and pay 2."""
+    job = config("synthetic", "synthetic", generations=8, evaluate_every=0)
+    other = section("task", "pendulum", horizon=5)
+    place = {"task": other, "synth": job.synth, "agents": {"lpo": tiny("lpo")}}
+    beside = {"pendulum": Config.read(place)}
+    job = job.replace(objective=job.objective.replace(beside=beside))
+    assert list(objectives.places(job)) == ["lpo 0", "lpo 1"]
+    second = synth.make(job.synth, other)
+    theta = synth.init_theta(jax.random.key(0), second)
+    theta["reward"]["Dense_1"] = {"kernel": jnp.zeros((4, 1)), "bias": jnp.array([2.0])}
+    trials = objectives.Trials(job, environment(), second.replace(theta=theta))
+    search = objectives.Search(job, tmp_path / "search.safetensors")
+    evolve.go_on([search], trials)
+    progress = pd.DataFrame(search.log.progress)
+    assert set(progress.agent) == {"lpo"}
+    assert set(progress.fitness_mean) == {WORTH, 2.0}
+    assert "objective in probe+pendulum" in search.title
+    assert {row["agent"] for row in search.log.evaluations} == {"lpo", "ppo"}

@@ -438,8 +438,13 @@ class Teacher(Section):
     steps: PlannedSteps = setting("length of its training; null: as tuned", "real steps", low=1)
     candidates: int = setting("trained, of which the best in a test is kept", low=1, high=MOST)
     episodes: int = setting("each real test", "episodes", low=1)
+    keep: str = setting(
+        "of its training: the last parameters, or the best in tests after each twentieth of it",
+        among=["last", "best"],
+    )
     noise: float = setting(
-        "Gaussian, on its continuous actions while it trains: deviation in halves of their range",
+        "Gaussian, on its continuous actions while it trains, as much as is drawn for an episode: "
+        "largest deviation, in halves of their range",
         low=0,
     )
     imitate: Imitate = section(Imitate)
@@ -747,6 +752,7 @@ class Objective(Section):
     )
     episodes: int = setting("real test of each agent then", "episodes", low=1)
     tuned: Table[str, Agent] = planned("LPO and PPO with the settings tuned for PPO in the task")
+    beside: "Table[str, Config]" = planned("other tasks in which candidates are tried, in turn")
 
 
 class Behaviour(Section):

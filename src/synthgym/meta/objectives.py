@@ -40,8 +40,9 @@ CLIP = 0.2  # of the PPO beside it
 
 def run(config: Config, inputs: Inputs, out: Path, checkpoint: Path) -> list[str]:
     """Meta-train an objective, or go on from the last checkpoint of a killed run."""
-    paths = inputs.get("environment", ())
-    trials = Trials(config, *(synth.load(path, config.synth, config.task) for path in paths))
+    paths, there = inputs.get("environment", ()), places(config).values()
+    found = [synth.load(path, p.synth, p.task) for path, p in zip(paths, there, strict=False)]
+    trials = Trials(config, *found)
     search = Search(config, checkpoint / "search.safetensors")
     search.resume()
     evolve.go_on([search], trials)
@@ -64,6 +65,18 @@ def load(path: Path) -> PyTree:
     return files.load(path, like)[0]
 
 
+def places(config: Config) -> dict[str, Config]:
+    """Where candidates are tried, one of them in a generation: its task, environment and agents.
+
+    By labels as an algorithm has for its shapes (`search.shaped`).
+    """
+    every = [config]
+    if "beside" in config.objective:
+        every += config.objective.beside.values()
+    numbers = [f" {i}" for i in range(len(every))] if len(every) > 1 else [""]
+    return {f"{LPO}{number}": place for number, place in zip(numbers, every, strict=True)}
+
+
 @dataclass(frozen=True)
 class Learning(fitness.Trial):
     """How an objective is tried: an agent learns by it in `env`, and is tested in `task`."""
@@ -84,27 +97,33 @@ class Learning(fitness.Trial):
 class Trials(search.Trials):
     """How candidates and means are tried: programs that differ in where agents learn."""
 
-    def __init__(self, config: Config, environment: synth.SyntheticEnv | None = None):
+    def __init__(self, config: Config, *environments: synth.SyntheticEnv):
         self.meta = config.meta
-        task = tasks.load(config.task)
-        places: dict[str, Env | None] = {"real": task, "synthetic": environment}
-        env, test = places[config.objective.train], places[config.objective.fitness]
-        assert env is not None, config.objective.train
-        assert test is not None, config.objective.fitness
-        agent = agents.load(config.agents[LPO], env.spec)
-        trial = Learning(agent, test, self.meta.steps[LPO], self.meta.episodes, env=env)
         theta = Search.initial(config)
-        setting = {**spaces.default(config.agents[LPO]), "drift": theta}
-        chunk = fitness.chunk(trial, env, setting)
-        own = (self.meta.own_hyperparameters, self.meta.own_random_numbers)
-        at_once = max(1, chunk // self.meta.rollouts)
         population = devices_for(search.size(self.meta, theta))
-        self.agents = {LPO: agent}
-        self.try_candidates = {LPO: fitness.over_populations(trial, at_once, population, *own)}
-        draws, self.try_means = devices_for(self.meta.evaluate_draws), {}
+        own = (self.meta.own_hyperparameters, self.meta.own_random_numbers)
+        self.agents, self.try_candidates, self.try_means = {}, {}, {}
+        standing = environments or (None,) * len(places(config))
+        for (label, there), environment in zip(places(config).items(), standing, strict=True):
+            where: dict[str, Env | None] = {
+                "real": tasks.load(there.task),
+                "synthetic": environment,
+            }
+            env, test = where[config.objective.train], where[config.objective.fitness]
+            assert env is not None, config.objective.train
+            assert test is not None, config.objective.fitness
+            agent = agents.load(there.agents[LPO], env.spec)
+            trial = Learning(agent, test, self.meta.steps[LPO], self.meta.episodes, env=env)
+            setting = {**spaces.default(there.agents[LPO]), "drift": theta}
+            chunk = fitness.chunk(trial, env, setting)
+            at_once = max(1, chunk // self.meta.rollouts)
+            self.agents[label] = agent
+            self.try_candidates[label] = fitness.over_populations(trial, at_once, population, *own)
+        task, draws = tasks.load(config.task), devices_for(self.meta.evaluate_draws)
         for name, tuned in config.objective.tuned.items():
             lengths = (config.objective.steps, config.objective.episodes)
             learning = Learning(agents.load(tuned, task.spec), task, *lengths, env=task)
+            setting = {**spaces.default(config.agents[LPO]), "drift": theta}
             chunk = fitness.chunk(learning, task, setting)
             self.try_means[name] = fitness.over_means(learning, chunk, draws)
 
@@ -115,9 +134,9 @@ class Trials(search.Trials):
         """At the beginning PPO's own objective as well, which ignores what is tried."""
         return (LPO, PPO) if generation == 0 else (LPO,)
 
-    def training(self, name: str) -> tuple[int, int]:
-        agent = self.agents[name]
-        steps = agents.iterations(agent, self.meta.steps[name]) * agent.steps_per_iteration
+    def training(self, label: str) -> tuple[int, int]:
+        agent = self.agents[label]
+        steps = agents.iterations(agent, self.meta.steps[LPO]) * agent.steps_per_iteration
         return steps, agent.updates(steps)
 
 
@@ -125,6 +144,10 @@ class Search(search.Search):
     """The search for the parameters of a drift."""
 
     stage = "objective"
+
+    def __init__(self, config: Config, path: Path):
+        super().__init__(config, path)
+        self.sections = {label: place.agents[LPO] for label, place in places(config).items()}
 
     @staticmethod
     def initial(config: Config) -> PyTree:
@@ -143,15 +166,16 @@ class Search(search.Search):
 
     def evaluation(self, name: str) -> tuple[Hyperparameters, Key[Array, " D"]]:
         """With the settings that are tuned for PPO in the real task."""
-        _, keys = super().evaluation(LPO)
-        tuned = self.config.objective.tuned[name]
-        return spaces.draw(self.key, tuned, self.meta.evaluate_draws, "default"), keys
+        key = jax.random.fold_in(stream(self.key, "evaluate"), self.generation)
+        tuned, draws = self.config.objective.tuned[name], self.meta.evaluate_draws
+        keys = jax.random.split(stream(key, f"{LPO} tries"), draws)
+        return spaces.draw(self.key, tuned, draws, "default"), keys
 
     @property
     def title(self) -> str:
-        places = self.config.objective
-        where = f"trained {places.train}, tested {places.fitness}"
-        return f"objective in {self.config.task.name} ({where})"
+        where = f"trained {self.config.objective.train}, tested {self.config.objective.fitness}"
+        every = "+".join(place.task.name for place in places(self.config).values())
+        return f"objective in {every} ({where})"
 
 
 def surfaces(theta: PyTree) -> pd.DataFrame:

@@ -82,6 +82,15 @@ def load(path: Path, task: settings.Task, algorithm: settings.Agent) -> Teacher:
     return Teacher(agent, params, about["return_"])
 
 
+class Training(NamedTuple):
+    """Where a training is, and the best of what was tested."""
+
+    state: PyTree
+    best: PyTree  # parameters
+    score: Float[Array, ""]
+    tested: Int[Array, ""]  # steps in these tests
+
+
 class School:
     """Trains and tests candidates, which differ in nothing but their random numbers.
 
@@ -101,6 +110,7 @@ class School:
         self.key = stream(root(config.seed), self.word)
         iterations = agents.iterations(self.agent, course.steps)
         self.total = iterations * self.agent.steps_per_iteration
+        self.keeps_best = not imitated and "keep" in teacher
         self.others: School | None = None
         if not imitated and "noise" in teacher:
             self.place = Disturbed(self.task, teacher.noise)
@@ -109,7 +119,8 @@ class School:
             self.others = School(config, checkpoint / "imitated", imitated=True)
         self._init = jax.jit(self._begin)
         self._part = jax.jit(self._go_on)
-        self._test = jax.jit(self._episodes)
+        self._test = jax.jit(partial(self._episodes, self.task))
+        self._rate = jax.jit(partial(self._episodes, self.place))
 
     def best(self) -> tuple[PyTree, list[dict[str, Any]]]:
         """The parameters of the candidate with the largest mean return; a row of cost for each.
@@ -139,11 +150,12 @@ class School:
         if kept := resume.found(path, jax.eval_shape(self._init, key).params):
             return kept
         state, spent = self._at_first(number, key)
-        params, seconds = self._train(number, key, state)
+        params, took = self._train(number, key, state)
         returns, lengths = self.test(stream(key, "choice"), params)
         tested = int(lengths.sum()) if self.config.teacher.candidates > 1 else 0
-        seconds, updates = seconds + spent["seconds"], self.agent.updates(self.total)
-        real_steps, updates = self.total + tested + spent["real_steps"], updates + spent["updates"]
+        seconds = took["seconds"] + spent["seconds"]
+        real_steps = self.total + took["real_steps"] + tested + spent["real_steps"]
+        updates = self.agent.updates(self.total) + spent["updates"]
         cost = row("teacher", seconds, real_steps, updates, **_fitness(returns))
         resume.keep(path, params, cost)
         return params, cost
@@ -169,27 +181,44 @@ class School:
         resume.keep(path, begin.state, cost)
         return begin.state, cost
 
-    def _train(self, number: int, key: PRNGKey, state: PyTree) -> tuple[PyTree, float]:
-        """Parameters, as `agents.base.train` gives them, and the seconds that took; with news."""
+    def _train(self, number: int, key: PRNGKey, state: PyTree) -> tuple[PyTree, dict[str, Any]]:
+        """The parameters that are kept, what it took beside the training's own steps; with news."""
         path = self.checkpoint / "training.safetensors"
+        training = Training(state, state.params, jnp.float32(-jnp.inf), jnp.int32(0))
         begun = saved = time.monotonic()
         begin = 0
-        if kept := resume.found(path, state):
+        if kept := resume.found(path, training):
             trained, about = kept
             if about["candidate"] == number:
-                state, begin, begun = trained, about["iteration"], begun - about["seconds"]
+                training, begin, begun = trained, about["iteration"], begun - about["seconds"]
                 say(f"going on from iteration {begin} ({path})")
         indices = np.arange(self.total // self.agent.steps_per_iteration)
         size = -(-len(indices) // PARTS)
-        with Work(self._title(number), self.total, "step", already=int(state.step)) as work:
+        already = int(training.state.step)
+        with Work(self._title(number), self.total, "step", already=already) as work:
             for first in range(begin, len(indices), size):
-                state = self._part(key, state, jnp.asarray(indices[first : first + size]))
-                work.done(int(state.step), f"{int(state.episodes):,} episodes")
+                state = self._part(key, training.state, jnp.asarray(indices[first : first + size]))
+                training = training._replace(state=state)
+                note = f"{int(state.episodes):,} episodes"
+                if self.keeps_best:
+                    training, earned = self._compared(jax.random.fold_in(key, first), training)
+                    note += f", earns {earned:.1f}"
+                work.done(int(state.step), note)
                 if time.monotonic() - saved > CHECKPOINT_SECONDS:
                     saved = time.monotonic()
                     where = {"candidate": number, "iteration": first + size}
-                    resume.keep(path, state, {**where, "seconds": saved - begun})
-        return state.params, time.monotonic() - begun
+                    resume.keep(path, training, {**where, "seconds": saved - begun})
+        params = training.best if self.keeps_best else training.state.params
+        seconds = time.monotonic() - begun
+        return params, {"seconds": seconds, "real_steps": int(training.tested)}
+
+    def _compared(self, key: PRNGKey, training: Training) -> tuple[Training, float]:
+        """With the present parameters as the best, if they are; and what they earn."""
+        returns, lengths = self._rate(stream(key, "rate"), training.state.params)
+        training = training._replace(tested=training.tested + lengths.sum())
+        if (earned := returns.mean()) > training.score:
+            training = training._replace(best=training.state.params, score=earned)
+        return training, float(earned)
 
     def _begin(self, key: PRNGKey) -> PyTree:
         return self.agent.init(stream(key, "init"), self.place, self.settings, self.total)
@@ -204,10 +233,10 @@ class School:
         return jax.lax.scan(iterate, state, indices)[0]
 
     def _episodes(
-        self, key: PRNGKey, params: PyTree
+        self, place: Env, key: PRNGKey, params: PyTree
     ) -> tuple[Float[Array, " E"], Int[Array, " E"]]:
         policy = partial(self.agent.act, params)
-        return episode_returns(key, self.task, policy, self.config.teacher.episodes)
+        return episode_returns(key, place, policy, self.config.teacher.episodes)
 
     def _title(self, number: int) -> str:
         c = self.config

@@ -10,7 +10,15 @@ from synthgym.plan.schema import SEARCHES
 Values = dict[str, Any]
 Layers = list[tuple[str, Values]]  # (place, sections of the configuration), in order of precedence
 USUAL = {"optimiser": "adam", "convolution": True}  # of agents: left out of what jobs see
-BESIDE = ("agent", "arms", "seeds", "search", "in_place_of", "tune")  # of arms, trials: no section
+BESIDE = (
+    "agent",
+    "arms",
+    "beside",
+    "seeds",
+    "search",
+    "in_place_of",
+    "tune",
+)  # of arms, trials: no section
 
 
 def sections(values: Mapping[str, Any] | None) -> Values:

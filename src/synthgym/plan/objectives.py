@@ -53,12 +53,19 @@ class Objectives(Experiment):
     @cached_property
     def stand_in(self) -> dict[str, list[str]]:
         """The files of the environment that objectives are meta-trained in, by name."""
-        task = self.scale.tasks[self.task]
-        (file, *_) = task.environments_of(self.values["environment"])
+        file = self._file(self.task, self.values["environment"])
         return {
             "environment": [file],
             "progress": [file.replace(ENVIRONMENT, "progress.parquet")],
         }
+
+    def beside(self, arm: str | None) -> dict[str, str]:
+        """Other tasks in which an arm is meta-trained, and what stands in for each."""
+        beside: dict[str, str] = self.made[str(arm)].get("beside", {})
+        return beside
+
+    def _file(self, task: str, environment: str) -> str:
+        return self.scale.tasks[task].environments_of(environment)[0]
 
     def synthetic(self, arm: str) -> bool:
         """Whether an objective is meta-trained in a synthetic environment."""
@@ -66,16 +73,28 @@ class Objectives(Experiment):
 
     def _compose(self, which: Which, overrides: Sequence[str]) -> Values:
         (arm, trial, _), values, where = which, self.values, self.where
-        layers: Layers = [(f"{where}.settings", sections(values.get("settings")))]
         if trial:
             place = f"{where}.trials.{trial}"
-            layers.append((place, sections(self.trials[trial])))
+            layers: Layers = [
+                (f"{where}.settings", sections(values.get("settings"))),
+                (place, sections(self.trials[trial])),
+            ]
             return self.scale.composer.tuned(where, trial, [PPO], place, layers, overrides)
-        synth = self.scale.tasks[self.task].composed(values["environment"])["synth"]
+        return self._compose_in(self.task, values["environment"], str(arm), overrides)
+
+    def _compose_in(
+        self, task: str, environment: str, arm: str, overrides: Sequence[str] = ()
+    ) -> Values:
+        """Return all sections for the meta-training of an arm, in one of its tasks."""
+        where = self.where
+        synth = self.scale.tasks[task].composed(environment)["synth"]
         start = {"synth": synth, "meta": {"name": "open_es", "agents": [LPO]}}
-        layers.insert(0, (f"{where}.environment", expanded(start)))
-        layers.append((f"{where}.arms.{arm}", sections(self.made[str(arm)])))
-        return self.scale.composer.compose(where, self.task, layers, [], overrides, WAYS - {"meta"})
+        layers: Layers = [
+            (f"{where}.environment", expanded(start)),
+            (f"{where}.settings", sections(self.values.get("settings"))),
+            (f"{where}.arms.{arm}", sections(self.made[arm])),
+        ]
+        return self.scale.composer.compose(where, task, layers, [], overrides, WAYS - {"meta"})
 
     def config(self, which: Which, seed: int | None, overrides: Sequence[str]) -> Values:
         """Return the configuration of a meta-training; with a trial, of the judging in a task."""
@@ -93,12 +112,26 @@ class Objectives(Experiment):
             }
         ppo = self.composed(None, self.task)["agents"][PPO]
         tuned = {kind: _by_drift(ppo, kind) for kind in (LPO, PPO)}
-        return of_agents({**config, "objective": {**config["objective"], "tuned": tuned}}, [LPO])
+        objective = {**config["objective"], "tuned": tuned}
+        if beside := self.beside(arm):
+            objective["beside"] = {
+                task: self._place(task, environment, str(arm), overrides)
+                for task, environment in beside.items()
+            }
+        return of_agents({**config, "objective": objective}, [LPO])
+
+    def _place(self, task: str, environment: str, arm: str, overrides: Sequence[str]) -> Values:
+        """Return another task in which candidates are tried: all that is of that task."""
+        config = seen_by_jobs(self._compose_in(task, environment, arm, overrides))
+        seen = of_agents(config, [LPO])
+        return {name: seen[name] for name in ("task", "synth", "agents")}
 
     def jobs(self) -> Iterator[Job]:
         """List every meta-training, and every judging in a task."""
         for arm in self.made:
-            needs = {"environment": self.stand_in["environment"]} if self.synthetic(arm) else {}
+            beside = [self._file(*place) for place in self.beside(arm).items()]
+            files = [*self.stand_in["environment"], *beside]
+            needs = {"environment": files} if self.synthetic(arm) else {}
             for seed in self.seeds():
                 yield self.job("objective", f"{arm}/seed{seed}", needs, Which(arm), seed)
         for arm in self.everyone:
@@ -130,7 +163,13 @@ class Objectives(Experiment):
         for arm, differences in self.made.items():
             place = f"{where}.arms.{arm}"
             check_identifier(arm, place)
-            check(differences, Config, place)
+            beside = differences.get("beside", {})
+            for task, environment in mapping(beside, f"{place}.beside").items():
+                at = f"{place}.beside.{task}"
+                check_known(task, self.scale.tasks, "task", f"{place}.beside", "the plan")
+                known = self.scale.environments(task)
+                check_known(environment, known, "environment", at, task)
+            check({k: v for k, v in differences.items() if k != "beside"}, Config, place)
             if arm in GIVEN:
                 raise ConfigError(f"{place}: {arm} is not learned; give it another name.")
             if not {"train", "fitness"} <= differences.get("objective", {}).keys():

@@ -23,6 +23,8 @@ from synthgym.plan.views import clients_seen, distil_seen, of_agents, seen_by_jo
 if TYPE_CHECKING:
     from synthgym.plan.scale import ScalePlan
 
+USUAL = {"keep": "last", "noise": 0.0}  # of teachers: on what is as usual, nothing depends
+
 
 class TaskExperiment:
     """What a scale plans for one of its tasks."""
@@ -115,9 +117,9 @@ class TaskExperiment:
     def teacher(self, teacher: Values) -> Values:
         """Return the settings of a teacher, with its algorithm as it is tuned for the task.
 
-        Without what it imitates, and what disturbs it, where that is nothing.
+        Without what it imitates, what disturbs it, and the test of what to keep, where it has none.
         """
-        kept = {k: v for k, v in teacher.items() if k != "imitate" and (k != "noise" or v)}
+        kept = {k: v for k, v in teacher.items() if k != "imitate" and USUAL.get(k) != v}
         if kept["agent"] is None:
             return kept
         place = f"{self.where}.teacher"
