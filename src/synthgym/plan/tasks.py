@@ -23,7 +23,7 @@ from synthgym.plan.views import clients_seen, distil_seen, of_agents, seen_by_jo
 if TYPE_CHECKING:
     from synthgym.plan.scale import ScalePlan
 
-USUAL = {"keep": "last", "noise": 0.0}  # of teachers: on what is as usual, nothing depends
+USUAL = (("keep", "last"), ("noise", 0.0))  # of teachers: on what is as usual, nothing depends
 
 
 class TaskExperiment:
@@ -119,7 +119,7 @@ class TaskExperiment:
 
         Without what it imitates, what disturbs it, and the test of what to keep, where it has none.
         """
-        kept = {k: v for k, v in teacher.items() if k != "imitate" and USUAL.get(k) != v}
+        kept = {k: v for k, v in teacher.items() if k != "imitate" and (k, v) not in USUAL}
         if kept["agent"] is None:
             return kept
         place = f"{self.where}.teacher"
