@@ -236,6 +236,13 @@ def test_the_table_begins_with_the_task_of_meta_training(made: Path) -> None:
     assert rows[5].startswith("| Pendulum-v1 | ppo |")
 
 
+def test_other_tasks_of_a_meta_training_are_named(numbers: Any) -> None:
+    assert "in turn" not in objectives.markdown(numbers, PLAN)
+    learned = {**LEARNED, "lpo_bandit": {**LEARNED["lpo_bandit"], "beside": {"acrobot": "model"}}}
+    text = objectives.markdown(numbers, {**PLAN, "learned": learned})
+    assert "tested in the task, in turn in that of acrobot (`model`); *lpo bandit only*" in text
+
+
 @pytest.mark.parametrize("name", ["objective_learning", "drifts"])
 def test_the_figures_show_something_everywhere(made: Path, name: str) -> None:
     with Image.open(made / f"{name}.png") as image:

@@ -314,6 +314,23 @@ def test_an_objective_is_evaluated_with_the_settings_tuned_for_ppo_beside_it() -
     assert planned.jobs[f"{OBJECTIVES}/lpo_task/seed1"].needs == {}
 
 
+def test_an_objective_may_be_tried_in_other_tasks_too() -> None:
+    planned = plan({"objectives.arms.lpo_bandit.beside": {"acrobot": "mdp_dqn"}}, "objectives")
+    job = planned.jobs[f"{OBJECTIVES}/lpo_bandit/seed0"]
+    (name, beside), *others = job.config([])["objective"]["beside"].items()
+    assert (name, others) == ("acrobot", [])
+    assert beside["synth"] == planned.tasks["acrobot"].config("mdp_dqn")["synth"]
+    assert beside["task"] == planned.tasks["acrobot"].config("mdp_dqn")["task"]
+    assert list(beside["agents"]) == ["lpo"]
+    assert job.needs["environment"] == [
+        "results/smoke/tasks/cartpole/bandit_ppo/seed0/metatrain/environment.safetensors",
+        "results/smoke/tasks/acrobot/mdp_dqn/seed0/metatrain/environment.safetensors",
+    ]
+    learned = planned.jobs["results/smoke/objective_report"].config([])["objectives"]["learned"]
+    assert learned["lpo_bandit"]["beside"] == {"acrobot": "mdp_dqn"}
+    assert "beside" not in learned["lpo_task"]
+
+
 @pytest.mark.parametrize(("name", "agent"), [("ppo", "ppo"), ("dpo", "dpo"), ("lpo_task", "lpo")])
 def test_all_objectives_are_judged_with_what_is_tuned_for_ppo(name: str, agent: str) -> None:
     planned = plan({}, "objectives")

@@ -206,7 +206,7 @@ def markdown(numbers: Numbers, plan: Plan) -> str:
     level = f"{about['level']:.0%} interval"
     ways = "; ".join(
         f"*{called(name)}*: agents learn in the {PLACES[o['train']]} and are tested in the "
-        f"{PLACES[o['fitness']]}"
+        f"{PLACES[o['fitness']]}{_beside(o.get('beside', {}))}"
         for name, o in plan["learned"].items()
     )
     parts = [
@@ -218,7 +218,7 @@ def markdown(numbers: Numbers, plan: Plan) -> str:
         "Per episode, of agents trained in the real task with the settings tuned for PPO there: "
         f"interquartile mean [{level}] over n agents, resampled within each meta-training. Less "
         "PPO: difference of interquartile means, whose interval resamples meta-trainings too. "
-        "Only the first task was seen in meta-training.",
+        "Only the first task was seen in meta-training, but where others are named.",
         _generalisation(numbers, plan),
         "## Until it matches PPO",
         "Of each meta-training until fresh agents that learn by the mean of the search in the "
@@ -232,6 +232,12 @@ def markdown(numbers: Numbers, plan: Plan) -> str:
         _costs(numbers),
     ]
     return report.document(*parts)
+
+
+def _beside(others: Mapping[str, str]) -> str:
+    """Other tasks of a meta-training, and what stands in for them."""
+    named = ", ".join(f"{task} (`{environment}`)" for task, environment in others.items())
+    return f", in turn in that of {named}" if others else ""
 
 
 def _generalisation(numbers: Numbers, plan: Plan) -> str:

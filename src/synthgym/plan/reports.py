@@ -301,7 +301,10 @@ def _objectives(one: Objectives) -> Values:
     return {
         "task": one.task,
         "environment": one.values["environment"],
-        "learned": {arm: one.composed(arm)["objective"] for arm in one.made},
+        "learned": {
+            arm: one.composed(arm)["objective"] | ({"beside": beside} if beside else {})
+            for arm, beside in ((arm, one.beside(arm)) for arm in one.made)
+        },
         "tasks": tasks,
         "claims": one.claims,
     }
