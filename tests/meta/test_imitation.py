@@ -152,3 +152,19 @@ def test_the_other_is_not_disturbed(tmp_path: Path) -> None:
     assert school.others is not None
     assert school.place is not school.task
     assert school.others.place is school.others.task
+
+
+def test_the_best_on_the_way_is_kept(tmp_path: Path) -> None:
+    school = teacher.School(job(), tmp_path)
+    key, state = jax.random.key(0), school._init(jax.random.key(1))
+    training = teacher.Training(state, state.params, jnp.float32(-jnp.inf), jnp.int32(0))
+    for number, earned in enumerate([-9.0, -3.0, -7.0]):
+        rated = jnp.full(3, earned), jnp.full(3, 10)
+        school._rate = lambda key, params, rated=rated: rated  # type: ignore[assignment]
+        network, normaliser = state.params
+        filled = ravel_pytree(network)[1](jnp.full(ravel_pytree(network)[0].shape, float(number)))
+        now = training._replace(state=state.replace(params=(filled, normaliser)))
+        training, said = school._compared(key, now)
+        assert said == earned
+    assert set(np.asarray(ravel_pytree(training.best[0])[0])) == {1.0}
+    assert (float(training.score), int(training.tested)) == (-3.0, 90)

@@ -74,7 +74,9 @@ def _batch(
     key: PRNGKey,
 ) -> tuple[Float[Array, "b o"], Float[Array, "b k"]]:
     """States about these, as the network sees them, and what is done there."""
-    near = contexts(key, states, FIT.batch_size, NOISE)
+    key_rows, key_near = jax.random.split(key)
+    rows = jax.random.randint(key_rows, (FIT.batch_size,), 0, len(states))
+    near = contexts(key_near, states[rows], FIT.batch_size, NOISE)
     preferred = jax.vmap(preferences)(near)
     best = jax.nn.one_hot(preferred.argmax(-1), preferred.shape[-1])
     return normalise(normaliser, near), best if discrete else preferred
