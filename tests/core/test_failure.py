@@ -76,7 +76,7 @@ def test_a_teacher_of_which_all_diverged_is_none() -> None:
         def __init__(self) -> None:
             self.config = type("C", (), {"teacher": type("T", (), {"candidates": 2})})()
 
-        def _candidate(self, number: int) -> tuple[None, dict[str, float]]:
+        def candidate(self, number: int) -> tuple[None, dict[str, float]]:
             return None, {"fitness_mean": -np.inf}
 
     with pytest.raises(ConfigError, match="diverged"):
