@@ -1,7 +1,6 @@
 """From a teacher to an environment, to a search that begins there, and what each of them cost."""
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -12,9 +11,9 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 import learners
+from dying import killed
 from probes import section
 from synthgym.core import checkpoint as files
-from synthgym.core import resume
 from synthgym.core.settings import Config, plain
 from synthgym.evaluation import choices
 from synthgym.meta import distillation, evolve, teacher
@@ -124,17 +123,8 @@ def test_a_killed_teacher_goes_on_to_the_same_bytes(
 ) -> None:
     out, checkpoint = tmp_path / "out", tmp_path / "checkpoint"
     monkeypatch.setattr(teacher, "CHECKPOINT_SECONDS", -1.0)
-    left = iter(range(dies_after))
-
-    def keep(path: Path, tree: Any, about: Any) -> None:
-        resume.keep(path, tree, about)
-        if next(left, None) is None:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(teacher, "resume", SimpleNamespace(keep=keep, found=resume.found))
-        with pytest.raises(KeyboardInterrupt):
-            teacher.run(several(), {}, out, checkpoint)
+    with killed(teacher, dies_after):
+        teacher.run(several(), {}, out, checkpoint)
     teacher.run(several(), {}, out, checkpoint)
     assert (out / "policy.safetensors").read_bytes() == (three / "policy.safetensors").read_bytes()
     fitness = [pd.read_parquet(p / "progress.parquet").fitness_mean for p in (out, three)]

@@ -1,7 +1,6 @@
 """Grading: tables that teach networks to act better in the task, whatever kills the run."""
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -10,9 +9,9 @@ import pandas as pd
 import pytest
 
 import learners
+from dying import killed
 from probes import section
 from synthgym.core import checkpoint as files
-from synthgym.core import resume
 from synthgym.core.settings import Config
 from synthgym.meta import grade
 from synthgym.synth import exact
@@ -118,17 +117,8 @@ def test_a_killed_grading_goes_on_to_the_same_bytes(
     capsys: Any,
 ) -> None:
     monkeypatch.setattr(grade, "Grading", lambda _: traced)
-    left = iter(range(dies_after))
-
-    def keep(path: Path, tree: Any, about: Any) -> None:
-        resume.keep(path, tree, about)
-        if next(left, None) is None:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(grade, "resume", SimpleNamespace(keep=keep, found=resume.found))
-        with pytest.raises(KeyboardInterrupt):
-            grade.run(job(), {}, tmp_path, tmp_path / "checkpoint")
+    with killed(grade, dies_after):
+        grade.run(job(), {}, tmp_path, tmp_path / "checkpoint")
     grade.run(job(), {}, tmp_path, tmp_path / "checkpoint")
     assert f"going on from iteration {dies_after + 1}" in capsys.readouterr().out
     for name in ("environment.safetensors", "evaluations.parquet"):

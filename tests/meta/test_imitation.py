@@ -1,7 +1,6 @@
 """Teachers that go on from another agent: who does as it did, and what that cost."""
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -11,11 +10,11 @@ import pandas as pd
 import pytest
 from jax.flatten_util import ravel_pytree
 
+from dying import killed
 from probes import section
 from synthgym.agents import base as agents
 from synthgym.agents import spaces
 from synthgym.agents.es import ES
-from synthgym.core import resume
 from synthgym.core.settings import Config, Imitate
 from synthgym.core.types import Env
 from synthgym.meta import imitation, teacher
@@ -121,25 +120,16 @@ def test_what_it_imitates_is_paid_for(taught: Path) -> None:
     assert set(progress.updates) == {10 + 2 + 2 * 100}
 
 
-# Writes before it dies: in the training of the first that is imitated, and of the second teacher.
-@pytest.mark.parametrize("dies_after", [0, 15])
+# Writes before: in the training of the first that is imitated, and of the second teacher.
+@pytest.mark.parametrize("dies_after", [0, 22])
 def test_who_is_killed_goes_on_to_the_same_bytes(
     dies_after: int, taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, checkpoint = tmp_path / "out", tmp_path / "checkpoint"
     monkeypatch.setattr(imitation, "FIT", Fit(100, 64, 0.01))
     monkeypatch.setattr(teacher, "CHECKPOINT_SECONDS", -1.0)
-    left = iter(range(dies_after))
-
-    def keep(path: Path, tree: Any, about: Any) -> None:
-        resume.keep(path, tree, about)
-        if next(left, None) is None:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(teacher, "resume", SimpleNamespace(keep=keep, found=resume.found))
-        with pytest.raises(KeyboardInterrupt):
-            teacher.run(job(), {}, out, checkpoint)
+    with killed(teacher, dies_after):
+        teacher.run(job(), {}, out, checkpoint)
     teacher.run(job(), {}, out, checkpoint)
     name = "policy.safetensors"
     assert (out / name).read_bytes() == (taught / name).read_bytes()
